@@ -1,0 +1,6 @@
+//! Acequia: change data capture beside a PostgreSQL practice database.
+
+pub mod name;
+pub mod lsn;
+pub mod row;
+pub mod fault;
