@@ -98,6 +98,30 @@ impl Tuple {
         self.data.len()
     }
 
+    /// Some value is [`Cell::Unchanged`].
+    pub fn has_unchanged(&self) -> bool {
+        self.cells().any(|cell| cell == Cell::Unchanged)
+    }
+
+    /// This row with every unchanged value taken from an older state of it, as far as that one has it.
+    #[must_use]
+    pub fn filled_from(&self, older: &Self) -> Self {
+        let mut data = Vec::with_capacity(self.data.len() + older.data.len());
+        for (cell, before) in self.cells().zip(older.cells()) {
+            match if cell == Cell::Unchanged { before } else { cell } {
+                Cell::Null => data.push(NULL),
+                Cell::Unchanged => data.push(UNCHANGED),
+                Cell::Text(value) => {
+                    data.push(TEXT);
+                    // A value came in with a length of 31 bits: it goes out with the same.
+                    data.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes());
+                    data.extend_from_slice(value);
+                }
+            }
+        }
+        Self { data: data.into(), columns: self.columns }
+    }
+
     /// The values in column order.
     pub fn cells(&self) -> Cells<'_> {
         Cells { rest: &self.data }
@@ -202,6 +226,16 @@ mod tests {
     #[test]
     fn a_cell_never_shows_its_value() {
         assert_eq!(format!("{:?}", Cell::Text(b"999-80-5820")), "Text(11 bytes)");
+    }
+
+    #[test]
+    fn an_unchanged_value_is_filled_from_the_older_state() {
+        let parse = |bytes: &'static [u8], n| Tuple::parse(&Bytes::from_static(bytes), n).expect("a whole tuple").0;
+        let older = parse(b"t\0\0\0\x01at\0\0\0\x01bu", 3);
+        let newer = parse(b"t\0\0\0\x01cuu", 3);
+        let cells: Vec<_> = newer.filled_from(&older).cells().map(|c| matches!(c, Cell::Text(b"c" | b"b"))).collect();
+        assert_eq!(cells, [true, true, false]);
+        assert!(newer.filled_from(&older).has_unchanged());
     }
 
     #[test]

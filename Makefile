@@ -1,0 +1,26 @@
+# `make` alone prints what there is. Cargo is found where rustup puts it, also when it is not on the PATH.
+export PATH := $(PATH):$(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint
+
+help: ## print this
+	@echo 'make TARGET [ARGS=...]'
+	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## see it at work on throw-away servers, then explore; ARGS=--once ends by itself
+	@tests/demo/demo.sh $(ARGS)
+
+test: ## install what is missing, then run all tests; ARGS go to cargo test
+	@tests/support/install.sh
+	cargo test --locked --features failpoints $(ARGS)
+
+bench: ## compare with PostgreSQL's own subscriptions, on the same servers; ARGS go to cargo bench
+	@tests/support/install.sh
+	cargo build --release --locked
+	cargo bench --locked $(ARGS)
+
+lint: ## formatting and clippy, as in CI
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets --features failpoints -- -D warnings

@@ -1,0 +1,15 @@
+-- What this server and this role can do, as far as Acequia asks.
+SELECT current_setting('server_version_num')::int                   AS version,
+       current_setting('wal_level')                                 AS wal_level,
+       current_setting('max_replication_slots')::int                AS max_replication_slots,
+       current_setting('max_wal_senders')::int                      AS max_wal_senders,
+       current_setting('server_encoding')                           AS encoding,
+       pg_catalog.pg_is_in_recovery()                               AS in_recovery,
+       r.rolsuper OR r.rolreplication                               AS may_replicate,
+       current_user::text                                           AS role,
+       pg_catalog.has_database_privilege(current_database(), 'CREATE') AS may_create_schema,
+       EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'acequia') AS has_control_schema,
+       coalesce((SELECT pg_catalog.has_schema_privilege(oid, 'CREATE')
+                 FROM pg_catalog.pg_namespace WHERE nspname = 'acequia'), false) AS may_write_control_schema
+FROM pg_catalog.pg_roles r
+WHERE r.rolname = current_user;

@@ -1,0 +1,19 @@
+-- Tables of the given schemas: kind, replica identity, row-level security, and what this role may do with them.
+-- $1 schemas, $2 tables.  To try it in psql: put '{practice}' and '{cpt_code,payer}' in their place.
+SELECT n.nspname::text                                   AS schema,
+       c.relname::text                                   AS "table",
+       c.oid                                             AS oid,
+       c.relkind::text                                   AS kind,
+       c.relreplident::text                              AS replica_identity,
+       pg_catalog.row_security_active(c.oid)            AS row_security,
+       pg_catalog.has_schema_privilege(n.oid, 'USAGE')   AS may_use_schema,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT')   AS may_select,
+       pg_catalog.has_table_privilege(c.oid, 'INSERT')   AS may_insert,
+       pg_catalog.has_table_privilege(c.oid, 'UPDATE')   AS may_update,
+       pg_catalog.has_table_privilege(c.oid, 'DELETE')   AS may_delete,
+       EXISTS (SELECT FROM pg_catalog.pg_constraint k
+               WHERE k.conrelid = c.oid AND k.condeferrable) AS has_deferrable
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY ($1::text[]) AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p')
+ORDER BY 1, 2;

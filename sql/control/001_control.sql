@@ -1,0 +1,106 @@
+-- The control schema, version 1: what Acequia must remember in a target database.
+-- Run in one transaction by `acequia setup`, or by a DBA from `acequia setup --print-sql`.
+
+CREATE TABLE acequia.migration (
+  version    integer PRIMARY KEY,
+  name       text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- How far each flow has come. Moved in the same transaction as the data: what stands here is in the customers, all of it, once.
+CREATE TABLE acequia.checkpoint (
+  flow              text PRIMARY KEY,
+  system_identifier text NOT NULL,               -- of the source cluster: another cluster's positions mean nothing here
+  source_database   text NOT NULL,
+  slot              text NOT NULL,
+  state             text NOT NULL CHECK (state IN ('creating', 'live')),
+  lsn               pg_lsn NOT NULL,
+  commit_time       timestamptz,                 -- of the last applied source transaction
+  updated_at        timestamptz NOT NULL DEFAULT now()
+);
+
+-- Which route wrote what: the journal and the counts point here. A route whose columns change gets a new row.
+CREATE TABLE acequia.route (
+  id            integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  flow          text NOT NULL,
+  sync          text NOT NULL,
+  from_customer text NOT NULL,
+  to_customer   text NOT NULL,
+  dataset       text NOT NULL,
+  key_columns   text[] NOT NULL,                 -- of the customer's primary key
+  image_columns text[] NOT NULL,                 -- of a journal image, in order
+  created_at    timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (flow, sync, from_customer, to_customer, dataset, key_columns, image_columns)
+);
+
+CREATE TABLE acequia.route_count (
+  route      integer PRIMARY KEY REFERENCES acequia.route,
+  created    bigint NOT NULL DEFAULT 0,
+  updated    bigint NOT NULL DEFAULT 0,
+  deleted    bigint NOT NULL DEFAULT 0,
+  skipped    bigint NOT NULL DEFAULT 0,          -- was there already, was equal, or was ignored by the rule
+  parked     bigint NOT NULL DEFAULT 0,          -- how often a row was set aside
+  last_at    timestamptz NOT NULL DEFAULT now()
+);
+
+-- The crosswalk: source row <-> the customer's row. One narrow table for each source customer, data set and customer
+-- (acequia.x_<id>: s… the source's identity, r… what children refer to, t… the customer's primary key); this is their list.
+CREATE TABLE acequia.crosswalk (
+  id            integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  from_customer text NOT NULL,
+  to_customer   text NOT NULL,
+  dataset       text NOT NULL,
+  shape         text NOT NULL,                   -- its columns, as in CREATE TABLE
+  created_at    timestamptz NOT NULL DEFAULT now(),
+  UNIQUE (from_customer, to_customer, dataset)
+);
+
+-- Every row that is not yet in a customer, with the reason. Holds row values: readable by the owner only.
+CREATE TABLE acequia.parked (
+  id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  flow          text NOT NULL,
+  sync          text NOT NULL,
+  from_customer text NOT NULL,
+  to_customer   text NOT NULL,
+  dataset       text NOT NULL,
+  key           text NOT NULL,                   -- the source row's identity, a JSON array
+  op            text NOT NULL CHECK (op IN ('upsert', 'delete')),
+  payload       json NOT NULL,                   -- the newest state of the source row
+  unchanged     text[] NOT NULL DEFAULT '{}',    -- columns whose value the stream did not bring
+  reason        text NOT NULL CHECK (reason IN ('missing_parent', 'rejected', 'ambiguous', 'taken')),
+  waits_for     text,                            -- missing_parent: the parent's data set …
+  waits_key     text,                            -- … and the value that refers to it, a JSON array
+  sqlstate      text,                            -- rejected: what the server said …
+  object        text,                            -- … and the constraint, column or type it named
+  first_lsn     pg_lsn NOT NULL,
+  last_lsn      pg_lsn NOT NULL,
+  first_at      timestamptz NOT NULL DEFAULT now(),
+  last_at       timestamptz NOT NULL DEFAULT now(),
+  tries         integer NOT NULL DEFAULT 1,
+  next_try_at   timestamptz NOT NULL,
+  generation    bigint NOT NULL,                 -- which writing touched it last
+  UNIQUE (from_customer, to_customer, dataset, key)
+);
+CREATE INDEX parked_waiting ON acequia.parked (to_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
+CREATE INDEX parked_due ON acequia.parked (flow, next_try_at);
+
+-- Old images of overridden and deleted rows. Holds row values. Pruned by age.
+CREATE TABLE acequia.journal (
+  at    timestamptz NOT NULL,
+  lsn   pg_lsn NOT NULL,
+  route integer NOT NULL,
+  op    "char" NOT NULL,                         -- u: overridden, d: deleted
+  key   text NOT NULL,                           -- the customer's primary key, as a row's text
+  image text NOT NULL                            -- the columns before, as a row's text
+);
+CREATE INDEX journal_at ON acequia.journal USING brin (at);
+
+CREATE TABLE acequia.audit (
+  id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at     timestamptz NOT NULL DEFAULT now(),
+  who    text NOT NULL DEFAULT session_user,
+  what   text NOT NULL,
+  detail jsonb NOT NULL DEFAULT '{}'
+);
+
+INSERT INTO acequia.migration (version, name) VALUES (1, 'control');

@@ -1,0 +1,182 @@
+//! A batch: whole source transactions on their way into one target transaction, or a piece of a huge one.
+
+use std::sync::Arc;
+
+use std::collections::HashMap;
+
+use crate::lsn::Lsn;
+use crate::row::{Change, CommitPoint, Relation};
+use crate::rules::Plan;
+
+use super::error::Error;
+use super::fold::{NewWave, Projection, WaveTable};
+
+/// A batch is closed when it has taken this many changes …
+pub const BATCH_ROWS: usize = 50_000;
+/// … or this many bytes of rows.
+pub const BATCH_BYTES: usize = 12 << 20;
+
+/// Gathers changes until the writer is free.
+#[derive(Debug)]
+pub struct Batch {
+    plan: Arc<Plan>,
+    pub(super) waves: Vec<Wave>,
+    projections: HashMap<u32, Option<Arc<Projection>>>,
+    /// The last whole transaction in it.
+    pub commit: Option<CommitPoint>,
+    /// Ends inside a transaction.
+    pub open: bool,
+    /// Nothing was in flight, and the source has come this far.
+    pub idle: Option<Lsn>,
+    /// Source transactions that end in it.
+    pub transactions: u64,
+    /// Changes in it.
+    pub changes: usize,
+    /// Commit time of the first transaction in it, microseconds since 2000-01-01.
+    pub oldest_us: Option<i64>,
+    bytes: usize,
+    transaction: u32,
+}
+
+/// A stretch of changes that can be applied as a set.
+#[derive(Debug, Default)]
+pub(super) struct Wave {
+    /// One entry for each table touched.
+    pub(super) tables: Vec<WaveTable>,
+}
+
+impl Batch {
+    /// An empty batch for a plan.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            plan,
+            waves: Vec::new(),
+            projections: HashMap::new(),
+            commit: None,
+            open: false,
+            idle: None,
+            transactions: 0,
+            changes: 0,
+            oldest_us: None,
+            bytes: 0,
+            transaction: 0,
+        }
+    }
+
+    /// The next one: empty, in the same transaction where this one is open, with the relations known so far.
+    #[must_use]
+    pub fn follow(&mut self) -> Self {
+        let next = Self { open: self.open, projections: self.projections.clone(), ..Self::new(Arc::clone(&self.plan)) };
+        std::mem::replace(self, next)
+    }
+
+    /// Has reached its size.
+    pub fn is_full(&self) -> bool {
+        self.changes >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+    }
+
+    /// Has something to write, and may be written: it ends with a transaction, or is full.
+    pub fn is_ready(&self) -> bool {
+        if self.open { self.is_full() } else { self.commit.is_some() || self.changes > 0 || self.idle.is_some() }
+    }
+
+    /// Nothing in it at all.
+    pub fn is_empty(&self) -> bool {
+        self.changes == 0 && self.commit.is_none() && !self.open
+    }
+
+    /// A relation was announced. Changes of it that come now have this shape.
+    pub fn relation(&mut self, relation: Arc<Relation>) -> Result<(), Error> {
+        let projection = match self.plan.source_index(&relation.schema, &relation.table) {
+            None => None,
+            Some(source) => {
+                let known = self.projections.get(&relation.oid).and_then(Option::as_ref);
+                if known.is_some_and(|known| known.relation == relation) {
+                    return Ok(());
+                }
+                Some(Arc::new(Projection::new(Arc::clone(&relation), &self.plan.sources[source])?))
+            }
+        };
+        self.projections.insert(relation.oid, projection);
+        Ok(())
+    }
+
+    /// Takes a change.
+    pub fn push(&mut self, change: Change) -> Result<(), Error> {
+        self.open = true;
+        self.changes += 1;
+        let relation = match &change {
+            Change::Insert { relation, new } => {
+                self.bytes += new.bytes();
+                *relation
+            }
+            Change::Update { relation, new, old } => {
+                self.bytes += new.bytes() + old.as_ref().map_or(0, crate::row::Tuple::bytes);
+                *relation
+            }
+            Change::Delete { relation, old } => {
+                self.bytes += old.bytes();
+                *relation
+            }
+            Change::Truncate { relations } => {
+                for relation in relations.clone() {
+                    self.truncate(relation)?;
+                }
+                return Ok(());
+            }
+        };
+        let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        let transaction = self.transaction;
+        if let Err(NewWave(change)) = self.table(source, &projection).push(change, transaction) {
+            self.waves.push(Wave::default());
+            let refused = self.table(source, &projection).push(change, transaction);
+            debug_assert!(refused.is_ok(), "an empty wave takes every change");
+        }
+        Ok(())
+    }
+
+    /// The transaction is whole.
+    pub fn commit(&mut self, point: CommitPoint) {
+        self.open = false;
+        self.commit = Some(point);
+        self.idle = None;
+        self.transactions += 1;
+        self.transaction += 1;
+        self.oldest_us.get_or_insert(point.time_us);
+    }
+
+    fn truncate(&mut self, relation: u32) -> Result<(), Error> {
+        let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        let begun = self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
+        if begun {
+            self.waves.push(Wave::default());
+        }
+        self.table(source, &projection).truncated = true;
+        Ok(())
+    }
+
+    /// The plan's table behind a relation. `None` for one that no rule wants: a leaf partition, or a table that the
+    /// publication has beyond ours.
+    fn wanted(&self, relation: u32) -> Result<Option<(usize, Arc<Projection>)>, Error> {
+        let known = self.projections.get(&relation).ok_or(Error::Unannounced { relation })?;
+        let Some(projection) = known else { return Ok(None) };
+        let source = self.plan.source_index(&projection.relation.schema, &projection.relation.table);
+        Ok(source.map(|source| (source, Arc::clone(projection))))
+    }
+
+    /// The table's place in the current wave. A relation that changed its shape begins a new wave.
+    fn table(&mut self, source: usize, projection: &Arc<Projection>) -> &mut WaveTable {
+        let same = |table: &WaveTable| table.source == source;
+        let reshaped = |table: &WaveTable| same(table) && !Arc::ptr_eq(&table.projection, projection);
+        if self.waves.last().is_none_or(|wave| wave.tables.iter().any(reshaped)) {
+            self.waves.push(Wave::default());
+        }
+        let last = self.waves.len() - 1;
+        let tables = &mut self.waves[last].tables;
+        let place = tables.iter().position(same).unwrap_or_else(|| {
+            tables.push(WaveTable::new(source, Arc::clone(projection)));
+            tables.len() - 1
+        });
+        &mut tables[place]
+    }
+}

@@ -1,0 +1,71 @@
+//! The control schema's migrations: numbered files under `sql/control/`, each run once.
+
+use tokio_postgres::Client;
+
+use crate::postgres;
+
+use super::error::Error;
+
+/// The migrations in order.
+const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("../../sql/control/001_control.sql"))];
+
+/// What `role` must be allowed to do in the schema, and what nobody else may.
+pub fn grants(role: &str) -> String {
+    format!("ALTER SCHEMA acequia OWNER TO {role};\nREVOKE ALL ON SCHEMA acequia FROM PUBLIC;")
+}
+
+/// The version that a database has; 0 where there is none.
+pub async fn version(client: &Client) -> Result<i32, postgres::Error> {
+    let failed = |error| postgres::Error::from_driver("reading the control schema's version", &error);
+    let there = client
+        .query_one("SELECT to_regclass('acequia.migration') IS NOT NULL", &[])
+        .await
+        .map_err(failed)?;
+    if !there.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    let row = client
+        .query_one("SELECT coalesce(max(version), 0) FROM acequia.migration", &[])
+        .await
+        .map_err(failed)?;
+    Ok(row.get(0))
+}
+
+/// The statements that bring a database from `version` to the newest, as one transaction.
+pub fn upgrade(version: i32) -> Option<String> {
+    let missing: Vec<&str> = MIGRATIONS.iter().filter(|(number, _)| *number > version).map(|(_, sql)| *sql).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let schema = if version == 0 { "CREATE SCHEMA IF NOT EXISTS acequia;\n" } else { "" };
+    Some(format!("{schema}{}", missing.join("\n")))
+}
+
+/// Refuses a control schema that is not ours to use; installs it where it is missing and the role may.
+pub async fn require(client: &Client, database: &str) -> Result<(), Error> {
+    let newest = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    let found = version(client).await?;
+    if found > newest {
+        let what = format!("has version {found}, which a newer Acequia made (this one knows {newest})");
+        return Err(Error::Control { database: database.to_owned(), what });
+    }
+    let Some(sql) = upgrade(found) else { return Ok(()) };
+    let allowed = client
+        .query_one(
+            "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = 'acequia'), \
+             has_database_privilege(current_database(), 'CREATE'))",
+            &[],
+        )
+        .await
+        .map_err(|error| postgres::Error::from_driver("reading the control schema's privileges", &error))?;
+    if !allowed.get::<_, bool>(0) {
+        let what = if found == 0 { "is missing".to_owned() } else { format!("has the old version {found}") };
+        return Err(Error::Control { database: database.to_owned(), what });
+    }
+    let what = format!("installing the control schema (statements of version {newest})");
+    client
+        .batch_execute(&format!("BEGIN; {sql}; COMMIT"))
+        .await
+        .map_err(|error| postgres::Error::from_driver(&what, &error))?;
+    Ok(())
+}

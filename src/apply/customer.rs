@@ -1,0 +1,258 @@
+//! One customer's routes over the stage, parents before children.
+//!
+//! The usual cases end early: a wave of new rows is one INSERT, a wave of changes one UPDATE. Only rows that these leave
+//! over go through the longer way: stale links dropped, existing rows linked by natural key, values fetched that the
+//! stream did not bring, and what then has no place is parked with its reason.
+
+use crate::config::{Mode, OnDelete};
+use crate::rules::{Plan, Route};
+
+use super::error::Error;
+use super::ledger::Tally;
+use super::stage::Staged;
+use super::statements::Statements;
+use super::unchanged;
+use super::writer::Context;
+
+/// How often a statement is asked again when rows change under its feet.
+const ASK_AGAIN: usize = 3;
+
+/// Everything that one customer's part of a wave needs.
+pub(super) struct Part<'a> {
+    pub(super) statements: &'a mut Statements,
+    pub(super) context: &'a mut Context,
+    pub(super) plan: &'a Plan,
+    pub(super) staged: &'a mut [Staged],
+    /// Position in the plan's customers.
+    pub(super) customer: usize,
+}
+
+impl Part<'_> {
+    /// The routes of this customer that the wave touches, with the staged table of each: (route, staged).
+    pub(super) fn touched(&self) -> Vec<(usize, usize)> {
+        let routes = self.plan.customers[self.customer].routes.clone();
+        let staged = |route: usize| self.staged.iter().position(|staged| staged.source == self.plan.routes[route].source);
+        routes.filter_map(|route| Some((route, staged(route)?))).collect()
+    }
+
+    /// Applies the whole wave to this customer.
+    pub(super) async fn apply(&mut self, tallies: &mut [Tally]) -> Result<(), Error> {
+        let touched = self.touched();
+        for &(route, staged) in &touched {
+            let last = self.staged[staged].last();
+            self.release(route, staged, 1, last).await?;
+            tallies[route].add(self.upsert(route, staged, 1, last).await?);
+        }
+        for &(route, staged) in touched.iter().rev() {
+            let last = self.staged[staged].last();
+            tallies[route].add(self.delete(route, staged, 1, last).await?);
+        }
+        for &(route, staged) in &touched {
+            self.finish(route, staged).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the links of rows that are gone, and moves the links of rows that have another identity now.
+    pub(super) async fn release(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<(), Error> {
+        let extent = self.staged[staged].extent(low, high);
+        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        if extent.deletes + extent.moved > 0 {
+            if let (Some(create), Some(release)) = (&sql.create_released, &sql.release) {
+                self.statements.batch("preparing released links", create).await?;
+                self.statements.execute("releasing links", release, &[&low, &high]).await?;
+            }
+        }
+        if extent.moved > 0 {
+            if let Some(relink) = &sql.relink {
+                self.statements.execute("moving links", relink, &[&low, &high]).await?;
+            }
+        }
+        if let Some(refresh) = sql.refresh_references.as_ref().filter(|_| extent.living > extent.inserts) {
+            self.statements.execute("refreshing links", refresh, &[&low, &high]).await?;
+        }
+        Ok(())
+    }
+
+    /// Creates and changes the customer's rows, and parks what has no place.
+    pub(super) async fn upsert(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<Tally, Error> {
+        let extent = self.staged[staged].extent(low, high);
+        let mut tally = Tally::default();
+        if extent.living == 0 {
+            return Ok(tally);
+        }
+        let overrides = self.plan.routes[route].mode == Mode::Override;
+        if extent.moved > 0 {
+            tally.updated += self.rename(route, low, high).await?;
+        }
+        if extent.inserts > 0 {
+            tally.created += self.insert(route, low, high).await?;
+        }
+        if overrides && tally.created < extent.living {
+            tally.updated += self.update(route, staged, low, high).await?;
+        }
+        if tally.created == extent.living || (tally.created + tally.updated == extent.living && extent.moved == 0) {
+            return Ok(tally);
+        }
+        let matched = self.matched(route, low, high).await?;
+        if matched < extent.living {
+            tally.add(self.place_leftovers(route, staged, low, high).await?);
+        }
+        tally.skipped = extent.living.saturating_sub(tally.created + tally.updated + tally.parked);
+        Ok(tally)
+    }
+
+    async fn place_leftovers(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<Tally, Error> {
+        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let overrides = self.plan.routes[route].mode == Mode::Override;
+        let mut tally = Tally::default();
+        if let (Some(unlink), Some(link)) = (&sql.unlink_stale, &sql.link_found) {
+            self.statements.execute("dropping stale links", unlink, &[&low, &high]).await?;
+            self.statements.execute("linking what is there", link, &[&low, &high]).await?;
+        }
+        // A row that refers to another one of its own table gets in once that one is in: as deep as it goes.
+        loop {
+            let created = self.insert(route, low, high).await?;
+            tally.created += created;
+            if created == 0 || !self.plan.routes[route].refers_to_itself {
+                break;
+            }
+        }
+        if unchanged::complete(self, route, staged, low, high).await? {
+            tally.created += self.insert(route, low, high).await?;
+        }
+        if overrides {
+            tally.updated += self.update(route, staged, low, high).await?;
+        }
+        tally.parked += self.park_leftovers(route, staged, low, high).await?;
+        Ok(tally)
+    }
+
+    async fn insert(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
+        let sql = &self.plan.routes[route].sql.insert;
+        let (expected, written) = self.statements.counts("creating rows", sql, &[&low, &high]).await?;
+        if expected != written {
+            return Err(Error::Ignored { table: self.plan.routes[route].target.to_string() });
+        }
+        Ok(written)
+    }
+
+    async fn update(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<u64, Error> {
+        let mut updated = 0;
+        for set in self.staged[staged].sets_in(low, high) {
+            let without;
+            let sql = if set == 0 {
+                &self.plan.routes[route].sql.update
+            } else {
+                without = self.plan.routes[route].sql.update_without(&self.staged[staged].sets[set - 1]);
+                &without
+            };
+            let set = i32::try_from(set).unwrap_or(i32::MAX);
+            updated += self.change(route, sql, &[&low, &high, &set]).await?;
+        }
+        Ok(updated)
+    }
+
+    async fn rename(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
+        let Some(sql) = self.plan.routes[route].sql.rename.clone() else { return Ok(0) };
+        // What is renamed is then compared and updated like every other row: it is counted there, or was equal.
+        self.change(route, &sql, &[&low, &high, &0_i32]).await?;
+        Ok(0)
+    }
+
+    /// Runs a statement that journals and changes rows, again where a row was changed in between.
+    async fn change(&mut self, route: usize, sql: &str, range: &[super::statements::Param<'_>]) -> Result<u64, Error> {
+        let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
+        let mut params = range.to_vec();
+        params.push(&lsn);
+        params.push(&number);
+        let mut total = 0;
+        for _ in 0..ASK_AGAIN {
+            let (expected, written) = self.statements.counts("overriding rows", sql, &params).await?;
+            total += written;
+            if expected == written {
+                return Ok(total);
+            }
+        }
+        Err(Error::Ignored { table: self.plan.routes[route].target.to_string() })
+    }
+
+    async fn matched(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
+        let sql = &self.plan.routes[route].sql.matched;
+        Ok(self.statements.count("matching rows", sql, &[&low, &high]).await?)
+    }
+
+    /// Deletes what is gone, where the rule says so.
+    pub(super) async fn delete(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<Tally, Error> {
+        let deletes = self.staged[staged].extent(low, high).deletes;
+        let mut tally = Tally::default();
+        if deletes == 0 {
+            return Ok(tally);
+        }
+        if self.plan.routes[route].on_delete == OnDelete::Delete {
+            let sql = &self.plan.routes[route].sql.delete;
+            let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
+            for _ in 0..ASK_AGAIN {
+                let (expected, written) =
+                    self.statements.counts("deleting rows", sql, &[&low, &high, &lsn, &number]).await?;
+                tally.deleted += written;
+                if expected == written {
+                    break;
+                }
+            }
+        }
+        tally.skipped = deletes.saturating_sub(tally.deleted);
+        Ok(tally)
+    }
+
+    /// Forgets released links, and what was parked and has been overtaken by this wave.
+    pub(super) async fn finish(&mut self, route: usize, staged: usize) -> Result<(), Error> {
+        let last = self.staged[staged].last();
+        let extent = self.staged[staged].extent(1, last);
+        let row = &self.plan.routes[route];
+        if let Some(clear) = row.sql.clear_released.as_ref().filter(|_| extent.deletes + extent.moved > 0) {
+            self.statements.execute("forgetting released links", clear, &[]).await?;
+        }
+        if self.context.has_parked {
+            let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+            let generation = self.context.generation;
+            self.statements
+                .execute("dropping overtaken rows", &row.sql.supersede, &[&1_i32, &last, &from, &to, &dataset, &generation])
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn park_leftovers(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<u64, Error> {
+        let row: &Route = &self.plan.routes[route];
+        let names = self.staged[staged].set_names(&self.plan.sources[row.source]);
+        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+        let (flow, sync, lsn) = (&self.plan.flow.name, row.sync.as_str(), self.context.lsn_text());
+        let generation = self.context.generation;
+        let params: [super::statements::Param<'_>; 10] =
+            [&low, &high, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names];
+        let parked = self.statements.count("parking rows", &row.sql.park_leftovers, &params).await?;
+        self.context.has_parked |= parked > 0;
+        Ok(parked)
+    }
+
+    /// Parks rows that the server refused with this SQLSTATE.
+    pub(super) async fn park_rejected(
+        &mut self,
+        route: usize,
+        staged: usize,
+        n: i32,
+        reason: (Option<&str>, Option<&str>),
+    ) -> Result<u64, Error> {
+        let row: &Route = &self.plan.routes[route];
+        let names = self.staged[staged].set_names(&self.plan.sources[row.source]);
+        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+        let (flow, sync, lsn) = (&self.plan.flow.name, row.sync.as_str(), self.context.lsn_text());
+        let generation = self.context.generation;
+        let params: [super::statements::Param<'_>; 12] =
+            [&n, &n, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names, &reason.0, &reason.1];
+        let parked = self.statements.count("parking a rejected row", &row.sql.park_rejected, &params).await?;
+        self.context.has_parked = true;
+        Ok(parked)
+    }
+}

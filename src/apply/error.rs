@@ -1,0 +1,96 @@
+//! What can go wrong while writing.
+
+use crate::fault::Fault;
+use crate::lsn::Lsn;
+use crate::postgres;
+
+/// A failure of the writer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A session failed.
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
+    /// Another daemon serves this flow.
+    #[error(
+        "flow {flow} is served by another Acequia (session {pid} of the target, application \"{application}\"): \
+         stop that one, or give this one other rules"
+    )]
+    Served {
+        /// The flow.
+        flow: String,
+        /// Backend that holds the flow's lock.
+        pid: i32,
+        /// Its application name.
+        application: String,
+    },
+    /// The control schema is missing or of another version.
+    #[error("the control schema \"acequia\" of database {database} {what}: run `acequia setup`")]
+    Control {
+        /// The target database.
+        database: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The checkpoint moved without us.
+    #[error(
+        "the checkpoint of flow {flow} stands at {found}, and this writer left it at {expected}: \
+         somebody changed it, the flow starts again from what is there"
+    )]
+    Moved {
+        /// The flow.
+        flow: String,
+        /// What this writer knew.
+        expected: Lsn,
+        /// What stands there.
+        found: Lsn,
+    },
+    /// A crosswalk that was made for other columns.
+    #[error(
+        "the crosswalk {table} of data set {dataset} for customer {customer} was made for other columns: the primary key, \
+         the natural key or the replica identity has changed since; empty it with `DELETE FROM acequia.crosswalk WHERE \
+         to_customer = '{customer}' AND dataset = '{dataset}'` once no row is parked, and rows are linked again by natural key"
+    )]
+    Crosswalk {
+        /// The table in the schema `acequia`.
+        table: String,
+        /// Data set.
+        dataset: String,
+        /// Target customer.
+        customer: String,
+    },
+    /// A relation that lacks a column the plan needs.
+    #[error(
+        "{table} no longer has column \"{column}\" as the rules expect it: mend the table or leave the column out, \
+         then restart"
+    )]
+    Relation {
+        /// The source table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// A change of a relation that the stream never announced.
+    #[error("the stream sent a change of relation {relation} without announcing it; this is a fault, please report it")]
+    Unannounced {
+        /// OID at the source.
+        relation: u32,
+    },
+    /// The customer's table takes no write, without an error.
+    #[error("{table} did not take a write: row-level security or a trigger ignores it")]
+    Ignored {
+        /// The customer's table.
+        table: String,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Postgres(error) => error.fault(),
+            Self::Moved { .. } => Fault::Retry,
+            Self::Ignored { .. } => Fault::Park,
+            Self::Served { .. } | Self::Control { .. } | Self::Crosswalk { .. } | Self::Relation { .. } | Self::Unannounced { .. } => Fault::Halt,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Folding: the changes of one source row inside a wave become its last state.
+//!
+//! A wave is a stretch of the stream whose changes may be applied as a set: releases, renames, upserts and deletes in one
+//! fixed order. Where that order would give another result than the stream's own, a new wave begins:
+//! a row that an earlier transaction wrote is deleted (the customer may keep what it got), a row moves to an identity that
+//! another row has left, a table is truncated, a relation changes its shape.
+
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use std::collections::{HashMap, HashSet};
+use smallvec::SmallVec;
+
+use crate::row::{Cell, Change, Relation, Tuple};
+use crate::rules::SourceTable;
+
+use super::error::Error;
+
+/// The identity of a row as bytes: each value with its length, so that no two identities look alike.
+type Key = SmallVec<[u8; 24]>;
+
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    /// New in this wave.
+    Insert,
+    /// There before.
+    Update,
+    /// Gone.
+    Delete,
+    /// Came and went inside one transaction: nothing to do.
+    Nothing,
+}
+
+/// One source row's changes in one wave.
+#[derive(Debug)]
+pub(super) struct FoldedRow {
+    pub(super) op: Op,
+    /// Carries the identity that the row had before the wave, where that has to be looked up.
+    pub(super) old: Option<Tuple>,
+    /// The last state.
+    pub(super) new: Option<Tuple>,
+    /// Every state on the way, for a fold that the server refuses.
+    pub(super) history: SmallVec<[State; 1]>,
+    /// The transaction that touched it last.
+    transaction: u32,
+}
+
+/// A row as one change left it.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    /// Place of the change among the table's changes in the wave.
+    pub(super) sequence: u64,
+    /// Carries the identity before the change, where that was another one.
+    pub(super) old: Option<Tuple>,
+    pub(super) new: Tuple,
+}
+
+impl FoldedRow {
+    /// One state on its own.
+    pub(super) fn update(old: Option<Tuple>, new: Tuple) -> Self {
+        Self { op: Op::Update, old, new: Some(new), history: SmallVec::new(), transaction: 0 }
+    }
+}
+
+/// Where the columns of the plan stand in a relation's tuples.
+#[derive(Debug)]
+pub(super) struct Projection {
+    pub(super) relation: Arc<Relation>,
+    /// For each column of the relation its staged column.
+    pub(super) staged: Vec<Option<usize>>,
+    /// For each part of the identity its column in the relation.
+    pub(super) identity: Vec<usize>,
+    /// The same columns in the relation's order.
+    ordered: Vec<usize>,
+}
+
+impl Projection {
+    /// Matches a relation with what the plan stages of it.
+    pub(super) fn new(relation: Arc<Relation>, table: &SourceTable) -> Result<Self, Error> {
+        let place = |name: &str| relation.columns.iter().position(|column| column.name == name);
+        let mut staged = vec![None; relation.columns.len()];
+        let mut places = Vec::with_capacity(table.columns.len());
+        for (number, column) in table.columns.iter().enumerate() {
+            let at = place(column.name.as_str()).ok_or_else(|| Error::Relation {
+                table: table.name.to_string(),
+                column: column.name.to_string(),
+            })?;
+            staged[at] = Some(number);
+            places.push(at);
+        }
+        let identity: Vec<usize> = table.identity.iter().map(|&column| places[column]).collect();
+        let mut ordered = identity.clone();
+        ordered.sort_unstable();
+        Ok(Self { relation, staged, identity, ordered })
+    }
+
+    fn key(&self, tuple: &Tuple) -> Key {
+        let mut key = Key::new();
+        let mut wanted = self.ordered.iter().peekable();
+        for (column, cell) in tuple.cells().enumerate() {
+            match wanted.peek() {
+                None => break,
+                Some(&&next) if next != column => continue,
+                Some(_) => _ = wanted.next(),
+            }
+            match cell {
+                Cell::Text(value) => {
+                    key.extend_from_slice(&(value.len() as u64).to_le_bytes());
+                    key.extend_from_slice(value);
+                }
+                Cell::Null | Cell::Unchanged => key.extend_from_slice(&u64::MAX.to_le_bytes()),
+            }
+        }
+        key
+    }
+}
+
+/// The changes of one table in one wave.
+#[derive(Debug)]
+pub(super) struct WaveTable {
+    pub(super) source: usize,
+    pub(super) projection: Arc<Projection>,
+    pub(super) rows: Vec<FoldedRow>,
+    /// The table was emptied before these changes.
+    pub(super) truncated: bool,
+    changes: u64,
+    by_key: HashMap<Key, usize, RandomState>,
+    left: HashSet<Key, RandomState>,
+}
+
+/// A change that has to begin a new wave; it is given back.
+#[derive(Debug)]
+pub(super) struct NewWave(pub(super) Change);
+
+impl WaveTable {
+    pub(super) fn new(source: usize, projection: Arc<Projection>) -> Self {
+        Self {
+            source,
+            projection,
+            rows: Vec::new(),
+            truncated: false,
+            changes: 0,
+            by_key: HashMap::default(),
+            left: HashSet::default(),
+        }
+    }
+
+    /// Folds one change of this table; truncates are the wave's business.
+    pub(super) fn push(&mut self, change: Change, transaction: u32) -> Result<(), NewWave> {
+        self.changes += 1;
+        match change {
+            Change::Insert { new, .. } => {
+                self.insert(new, transaction);
+                Ok(())
+            }
+            Change::Update { relation, old, new } => self.update(relation, old, new, transaction),
+            Change::Delete { relation, old } => self.delete(relation, old, transaction),
+            Change::Truncate { .. } => Err(NewWave(change)),
+        }
+    }
+
+    fn insert(&mut self, new: Tuple, transaction: u32) {
+        let key = self.projection.key(&new);
+        let row = FoldedRow {
+            op: Op::Insert,
+            old: None,
+            history: smallvec::smallvec![State { sequence: self.changes, old: None, new: new.clone() }],
+            new: Some(new),
+            transaction,
+        };
+        self.by_key.insert(key, self.rows.len());
+        self.rows.push(row);
+    }
+
+    fn update(&mut self, relation: u32, old: Option<Tuple>, new: Tuple, transaction: u32) -> Result<(), NewWave> {
+        let key = self.projection.key(&new);
+        let before = old.as_ref().map(|old| self.projection.key(old)).filter(|before| *before != key);
+        if before.is_some() && self.left.contains(&key) {
+            return Err(NewWave(Change::Update { relation, old, new }));
+        }
+        // With a full replica identity the old row brings the values that the new one leaves out.
+        let full = self.projection.relation.replica_identity == b'f';
+        let mut new = match &old {
+            Some(old) if full && new.has_unchanged() => new.filled_from(old),
+            Some(_) | None => new,
+        };
+        let moved_from = before.is_some().then_some(old).flatten();
+        let known = self.by_key.get(before.as_ref().unwrap_or(&key)).copied();
+        let place = match known.filter(|&place| self.rows[place].new.is_some()) {
+            None => {
+                let state = State { sequence: self.changes, old: moved_from.clone(), new: new.clone() };
+                let history = smallvec::smallvec![state];
+                let row = FoldedRow { op: Op::Update, old: moved_from, new: Some(new), history, transaction };
+                self.rows.push(row);
+                self.rows.len() - 1
+            }
+            Some(place) => {
+                let row = &mut self.rows[place];
+                if let Some(earlier) = row.new.as_ref().filter(|_| new.has_unchanged()) {
+                    new = new.filled_from(earlier);
+                }
+                if row.op == Op::Update && row.old.is_none() {
+                    row.old.clone_from(&moved_from);
+                }
+                row.history.push(State { sequence: self.changes, old: moved_from, new: new.clone() });
+                row.new = Some(new);
+                row.transaction = transaction;
+                place
+            }
+        };
+        if let Some(before) = before {
+            self.by_key.remove(&before);
+            self.left.insert(before);
+        }
+        self.by_key.insert(key, place);
+        Ok(())
+    }
+
+    fn delete(&mut self, relation: u32, old: Tuple, transaction: u32) -> Result<(), NewWave> {
+        let key = self.projection.key(&old);
+        let living = self.by_key.get(&key).copied().filter(|&place| self.rows[place].new.is_some());
+        match living {
+            None => self.rows.push(FoldedRow {
+                op: Op::Delete,
+                old: Some(old),
+                new: None,
+                history: SmallVec::new(),
+                transaction,
+            }),
+            // An earlier transaction's state was there to be seen: the customer gets it first.
+            Some(place) if self.rows[place].transaction != transaction => {
+                return Err(NewWave(Change::Delete { relation, old }));
+            }
+            Some(place) => {
+                let row = &mut self.rows[place];
+                row.new = None;
+                row.history.clear();
+                if row.op == Op::Insert {
+                    row.op = Op::Nothing;
+                } else {
+                    row.op = Op::Delete;
+                    row.old.get_or_insert(old);
+                }
+            }
+        }
+        self.by_key.remove(&key);
+        self.left.insert(key);
+        Ok(())
+    }
+}

@@ -1,0 +1,254 @@
+//! The stage: a wave's rows as COPY text, sent once however many customers receive them.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+
+use crate::row::{Cell, Tuple};
+use crate::rules::SourceTable;
+
+use super::fold::{FoldedRow, Op, Projection, State, WaveTable};
+
+/// What stands in a stage, as the statements need to know it.
+#[derive(Debug)]
+pub(super) struct Staged {
+    /// Position in the plan's sources.
+    pub(super) source: usize,
+    /// Row `n` of the stage is entry `n - 1`.
+    pub(super) rows: Vec<StagedRow>,
+    /// Sets of staged columns that the stream did not bring; set `u` is entry `u - 1`.
+    pub(super) sets: Vec<Vec<usize>>,
+    /// The source emptied the table before.
+    pub(super) truncated: bool,
+}
+
+/// One row of a stage.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StagedRow {
+    pub(super) op: Op,
+    /// It has another identity than before.
+    pub(super) moved: bool,
+    /// 0, or its set of unchanged columns.
+    pub(super) set: usize,
+}
+
+/// Counts over a range of a stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Extent {
+    /// Rows that are there.
+    pub(super) living: u64,
+    /// … of them new in this wave.
+    pub(super) inserts: u64,
+    /// … with another identity than before.
+    pub(super) moved: u64,
+    /// Rows that are gone.
+    pub(super) deletes: u64,
+}
+
+impl Staged {
+    /// Counts rows `low ..= high`.
+    pub(super) fn extent(&self, low: i32, high: i32) -> Extent {
+        let mut extent = Extent::default();
+        let place = |n: i32| usize::try_from(n).unwrap_or(0);
+        for row in self.rows.iter().take(place(high)).skip(place(low).saturating_sub(1)) {
+            match row.op {
+                Op::Insert => {
+                    extent.living += 1;
+                    extent.inserts += 1;
+                }
+                Op::Update => extent.living += 1,
+                Op::Delete => extent.deletes += 1,
+                Op::Nothing => {}
+            }
+            extent.moved += u64::from(row.moved);
+        }
+        extent
+    }
+
+    /// Number of the last row.
+    pub(super) fn last(&self) -> i32 {
+        i32::try_from(self.rows.len()).unwrap_or(i32::MAX)
+    }
+
+    /// The sets of unchanged columns that occur, 0 (none) first.
+    pub(super) fn sets_in(&self, low: i32, high: i32) -> Vec<usize> {
+        let place = |n: i32| usize::try_from(n).unwrap_or(0);
+        let rows = self.rows.iter().take(place(high)).skip(place(low).saturating_sub(1));
+        let mut sets: Vec<usize> =
+            rows.filter(|row| matches!(row.op, Op::Insert | Op::Update)).map(|row| row.set).collect();
+        sets.sort_unstable();
+        sets.dedup();
+        sets
+    }
+
+    /// Each set as the text of an SQL array of the columns' names.
+    pub(super) fn set_names(&self, table: &SourceTable) -> Vec<String> {
+        let name = |&column: &usize| {
+            let name = table.columns[column].name.as_str();
+            format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+        };
+        self.sets.iter().map(|set| format!("{{{}}}", set.iter().map(name).collect::<Vec<_>>().join(","))).collect()
+    }
+}
+
+/// Writes a table's rows as COPY text.
+pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
+    let mut out = BytesMut::with_capacity(table.rows.len() * 96);
+    let mut staged =
+        Staged { source: table.source, rows: Vec::with_capacity(table.rows.len()), sets: Vec::new(), truncated: table.truncated };
+    let mut line = Line::new(&table.projection, columns);
+    for (i, row) in table.rows.iter().enumerate() {
+        let state = line.write(&mut out, i + 1, row, &mut staged.sets);
+        staged.rows.push(state);
+    }
+    (out.freeze(), staged)
+}
+
+/// Writes one state out of a row's history, as a row of its own.
+pub(super) fn encode_state(
+    projection: &Projection,
+    columns: usize,
+    n: usize,
+    state: &State,
+    sets: &mut Vec<Vec<usize>>,
+) -> (Bytes, StagedRow) {
+    let row = FoldedRow::update(state.old.clone(), state.new.clone());
+    let mut out = BytesMut::new();
+    let staged = Line::new(projection, columns).write(&mut out, n, &row, sets);
+    (out.freeze(), staged)
+}
+
+/// The scratch space of one line.
+struct Line<'a> {
+    projection: &'a Projection,
+    cells: Vec<Option<Cell<'a>>>,
+    columns: usize,
+}
+
+impl<'a> Line<'a> {
+    fn new(projection: &'a Projection, columns: usize) -> Self {
+        Self { projection, cells: vec![None; columns], columns }
+    }
+
+    fn write<'t>(&mut self, out: &mut BytesMut, n: usize, row: &'t FoldedRow, sets: &mut Vec<Vec<usize>>) -> StagedRow
+    where
+        't: 'a,
+    {
+        self.cells.clear();
+        self.cells.resize(self.columns, None);
+        let mut unchanged: Vec<usize> = Vec::new();
+        if let Some(new) = &row.new {
+            for (cell, place) in new.cells().zip(&self.projection.staged) {
+                let Some(place) = *place else { continue };
+                if cell == Cell::Unchanged {
+                    unchanged.push(place);
+                }
+                self.cells[place] = Some(cell);
+            }
+        }
+        unchanged.sort_unstable();
+        let set = set_number(unchanged, sets);
+        if row.op == Op::Nothing {
+            return StagedRow { op: Op::Nothing, moved: false, set: 0 };
+        }
+        write_number(out, n);
+        out.put_slice(match row.op {
+            Op::Insert => b"\tI\t",
+            Op::Delete => b"\tD\t",
+            Op::Update | Op::Nothing => b"\tU\t",
+        });
+        write_number(out, set);
+        // A row that came back to where it was has not moved.
+        let old = row.old.as_ref().filter(|old| row.op == Op::Delete || self.has_moved(old));
+        for &place in &self.projection.identity {
+            out.put_u8(b'\t');
+            write_cell(out, old.and_then(|old| old.cells().nth(place)));
+        }
+        for cell in &self.cells {
+            out.put_u8(b'\t');
+            write_cell(out, *cell);
+        }
+        out.put_u8(b'\n');
+        StagedRow { op: row.op, moved: old.is_some() && row.op != Op::Delete, set }
+    }
+
+    fn has_moved(&self, old: &Tuple) -> bool {
+        self.projection.identity.iter().any(|&place| {
+            let now = self.projection.staged[place].and_then(|staged| self.cells[staged]);
+            old.cells().nth(place) != now
+        })
+    }
+}
+
+fn set_number(unchanged: Vec<usize>, sets: &mut Vec<Vec<usize>>) -> usize {
+    if unchanged.is_empty() {
+        return 0;
+    }
+    let known = sets.iter().position(|set| *set == unchanged);
+    known.unwrap_or_else(|| {
+        sets.push(unchanged);
+        sets.len() - 1
+    }) + 1
+}
+
+fn write_number(out: &mut BytesMut, number: usize) {
+    let mut digits = [0_u8; 20];
+    let mut at = digits.len();
+    let mut rest = number;
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.put_slice(&digits[at..]);
+}
+
+/// A value in COPY's text form (PostgreSQL manual, COPY, "Text Format").
+fn write_cell(out: &mut BytesMut, cell: Option<Cell<'_>>) {
+    let Some(Cell::Text(mut value)) = cell else {
+        out.put_slice(b"\\N");
+        return;
+    };
+    let special = |byte: &u8| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t');
+    while let Some(at) = value.iter().position(special) {
+        out.put_slice(&value[..at]);
+        out.put_slice(match value[at] {
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            _backslash => b"\\\\",
+        });
+        value = &value[at + 1..];
+    }
+    out.put_slice(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copied(cell: Option<Cell<'_>>) -> String {
+        let mut out = BytesMut::new();
+        write_cell(&mut out, cell);
+        String::from_utf8(out.to_vec()).expect("text")
+    }
+
+    #[test]
+    fn what_copy_would_misread_is_escaped() {
+        assert_eq!(copied(Some(Cell::Text(b"a\tb\\N\r\n"))), "a\\tb\\\\N\\r\\n");
+        assert_eq!(copied(Some(Cell::Text(b"\\N"))), "\\\\N");
+        assert_eq!(copied(Some(Cell::Text(b""))), "");
+        assert_eq!(copied(Some(Cell::Null)), "\\N");
+    }
+
+    #[test]
+    fn numbers_are_written_in_full() {
+        let mut out = BytesMut::new();
+        for number in [0, 7, 10, 1_234_567_890] {
+            write_number(&mut out, number);
+            out.put_u8(b' ');
+        }
+        assert_eq!(&out[..], b"0 7 10 1234567890 ");
+    }
+}

@@ -1,0 +1,96 @@
+//! The writer's session: every statement prepared once, planned for the sizes of the moment.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::SinkExt as _;
+use std::collections::HashMap;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+
+use crate::config::Database;
+use crate::postgres::{self, Error, Session};
+
+/// A parameter.
+pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// A session with its prepared statements.
+pub(super) struct Statements {
+    session: Session,
+    prepared: HashMap<Arc<str>, Statement>,
+}
+
+/// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
+/// one is a disaster for the other. Temporary tables get enough buffers to stay in memory.
+const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET temp_buffers = '32MB'; SET work_mem = '32MB'; \
+                        SET client_min_messages = error";
+
+impl std::ops::Deref for Statements {
+    type Target = tokio_postgres::Client;
+
+    fn deref(&self) -> &tokio_postgres::Client {
+        &self.session
+    }
+}
+
+impl Statements {
+    pub(super) async fn open(database: &Database, application: &str) -> Result<Self, Error> {
+        let session = postgres::open(database, application).await?;
+        let statements = Self { session, prepared: HashMap::new() };
+        statements.batch("setting up the writer's session", SETTINGS).await?;
+        Ok(statements)
+    }
+
+    /// Runs statements without parameters.
+    pub(super) async fn batch(&self, doing: &str, sql: &str) -> Result<(), Error> {
+        self.session.batch_execute(sql).await.map_err(|error| Error::from_driver(doing, &error))
+    }
+
+    async fn statement(&mut self, doing: &str, sql: &str) -> Result<Statement, Error> {
+        if let Some(statement) = self.prepared.get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.session.prepare(sql).await.map_err(|error| Error::from_driver(doing, &error))?;
+        self.prepared.insert(sql.into(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Runs a statement; answers the number of rows.
+    pub(super) async fn execute(&mut self, doing: &str, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+        let statement = self.statement(doing, sql).await?;
+        self.session.execute(&statement, params).await.map_err(|error| Error::from_driver(doing, &error))
+    }
+
+    /// Runs a query.
+    pub(super) async fn query(&mut self, doing: &str, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let statement = self.statement(doing, sql).await?;
+        self.session.query(&statement, params).await.map_err(|error| Error::from_driver(doing, &error))
+    }
+
+    /// Runs a query that answers one number.
+    pub(super) async fn count(&mut self, doing: &str, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+        let rows = self.query(doing, sql, params).await?;
+        Ok(rows.first().map_or(0, |row| number(row, 0)))
+    }
+
+    /// Runs a query that answers two numbers: rows expected and rows written.
+    pub(super) async fn counts(&mut self, doing: &str, sql: &str, params: &[Param<'_>]) -> Result<(u64, u64), Error> {
+        let rows = self.query(doing, sql, params).await?;
+        Ok(rows.first().map_or((0, 0), |row| (number(row, 0), number(row, 1))))
+    }
+
+    /// Sends COPY text. It is not prepared: a COPY has no plan.
+    pub(super) async fn copy(&mut self, doing: &str, sql: &str, text: Bytes) -> Result<(), Error> {
+        let failed = |error| Error::from_driver(doing, &error);
+        let sink = self.session.copy_in::<_, Bytes>(sql).await.map_err(failed)?;
+        futures_util::pin_mut!(sink);
+        sink.send(text).await.map_err(failed)?;
+        sink.finish().await.map_err(failed)?;
+        Ok(())
+    }
+}
+
+/// A count, which is never negative.
+fn number(row: &Row, column: usize) -> u64 {
+    u64::try_from(row.get::<_, i64>(column)).unwrap_or(0)
+}

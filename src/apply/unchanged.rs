@@ -1,0 +1,101 @@
+//! Values that the stream did not bring, fetched from the source.
+//!
+//! An UPDATE leaves TOASTed values out that it did not touch. Where the customer has the row, they are left alone; where
+//! the row has to be created they are needed. What is read may be newer than the change at hand: the stream brings that
+//! newer state later anyway, and writes it again.
+
+use tokio_postgres::types::ToSql;
+
+use crate::postgres::{self, Session};
+use crate::rules::SourceTable;
+
+use super::customer::Part;
+use super::error::Error;
+use super::statements::Param;
+
+/// Completes the rows of the range that would have to be created and are not whole. Answers whether there were any.
+pub(super) async fn complete(part: &mut Part<'_>, route: usize, staged: usize, low: i32, high: i32) -> Result<bool, Error> {
+    if part.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
+        return Ok(false);
+    }
+    let table = &part.plan.sources[part.plan.routes[route].source];
+    let sql = &part.plan.routes[route].sql.incomplete;
+    let rows = part.statements.query("looking for incomplete rows", sql, &[&low, &high]).await?;
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    let source = postgres::open(&part.context.source, "acequia fetch").await?;
+    for row in rows {
+        let n: i32 = row.get(0);
+        let place = usize::try_from(n).unwrap_or(0).saturating_sub(1);
+        let set = part.staged[staged].rows.get(place).map_or(0, |row| row.set);
+        if set == 0 {
+            continue;
+        }
+        let columns = part.staged[staged].sets[set - 1].clone();
+        let identity = identity_of(part, table, n).await?;
+        let Some(values) = fetch(&source, table, &columns, &identity).await? else { continue };
+        fill(part, table, n, &columns, &values).await?;
+        part.staged[staged].rows[place].set = 0;
+    }
+    Ok(true)
+}
+
+async fn identity_of(part: &mut Part<'_>, table: &SourceTable, n: i32) -> Result<Vec<String>, postgres::Error> {
+    let columns: Vec<String> =
+        table.identity.iter().map(|&column| format!("{}::text", table.columns[column].name.quoted())).collect();
+    let sql = format!("SELECT {} FROM {} WHERE \"acequia:n\" = $1", columns.join(", "), table.stage.table);
+    let rows = part.statements.query("reading an incomplete row's identity", &sql, &[&n]).await?;
+    let values = rows.first().map(|row| (0..columns.len()).filter_map(|i| row.get::<_, Option<String>>(i)).collect());
+    Ok(values.unwrap_or_default())
+}
+
+/// `None` where the source no longer has the row: then its delete is on the way.
+async fn fetch(
+    source: &Session,
+    table: &SourceTable,
+    columns: &[usize],
+    identity: &[String],
+) -> Result<Option<Vec<Option<String>>>, postgres::Error> {
+    let wanted: Vec<String> =
+        columns.iter().map(|&column| format!("{}::text", table.columns[column].name.quoted())).collect();
+    // Compared as the source's own type, so that its index serves.
+    let found = table.identity.iter().enumerate().map(|(i, &column)| {
+        let column = &table.columns[column];
+        format!("{} = ${}::text::{}", column.name.quoted(), i + 1, column.type_text)
+    });
+    let sql = format!(
+        "SELECT {} FROM {} WHERE {}",
+        wanted.join(", "),
+        table.name.quoted(),
+        found.collect::<Vec<_>>().join(" AND ")
+    );
+    let params: Vec<&(dyn ToSql + Sync)> = identity.iter().map(|value| value as _).collect();
+    let row = source
+        .query_opt(sql.as_str(), &params)
+        .await
+        .map_err(|error| postgres::Error::from_driver("fetching values that the stream left out", &error))?;
+    Ok(row.map(|row| (0..columns.len()).map(|i| row.get(i)).collect()))
+}
+
+async fn fill(
+    part: &mut Part<'_>,
+    table: &SourceTable,
+    n: i32,
+    columns: &[usize],
+    values: &[Option<String>],
+) -> Result<(), postgres::Error> {
+    let set = columns.iter().enumerate().map(|(i, &column)| {
+        let column = &table.columns[column];
+        format!("{} = ${}::text::{}", column.name.quoted(), i + 2, column.type_text)
+    });
+    let sql = format!(
+        "UPDATE {} SET \"acequia:u\" = 0, {} WHERE \"acequia:n\" = $1",
+        table.stage.table,
+        set.collect::<Vec<_>>().join(", "),
+    );
+    let mut params: Vec<Param<'_>> = vec![&n];
+    params.extend(values.iter().map(|value| value as Param<'_>));
+    part.statements.execute("completing a row", &sql, &params).await?;
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! A publication as it stands.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::Client;
+
+use crate::name::{Ident, TableName};
+use crate::postgres::Error;
+
+const PUBLICATIONS: &str = include_str!("../../sql/catalog/publications.sql");
+
+/// What a publication sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the publication's own switches")]
+pub struct Publication {
+    /// INSERT is sent.
+    pub inserts: bool,
+    /// UPDATE is sent.
+    pub updates: bool,
+    /// DELETE is sent.
+    pub deletes: bool,
+    /// TRUNCATE is sent.
+    pub truncates: bool,
+    /// Partitions are sent as their root.
+    pub via_root: bool,
+    /// Its tables.
+    pub tables: BTreeSet<TableName>,
+}
+
+impl Publication {
+    /// Reads it; `None` where there is none of that name.
+    pub async fn read(client: &Client, name: &str) -> Result<Option<Self>, Error> {
+        let rows = client
+            .query(PUBLICATIONS, &[&name])
+            .await
+            .map_err(|error| Error::from_driver("reading the publication", &error))?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let mut publication = Self {
+            inserts: first.get("inserts"),
+            updates: first.get("updates"),
+            deletes: first.get("deletes"),
+            truncates: first.get("truncates"),
+            via_root: first.get("via_root"),
+            tables: BTreeSet::new(),
+        };
+        for row in &rows {
+            let (schema, table): (Option<&str>, Option<&str>) = (row.get("schema"), row.get("table"));
+            if let (Some(Ok(schema)), Some(Ok(table))) = (schema.map(Ident::new), table.map(Ident::new)) {
+                publication.tables.insert(TableName { schema, table });
+            }
+        }
+        Ok(Some(publication))
+    }
+}

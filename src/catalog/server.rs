@@ -1,0 +1,112 @@
+//! A server, as far as Acequia asks about it, and one of its replication slots.
+
+use tokio_postgres::Client;
+
+use crate::lsn::Lsn;
+use crate::postgres::Error;
+
+const SERVER: &str = include_str!("../../sql/catalog/server.sql");
+const SLOT: &str = include_str!("../../sql/catalog/slot.sql");
+
+/// Facts about a server and this session's role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each asked for by one check")]
+pub struct Server {
+    /// `server_version_num`: 150018 is 15.18.
+    pub version: i32,
+    /// `logical` is needed at a source.
+    pub wal_level: String,
+    /// `max_replication_slots`.
+    pub max_replication_slots: i32,
+    /// `max_wal_senders`.
+    pub max_wal_senders: i32,
+    /// `server_encoding`.
+    pub encoding: String,
+    /// A standby.
+    pub in_recovery: bool,
+    /// The role has REPLICATION (managed services allow replication without it: only a try tells).
+    pub may_replicate: bool,
+    /// The role's name.
+    pub role: String,
+    /// CREATE on the database.
+    pub may_create_schema: bool,
+    /// The schema `acequia` is there.
+    pub has_control_schema: bool,
+    /// … and this role may create tables in it.
+    pub may_write_control_schema: bool,
+}
+
+/// A replication slot as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// `logical` or `physical`.
+    pub kind: String,
+    /// The output plugin.
+    pub plugin: Option<String>,
+    /// The database that it decodes.
+    pub database: Option<String>,
+    /// Who reads it now.
+    pub active_pid: Option<i32>,
+    /// The reader's application name.
+    pub holder: Option<String>,
+    /// The reader's address; `None` for a socket.
+    pub holder_address: Option<String>,
+    /// `reserved`, `extended`, `unreserved` or `lost`.
+    pub wal_status: Option<String>,
+    /// What the reader confirmed last.
+    pub confirmed: Option<Lsn>,
+    /// From here on WAL is kept.
+    pub restart: Option<Lsn>,
+    /// WAL kept for this slot, in bytes.
+    pub retained_bytes: Option<i64>,
+    /// WAL written since the confirmed position, in bytes.
+    pub behind_bytes: Option<i64>,
+}
+
+impl Server {
+    /// Asks the server.
+    pub async fn read(client: &Client) -> Result<Self, Error> {
+        let row = client
+            .query_one(SERVER, &[])
+            .await
+            .map_err(|error| Error::from_driver("reading the server's settings", &error))?;
+        Ok(Self {
+            version: row.get("version"),
+            wal_level: row.get("wal_level"),
+            max_replication_slots: row.get("max_replication_slots"),
+            max_wal_senders: row.get("max_wal_senders"),
+            encoding: row.get("encoding"),
+            in_recovery: row.get("in_recovery"),
+            may_replicate: row.get("may_replicate"),
+            role: row.get("role"),
+            may_create_schema: row.get("may_create_schema"),
+            has_control_schema: row.get("has_control_schema"),
+            may_write_control_schema: row.get("may_write_control_schema"),
+        })
+    }
+}
+
+impl Slot {
+    /// Reads it; `None` where there is none of that name.
+    pub async fn read(client: &Client, name: &str) -> Result<Option<Self>, Error> {
+        let row = client
+            .query_opt(SLOT, &[&name])
+            .await
+            .map_err(|error| Error::from_driver("reading the replication slot", &error))?;
+        let Some(row) = row else { return Ok(None) };
+        let position = |column: &str| row.get::<_, Option<&str>>(column).and_then(|text| text.parse().ok());
+        Ok(Some(Self {
+            kind: row.get("kind"),
+            plugin: row.get("plugin"),
+            database: row.get("database"),
+            active_pid: row.get("active_pid"),
+            holder: row.get("holder"),
+            holder_address: row.get("holder_address"),
+            wal_status: row.get("wal_status"),
+            confirmed: position("confirmed"),
+            restart: position("restart"),
+            retained_bytes: row.get("retained_bytes"),
+            behind_bytes: row.get("behind_bytes"),
+        }))
+    }
+}

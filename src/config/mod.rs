@@ -1,0 +1,40 @@
+//! The rule files: one directory of TOML in, one [`Config`] out, or every problem of every file at once.
+//!
+//! ```text
+//! source    which files, their texts, where a byte is
+//! syntax    TOML → tree with spans, every syntax error
+//! mask      what of the texts must not be shown
+//! tree      one table against the keys that it may have
+//! read/     trees → drafts, one file per table
+//! resolve   drafts → model: names looked up, defaults filled in
+//! semantic  contradictions
+//! load      the way through all of these
+//! ```
+//!
+//! Deliberately absent: anything that needs a database. `check` compares the configuration with the catalogs and
+//! reports through [`Config::diagnostic`].
+
+mod amount;
+mod circle;
+mod diagnostic;
+mod finding;
+mod load;
+mod mask;
+mod model;
+pub mod pgpass;
+mod read;
+mod resolve;
+mod secret;
+mod semantic;
+mod source;
+mod spelling;
+mod syntax;
+mod tree;
+
+pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, Style};
+pub use model::{
+    ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, DatasetRule, KEY_COLUMNS_MAX,
+    Missing, Mode, OnDelete, Reference, SecretSource, Spot, Sync, Tls,
+};
+pub use secret::SecretError;
+pub use spelling::nearest;

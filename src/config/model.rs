@@ -1,0 +1,283 @@
+//! What the configuration means once every word is resolved: the types that the rest of the house reads.
+//!
+//! One TOML table is one struct. A value that somebody may want to complain about later carries a [`Spot`], so that a
+//! problem found against a database can still point at the line that caused it. Secrets do not print.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use serde::Serialize;
+
+use super::source::Sources;
+use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, SyncName};
+
+/// Everything that the rule files say, checked as far as files alone can be checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[databases.NAME]`
+    pub databases: BTreeMap<DatabaseName, Database>,
+    /// `[customers.NAME]`; every one names a database of [`Config::databases`].
+    pub customers: BTreeMap<CustomerName, Customer>,
+    /// `[datasets.NAME]`
+    pub datasets: BTreeMap<DatasetName, Dataset>,
+    /// `[data_types]`: words of the users for lists of data sets, in the order of the file.
+    pub data_types: BTreeMap<String, Vec<DatasetName>>,
+    /// `[protected] tables`: a rule that names one of these needs `allow_protected = true`.
+    pub protected: BTreeSet<Ident>,
+    /// `[[sync]]`, in the order of the files, disabled groups included.
+    pub syncs: Vec<Sync>,
+    /// `[daemon]`
+    pub daemon: Daemon,
+    /// SHA-256 in hexadecimal over all files' names and contents, in the order in which they were merged.
+    pub sha256: String,
+    /// The texts, for diagnostics that are found later.
+    pub(super) sources: Arc<Sources>,
+}
+
+/// A piece of a configuration file: which file, and the bytes `start..end` of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Spot {
+    /// The file's number in the order of merging.
+    pub file: usize,
+    /// The first byte.
+    pub start: usize,
+    /// The byte after the last one.
+    pub end: usize,
+}
+
+/// `[databases.NAME]`: how to reach one database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// NAME.
+    pub name: DatabaseName,
+    /// A host name or address, or the directory of a Unix socket if it starts with `/`.
+    pub host: String,
+    /// The port, also part of a socket's file name. 5432 unless the file says another.
+    pub port: u16,
+    /// The database's name on the server.
+    pub dbname: String,
+    /// The role; `acequia` unless the file says another.
+    pub user: String,
+    /// Where the password is; none means `.pgpass`, or a server that asks for none.
+    pub password: Option<SecretSource>,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// `max_retained_wal`: past this many bytes of retained WAL the slot is given up.
+    pub max_retained_wal_bytes: Option<u64>,
+    /// NAME in its header.
+    pub spot: Spot,
+}
+
+/// Where a secret comes from. Only [`SecretSource::Inline`] holds one, and it does not print it.
+#[derive(Debug, Clone)]
+pub enum SecretSource {
+    /// `{ file = "…" }`: a file that only its owner can read.
+    File(PathBuf),
+    /// `{ credential = "…" }`: a systemd credential, `$CREDENTIALS_DIRECTORY/NAME`.
+    Credential(String),
+    /// In the rule file itself. Warned about.
+    Inline(SecretString),
+}
+
+/// How a connection is protected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// The host is a socket directory: nothing leaves the machine.
+    Socket,
+    /// `sslmode = "disable"`, which the file allowed with `insecure = true`.
+    Off,
+    /// `sslmode = "verify-full"`: the server's certificate and its host name are checked.
+    VerifyFull {
+        /// `sslrootcert`, a PEM file; none means the authorities that the system trusts.
+        root_certificates: Option<PathBuf>,
+        /// `sslcert` and `sslkey`.
+        client: Option<ClientCertificate>,
+    },
+}
+
+/// The certificate by which the server recognizes this daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// `sslcert`, a PEM file.
+    pub certificate: PathBuf,
+    /// `sslkey`, a PEM file.
+    pub key: PathBuf,
+}
+
+/// `[customers.NAME]`: a schema in a database.
+#[derive(Debug, Clone)]
+pub struct Customer {
+    /// NAME.
+    pub name: CustomerName,
+    /// The database that holds the schema.
+    pub database: DatabaseName,
+    /// The schema.
+    pub schema: Ident,
+    /// What people call the customer.
+    pub title: Option<String>,
+    /// NAME in its header.
+    pub spot: Spot,
+}
+
+/// `[datasets.NAME]`: one table that every customer has, and how its rows are recognized.
+#[derive(Debug, Clone)]
+pub struct Dataset {
+    /// NAME.
+    pub name: DatasetName,
+    /// The table's name in every customer's schema; NAME unless the file says another.
+    pub table: Ident,
+    /// The natural key: 1 to [`KEY_COLUMNS_MAX`] columns.
+    pub key: Vec<Ident>,
+    /// Which columns are copied.
+    pub columns: Columns,
+    /// What to do about a parent that the customer lacks, by foreign-key column.
+    pub references: BTreeMap<Ident, Reference>,
+    /// NAME in its header.
+    pub spot: Spot,
+    /// The value of `key`.
+    pub key_spot: Spot,
+    /// The value of `exclude` or `columns`.
+    pub columns_spot: Option<Spot>,
+}
+
+/// The most columns that a natural key has: PostgreSQL's limit for an index.
+pub const KEY_COLUMNS_MAX: usize = 32;
+
+/// Which columns of a data set are copied.
+#[derive(Debug, Clone)]
+pub enum Columns {
+    /// Every column.
+    All,
+    /// `exclude`: every column but these.
+    Except(Vec<(Ident, Spot)>),
+    /// `columns`: only these.
+    Only(Vec<(Ident, Spot)>),
+}
+
+/// One entry of `references`: the policy for one foreign key. The key itself is in the catalog.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// The parent's data set, where the catalog leaves it open.
+    pub dataset: Option<DatasetName>,
+    /// What happens when the customer lacks the parent.
+    pub missing: Missing,
+    /// The column's name in `references`.
+    pub spot: Spot,
+}
+
+/// What happens to a row whose parent the customer lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Missing {
+    /// The row waits in `parked` until the parent arrives. The default.
+    Park,
+    /// The row is written with NULL in the column.
+    Null,
+    /// The row is not written.
+    Skip,
+}
+
+/// `[[sync]]`: who gives what to whom.
+#[derive(Debug, Clone)]
+pub struct Sync {
+    /// The group's name.
+    pub name: SyncName,
+    /// A disabled group is checked and does nothing.
+    pub enabled: bool,
+    /// The customer that gives.
+    pub from: CustomerName,
+    /// The customers that receive: at least one, none twice, never `from`.
+    pub to: Vec<CustomerName>,
+    /// The data sets, data types expanded, none twice, in the order of the file.
+    pub data: Vec<DatasetName>,
+    /// The group's mode; [`Sync::mode_of`] knows the exceptions.
+    pub mode: Mode,
+    /// What a delete does; [`Sync::on_delete_of`] knows the exceptions.
+    pub on_delete: OnDelete,
+    /// `[sync.dataset.NAME]`: exceptions for one data set.
+    pub datasets: BTreeMap<DatasetName, DatasetRule>,
+    /// The group may write protected tables.
+    pub allow_protected: bool,
+    /// The group's name, or its header.
+    pub spot: Spot,
+    /// The value of `from`.
+    pub from_spot: Spot,
+    /// One for each of `to`.
+    pub to_spots: Vec<Spot>,
+    /// One for each of `data`: the word in the group's `data`, be it the data set or its data type.
+    pub data_spots: Vec<Spot>,
+}
+
+impl Sync {
+    /// The mode for one data set: the data set's own, else the group's.
+    pub fn mode_of(&self, dataset: &DatasetName) -> Mode {
+        self.datasets.get(dataset).and_then(|rule| rule.mode).unwrap_or(self.mode)
+    }
+
+    /// What a delete does for one data set: the data set's own, else the group's.
+    pub fn on_delete_of(&self, dataset: &DatasetName) -> OnDelete {
+        self.datasets.get(dataset).and_then(|rule| rule.on_delete).unwrap_or(self.on_delete)
+    }
+}
+
+/// `[sync.dataset.NAME]`: what is different for one data set of a group.
+#[derive(Debug, Clone)]
+pub struct DatasetRule {
+    /// The mode, if it differs from the group's.
+    pub mode: Option<Mode>,
+    /// The effect of a delete, if it differs from the group's.
+    pub on_delete: Option<OnDelete>,
+    /// NAME in its header.
+    pub spot: Spot,
+}
+
+/// What happens to a row that the customer already has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It is left alone. The default.
+    CreateOnly,
+    /// The rule's columns are changed where they differ.
+    Override,
+}
+
+impl Mode {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateOnly => "create-only",
+            Self::Override => "override",
+        }
+    }
+}
+
+/// What a delete in the source does in the customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnDelete {
+    /// Nothing. The default.
+    Ignore,
+    /// The customer's row is deleted.
+    Delete,
+}
+
+impl OnDelete {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// `[daemon]`: the process itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Daemon {
+    /// For the lock file and the control socket. `$RUNTIME_DIRECTORY` unless the file says another, else `/run/acequia`.
+    pub runtime_directory: PathBuf,
+    /// `journal_keep`: for how many days old images are kept. 30 unless the file says another.
+    pub journal_keep_days: u32,
+}

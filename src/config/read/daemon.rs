@@ -1,0 +1,73 @@
+//! `[daemon]`: the process itself. Each key once, in whichever file.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::config::amount::parse_days;
+use crate::config::finding::Findings;
+use crate::config::model::{Daemon, Spot};
+use crate::config::tree::{Item, KeyTable, Spotted};
+
+/// `[daemon]`
+const KEYS: KeyTable =
+    KeyTable { title: "[daemon]", known: &["runtime_directory", "journal_keep"], later: &[] };
+
+/// Where the runtime directory is when neither the file nor systemd says so.
+const RUNTIME_DIRECTORY: &str = "/run/acequia";
+
+/// For how many days old images are kept when the file does not say so.
+const JOURNAL_KEEP_DAYS: u32 = 30;
+
+/// What the files say about the process.
+#[derive(Debug, Clone, Default)]
+pub(in crate::config) struct DaemonDraft {
+    runtime_directory: Option<Spotted<PathBuf>>,
+    journal_keep_days: Option<Spotted<u32>>,
+}
+
+impl DaemonDraft {
+    /// Adds what one file says.
+    pub(super) fn read(&mut self, item: Item<'_>, spot: Spot, directory: &Path, findings: &mut Findings) {
+        let Some(section) = item.section(&KEYS, "[daemon]".to_owned(), spot, findings) else {
+            return;
+        };
+        let runtime_directory = section
+            .text("runtime_directory", findings)
+            .map(|text| Spotted { value: directory.join(text.value), spot: text.spot });
+        let journal_keep = section.parsed("journal_keep", parse_days, "write it as \"30d\"", findings);
+        set_once(&mut self.runtime_directory, runtime_directory, "runtime_directory", findings);
+        set_once(&mut self.journal_keep_days, journal_keep, "journal_keep", findings);
+    }
+
+    /// Fills in what no file says.
+    pub(in crate::config) fn finish(self) -> Daemon {
+        Daemon {
+            runtime_directory: self
+                .runtime_directory
+                .map_or_else(default_runtime_directory, |directory| directory.value),
+            journal_keep_days: self.journal_keep_days.map_or(JOURNAL_KEEP_DAYS, |days| days.value),
+        }
+    }
+}
+
+/// Keeps the first value of a key and records a second one.
+fn set_once<T>(slot: &mut Option<Spotted<T>>, value: Option<Spotted<T>>, key: &str, findings: &mut Findings) {
+    match (&slot, value) {
+        (Some(first), Some(second)) => {
+            let message = format!("`{key}` in [daemon] is defined twice");
+            findings
+                .error(second.spot, message, "remove one of the two")
+                .relate(first.spot, "defined here first");
+        }
+        (None, Some(value)) => *slot = Some(value),
+        (_, None) => {}
+    }
+}
+
+/// systemd's `RuntimeDirectory=`; it separates several by colons, and ours is the first.
+fn default_runtime_directory() -> PathBuf {
+    env::var_os("RUNTIME_DIRECTORY")
+        .and_then(|paths| env::split_paths(&paths).next())
+        .filter(|path| !path.as_os_str().is_empty())
+        .unwrap_or_else(|| PathBuf::from(RUNTIME_DIRECTORY))
+}

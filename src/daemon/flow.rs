@@ -1,0 +1,154 @@
+//! One flow, for as long as the daemon runs: start, stream, and what a failure means.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::{self, Batch, Writer};
+use crate::config::{Config, Tls};
+use crate::fault::{Delays, Fault};
+use crate::lsn::Lsn;
+use crate::ops::Phase;
+use crate::rules::Flow;
+
+use super::capture::{Capture, Seen};
+use super::error::Error;
+use super::progress::Progress;
+use super::start::{self, Prepared};
+
+/// How often parked rows are looked at whose time has come.
+const PARKED_INTERVAL: Duration = Duration::from_secs(5);
+/// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
+const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
+/// … and over TCP when the keepalives of the dead session have gone unanswered.
+const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
+
+/// Runs the flow until it is told to stop. Never returns before that: a halted flow waits to be told.
+pub(super) async fn run(config: Arc<Config>, flow: Flow, progress: watch::Sender<Progress>, stop: CancellationToken) {
+    let mut delays = Delays::default();
+    let started = Instant::now();
+    loop {
+        progress.send_modify(|progress| {
+            if progress.phase != Phase::Retrying {
+                progress.enter(Phase::Starting, None);
+            }
+        });
+        let ended = tokio::select! {
+            biased;
+            () = stop.cancelled() => return stopped(&progress),
+            ended = attempt(&config, &flow, &progress, &mut delays, &stop) => ended,
+        };
+        let Err(error) = ended else { return stopped(&progress) };
+        if fault(&error, &config, &flow, started) == Fault::Halt {
+            tracing::error!(flow = %flow.name, "flow halted: {error}");
+            progress.send_modify(|progress| progress.enter(Phase::Halted, Some(error.to_string())));
+            stop.cancelled().await;
+            return;
+        }
+        let delay = delays.next_delay();
+        tracing::warn!(flow = %flow.name, retry_in_ms = delay.as_millis(), "flow interrupted: {error}");
+        progress.send_modify(|progress| progress.enter(Phase::Retrying, Some(error.to_string())));
+        tokio::select! {
+            () = stop.cancelled() => return stopped(&progress),
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
+}
+
+fn stopped(progress: &watch::Sender<Progress>) {
+    progress.send_modify(|progress| progress.enter(Phase::Stopping, None));
+}
+
+/// A lock that somebody holds may be that of our own predecessor, killed a moment ago.
+fn fault(error: &Error, config: &Config, flow: &Flow, started: Instant) -> Fault {
+    if let Error::Apply(apply::Error::Served { .. }) = error {
+        let socket = config.databases.get(&flow.target).is_some_and(|database| database.tls == Tls::Socket);
+        let wait = if socket { LOCK_WAIT_SOCKET } else { LOCK_WAIT_TCP };
+        return if started.elapsed() < wait { Fault::Retry } else { Fault::Halt };
+    }
+    error.fault()
+}
+
+/// Brings the flow up and streams until something fails or it is told to stop.
+async fn attempt(
+    config: &Config,
+    flow: &Flow,
+    progress: &watch::Sender<Progress>,
+    delays: &mut Delays,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let Prepared { plan, writer, stream, applied } = start::prepare(config, flow).await?;
+    delays.succeeded();
+    tracing::info!(flow = %flow.name, position = %applied, routes = plan.routes.len(), "streaming");
+    progress.send_modify(|progress| {
+        progress.enter(Phase::Streaming, None);
+        progress.applied = applied;
+        progress.received = applied;
+        progress.heard_at = Instant::now();
+    });
+    let (batches, incoming) = mpsc::channel(1);
+    let (applied, applied_seen) = watch::channel(applied);
+    let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
+    let (seen, watched) = watch::channel(seen);
+    let capture = Capture { database: flow.source.to_string(), plan, batches, applied: applied_seen, seen };
+    // The reading has a task of its own: it keeps talking to the server while the writer encodes.
+    let mut capture = tokio::spawn(capture.run(stream));
+    let ended = tokio::select! {
+        joined = &mut capture => joined.unwrap_or(Ok(())),
+        written = write(writer, incoming, &applied, watched, progress, stop) => written,
+    };
+    capture.abort();
+    ended
+}
+
+/// Writes batches as they come, and parked rows when their time has come.
+async fn write(
+    mut writer: Writer,
+    mut incoming: mpsc::Receiver<Batch>,
+    applied: &watch::Sender<Lsn>,
+    seen: watch::Receiver<Seen>,
+    progress: &watch::Sender<Progress>,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let mut parked = tokio::time::interval(PARKED_INTERVAL);
+    parked.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut look = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            batch = incoming.recv() => {
+                let Some(batch) = batch else { return Ok(()) };
+                let oldest = batch.oldest_us;
+                progress.send_if_modified(|progress| {
+                    progress.oldest_us = progress.oldest_us.or(oldest);
+                    false
+                });
+                if let Some(done) = writer.write(batch).await? {
+                    applied.send_replace(done.lsn);
+                    progress.send_if_modified(|progress| {
+                        progress.applied = done.lsn;
+                        progress.transactions += done.transactions;
+                        progress.changes += done.changes;
+                        progress.oldest_us = None;
+                        false
+                    });
+                }
+            }
+            _ = parked.tick() => {
+                writer.retry_due().await?;
+            }
+            _ = look.tick() => {
+                let now = *seen.borrow();
+                progress.send_if_modified(|progress| {
+                    progress.received = now.received;
+                    progress.heard_at = now.heard_at;
+                    progress.oldest_us = now.oldest_us;
+                    false
+                });
+            }
+        }
+    }
+}

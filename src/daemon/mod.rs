@@ -1,0 +1,102 @@
+//! The process: one task for each flow, stopped in order.
+//!
+//! `start` brings a flow up to its stream, `capture` reads it, `flow` writes what was captured and decides what a failure
+//! means, this file joins the flows and writes the state file. Clocks enter here.
+
+mod capture;
+mod error;
+mod flow;
+mod progress;
+mod start;
+
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::ops::{self, DaemonState, Phase};
+use crate::rules::Flow;
+
+pub use error::Error;
+pub use start::{Prepared, read_catalogs};
+
+/// How often the state file is written.
+const STATE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long flows may take to finish what they are writing when the daemon is told to stop.
+const DRAIN_LIMIT: Duration = Duration::from_secs(80);
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Told to stop.
+    Stopped,
+    /// No flow could start with this configuration.
+    Refused,
+}
+
+/// Runs every flow until `shutdown` is ready, or until no flow can ever start.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Ended {
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let flows = Flow::all(&config);
+    let mut watched = Vec::new();
+    let config = std::sync::Arc::new(config);
+    for flow in flows {
+        let (state, seen) = watch::channel(progress::first_state(&flow.name));
+        watched.push(seen);
+        tasks.spawn(flow::run(std::sync::Arc::clone(&config), flow, state, stop.clone()));
+    }
+    tasks.close();
+    let ended = tokio::select! {
+        () = shutdown => Ended::Stopped,
+        () = all_refused(&watched) => Ended::Refused,
+        () = publish(&config.daemon.runtime_directory, &config.sha256, &watched) => Ended::Stopped,
+    };
+    stop.cancel();
+    if tokio::time::timeout(DRAIN_LIMIT, tasks.wait()).await.is_err() {
+        tracing::warn!("a flow did not stop in time; what it was writing will be written again at the next start");
+    }
+    write_state(&config.daemon.runtime_directory, &config.sha256, &watched);
+    ended
+}
+
+/// Ready when every flow is halted and none has ever streamed.
+async fn all_refused(watched: &[watch::Receiver<progress::Progress>]) {
+    if watched.is_empty() {
+        return std::future::pending().await;
+    }
+    for seen in watched {
+        let mut seen = seen.clone();
+        let refused = |progress: &progress::Progress| progress.phase == Phase::Halted && !progress.has_streamed;
+        if seen.wait_for(refused).await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Writes the state file on a timer, for ever.
+async fn publish(directory: &Path, sha256: &str, watched: &[watch::Receiver<progress::Progress>]) {
+    let mut timer = tokio::time::interval(STATE_INTERVAL);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        write_state(directory, sha256, watched);
+    }
+}
+
+fn write_state(directory: &Path, sha256: &str, watched: &[watch::Receiver<progress::Progress>]) {
+    let state = DaemonState {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        config_sha256: sha256.to_owned(),
+        written_at: progress::unix_seconds(),
+        flows: watched.iter().map(|seen| seen.borrow().state()).collect(),
+    };
+    if let Err(error) = ops::write(directory, &state) {
+        tracing::warn!(directory = %directory.display(), kind = %error.kind(), "the state file can't be written; check the directory's owner");
+    }
+}

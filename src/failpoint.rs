@@ -1,0 +1,43 @@
+//! Places where the tests stop the process dead. Compiled to nothing without the feature `failpoints`.
+//!
+//! `ACEQUIA_FAILPOINT=before-commit:3` aborts at the third time that the named place is passed: no destructor runs, no
+//! buffer is flushed, as with SIGKILL. The names are listed here so that a test can kill at every one of them.
+
+/// Every place, in the order in which a row passes them.
+pub const PLACES: [&str; 8] = [
+    "before-slot",
+    "after-slot",
+    "after-begin",
+    "after-stage",
+    "after-waves",
+    "before-commit",
+    "after-commit",
+    "before-feedback",
+];
+
+/// Passes a place.
+#[cfg(feature = "failpoints")]
+pub fn hit(place: &'static str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+    let wanted = WANTED.get_or_init(|| {
+        let text = std::env::var("ACEQUIA_FAILPOINT").ok()?;
+        let (place, count) = text.split_once(':')?;
+        Some((place.to_owned(), count.parse().ok()?))
+    });
+    debug_assert!(PLACES.contains(&place), "a place that is listed");
+    if let Some((name, count)) = wanted
+        && name == place
+        && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *count
+    {
+        std::process::abort();
+    }
+}
+
+/// Passes a place.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub fn hit(_place: &'static str) {}

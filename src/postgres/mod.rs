@@ -1,0 +1,17 @@
+//! Sessions with PostgreSQL: opened the one right way, and failing with errors that hold no row's value.
+//!
+//! Lowest first, as in `lib.rs`.
+
+pub mod sqlstate;
+pub mod refusal;
+pub mod end_point;
+pub mod tls;
+pub mod error;
+pub mod settings;
+pub mod socket;
+pub mod session;
+
+pub use error::{Error, Kind};
+pub use refusal::Refusal;
+pub use session::{Session, open};
+pub use sqlstate::SqlState;

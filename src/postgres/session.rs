@@ -1,0 +1,130 @@
+//! A session with a PostgreSQL database, opened the one right way: TLS, time limits, pinned settings, a fresh password.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, Config, Connection, NoTls};
+
+use crate::config::{Database, Tls, pgpass};
+use crate::postgres::error::{Error, Kind};
+use crate::postgres::settings;
+use crate::postgres::socket::{
+    CONNECT_LIMIT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_RETRIES, TCP_USER_TIMEOUT,
+    is_socket_directory,
+};
+use crate::postgres::tls::{Connector, TlsError};
+
+/// How long all of opening may take: addresses, TLS, authentication, start-up.
+const OPEN_LIMIT: Duration = Duration::from_secs(20);
+/// An open session. The driver's task lives until the session is dropped or the connection breaks.
+pub struct Session {
+    client: Client,
+    /// Its sender lives in the driver's task: no sender, no connection.
+    driver: watch::Receiver<()>,
+}
+
+impl Deref for Session {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Session {
+    /// The driver's client, where a transaction needs it mutable.
+    pub fn client_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+
+    /// Returns when the connection is gone, whoever ended it. May be dropped and called again.
+    pub async fn closed(&self) {
+        let mut driver = self.driver.clone();
+        while driver.changed().await.is_ok() {}
+    }
+}
+
+/// Opens a session. `application_name` is what DBAs see in `pg_stat_activity`.
+pub async fn open(database: &Database, application_name: &str) -> Result<Session, Error> {
+    let doing = || format!("opening a session with database `{}`", database.name);
+    match timeout(OPEN_LIMIT, connect(database, application_name)).await {
+        Ok(opened) => opened.map_err(|kind| Error::new(doing(), kind).with_no_row_at_hand()),
+        Err(_) => Err(Error::new(doing(), Kind::TimedOut(OPEN_LIMIT))),
+    }
+}
+
+/// The database's password: from its own source, else from the `pgpass` file; `None` where neither has one.
+/// Read at every connect, so that a rotated password is used without a restart.
+pub fn password(database: &Database) -> Result<Option<SecretString>, Kind> {
+    let read = match &database.password {
+        Some(source) => source.read().map(Some),
+        None => pgpass::lookup(&database.host, database.port, &database.dbname, &database.user),
+    };
+    read.map_err(|error| Kind::Secret(error.to_string()))
+}
+
+async fn connect(database: &Database, application_name: &str) -> Result<Session, Kind> {
+    let mut config = base_config(database, application_name);
+    if let Some(password) = password(database)? {
+        config.password(password.expose_secret());
+    }
+    if is_socket_directory(&database.host) {
+        config.ssl_mode(SslMode::Disable);
+        return Ok(drive(config.connect(NoTls).await.map_err(|error| Kind::from_driver(&error))?));
+    }
+    match &database.tls {
+        Tls::Socket => Err(Kind::Tls(TlsError::SocketOnly.to_string())),
+        Tls::Off => {
+            config.ssl_mode(SslMode::Disable);
+            Ok(drive(config.connect(NoTls).await.map_err(|error| Kind::from_driver(&error))?))
+        }
+        Tls::VerifyFull { root_certificates, client } => {
+            let connector = Connector::load(root_certificates.clone(), client.clone())
+                .await
+                .map_err(|error| Kind::Tls(error.to_string()))?;
+            // The driver's own default is `prefer`: plain text without a word where the server has no TLS.
+            config.ssl_mode(SslMode::Require);
+            Ok(drive(config.connect(connector).await.map_err(|error| Kind::from_driver(&error))?))
+        }
+    }
+}
+
+/// Everything but TLS and the password.
+fn base_config(database: &Database, application_name: &str) -> Config {
+    let mut config = Config::new();
+    config
+        .host(&database.host)
+        .port(database.port)
+        .dbname(&database.dbname)
+        .user(&database.user)
+        .application_name(application_name)
+        .options(settings::options())
+        .connect_timeout(CONNECT_LIMIT)
+        .keepalives(true)
+        .keepalives_idle(KEEPALIVE_IDLE)
+        .keepalives_interval(KEEPALIVE_INTERVAL)
+        .keepalives_retries(KEEPALIVE_RETRIES)
+        .tcp_user_timeout(TCP_USER_TIMEOUT);
+    config
+}
+
+/// Spawns the task that moves the session's bytes.
+fn drive<S, T>((client, mut connection): (Client, Connection<S, T>)) -> Session
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (alive, driver) = watch::channel(());
+    tokio::spawn(async move {
+        // Awaiting the connection itself would log the server's notices, and those can quote rows. An error of the
+        // connection reaches every caller of the client, so it is not told here.
+        while let Some(Ok(_notice)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {}
+        drop(alive);
+    });
+    Session { client, driver }
+}

@@ -1,0 +1,145 @@
+//! Meaning: configuration × catalogs → an immutable [`Plan`].
+//!
+//! Everything here is pure. The plan is so exact that the writer makes no choice: it holds, for each source table, what
+//! is staged, and for each route (source table → customer's table) the text of every statement. This floor does not know
+//! that sessions exist, so all of it is tested without a database.
+
+mod compile;
+mod flow;
+mod order;
+mod parents;
+mod parked;
+mod problem;
+mod route;
+pub mod setup;
+mod shape;
+mod sql;
+mod stage;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::config::{Mode, OnDelete};
+use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
+
+pub use compile::{compile, parent_tables, tables_to_read};
+pub use flow::Flow;
+pub use problem::{Problem, Severity};
+pub use sql::RouteSql;
+pub use stage::{META_COLUMNS, StagedColumn};
+
+/// What a flow does, decided once. Swapped as a whole when the rules or a catalog change.
+#[derive(Debug)]
+pub struct Plan {
+    /// The flow that this plan is for.
+    pub flow: Flow,
+    /// The staged tables, parents before children.
+    pub sources: Vec<SourceTable>,
+    /// Grouped by customer; inside a customer in the order of `sources`.
+    pub routes: Vec<Route>,
+    /// Positions in `routes`, one run for each customer.
+    pub customers: Vec<CustomerRoutes>,
+    by_name: BTreeMap<TableName, usize>,
+}
+
+/// The routes that write into one customer.
+#[derive(Debug)]
+pub struct CustomerRoutes {
+    /// The customer.
+    pub customer: CustomerName,
+    /// Its routes in [`Plan::routes`].
+    pub routes: std::ops::Range<usize>,
+    /// Some constraint of its tables can be deferred, so that it is checked only when it is asked for.
+    pub has_deferrable: bool,
+}
+
+/// A table whose changes are staged: once, however many customers receive them.
+#[derive(Debug)]
+pub struct SourceTable {
+    /// Whose table it is.
+    pub customer: CustomerName,
+    /// The data set.
+    pub dataset: DatasetName,
+    /// Its name at the source.
+    pub name: TableName,
+    /// What is staged: the columns that some route uses.
+    pub columns: Vec<StagedColumn>,
+    /// Positions in `columns` of the row's identity: what an old tuple brings.
+    pub identity: Vec<usize>,
+    /// Finds parked rows that wait for rows of this table, one statement for each set of columns that children refer to.
+    /// `$1` from, `$2` to, `$3` this data set. Answers ids of `acequia.parked`.
+    pub wake: Vec<String>,
+    /// The stage's statements.
+    pub stage: StageSql,
+    /// Positions in [`Plan::routes`].
+    pub routes: Vec<usize>,
+}
+
+/// The stage of one source table: a temporary table of the writer's session.
+#[derive(Debug)]
+pub struct StageSql {
+    /// Quoted name.
+    pub table: String,
+    /// `CREATE TEMP TABLE …`.
+    pub create: String,
+    /// `COPY … FROM STDIN`.
+    pub copy: String,
+    /// Empties it, cheap for few rows.
+    pub delete: String,
+    /// Empties it, cheap for many rows.
+    pub truncate: String,
+    /// Puts parked rows of one customer back: `$1` ids of `acequia.parked` in order; `n` counts from 1.
+    pub restore: String,
+}
+
+/// One source table → one customer's table.
+#[derive(Debug)]
+pub struct Route {
+    /// The sync group.
+    pub sync: SyncName,
+    /// Source customer.
+    pub from: CustomerName,
+    /// Target customer.
+    pub to: CustomerName,
+    /// The data set.
+    pub dataset: DatasetName,
+    /// Position in [`Plan::sources`].
+    pub source: usize,
+    /// The customer's table.
+    pub target: TableName,
+    /// What may be written.
+    pub mode: Mode,
+    /// What a delete at the source means here.
+    pub on_delete: OnDelete,
+    /// How the customer's row is remembered; `None` where the primary key *is* the natural key.
+    pub crosswalk: Option<Crosswalk>,
+    /// Names of the customer's primary key, for the journal.
+    pub key_columns: Vec<Ident>,
+    /// The columns that it writes (and the journal keeps), in order.
+    pub image_columns: Vec<Ident>,
+    /// A row can refer to another row of the same table.
+    pub refers_to_itself: bool,
+    /// Data sets whose arrival may let rows of this route in.
+    pub parents: Vec<DatasetName>,
+    /// Every statement.
+    pub sql: Arc<RouteSql>,
+}
+
+/// The table that links source rows with the customer's rows for one route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crosswalk {
+    /// Name inside the schema `acequia`.
+    pub table: String,
+    /// Its columns and keys, as in CREATE TABLE: what it must look like.
+    pub shape: String,
+    /// Further indexes, as complete statements.
+    pub indexes: Vec<String>,
+}
+
+impl Plan {
+    /// The source table of that name, as the source's Relation message gives it.
+    pub fn source_index(&self, schema: &str, table: &str) -> Option<usize> {
+        let name = TableName { schema: Ident::new(schema).ok()?, table: Ident::new(table).ok()? };
+        self.by_name.get(&name).copied()
+    }
+}

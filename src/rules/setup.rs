@@ -1,0 +1,98 @@
+//! The SQL that a DBA runs once: roles' grants, the publication. Text only, from the configuration and the catalogs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::catalog::{Catalog, ColumnDefault};
+use crate::config::{Config, Mode, OnDelete};
+use crate::name::{CustomerName, TableName};
+
+use super::Flow;
+
+/// The tables that a flow reads, sorted.
+pub fn published_tables(config: &Config, flow: &Flow) -> BTreeSet<TableName> {
+    let mut tables = BTreeSet::new();
+    for sync in flow.syncs(config) {
+        let Some(from) = config.customers.get(&sync.from) else { continue };
+        let datasets = sync.data.iter().filter_map(|dataset| config.datasets.get(dataset));
+        tables.extend(datasets.map(|dataset| TableName { schema: from.schema.clone(), table: dataset.table.clone() }));
+    }
+    tables
+}
+
+fn table_list(tables: &BTreeSet<TableName>) -> String {
+    tables.iter().map(TableName::quoted).collect::<Vec<_>>().join(",\n  ")
+}
+
+/// `CREATE PUBLICATION` for a flow.
+pub fn create_publication(flow: &Flow, tables: &BTreeSet<TableName>) -> String {
+    format!(
+        "CREATE PUBLICATION \"{}\" FOR TABLE\n  {}\n  WITH (publish = 'insert, update, delete, truncate', \
+         publish_via_partition_root = true)",
+        flow.publication,
+        table_list(tables)
+    )
+}
+
+/// `ALTER PUBLICATION … ADD TABLE` for tables that are missing in it.
+pub fn extend_publication(flow: &Flow, tables: &BTreeSet<TableName>) -> String {
+    format!("ALTER PUBLICATION \"{}\" ADD TABLE\n  {}", flow.publication, table_list(tables))
+}
+
+/// Reading at the source: for the first state of a row that the stream brings in part.
+pub fn source_grants(config: &Config, flow: &Flow, role: &str) -> String {
+    let tables = published_tables(config, flow);
+    let schemas: BTreeSet<String> = tables.iter().map(|table| table.schema.quoted()).collect();
+    let mut sql = String::new();
+    for schema in schemas {
+        _ = writeln!(sql, "GRANT USAGE ON SCHEMA {schema} TO {role};");
+    }
+    for table in tables {
+        _ = writeln!(sql, "GRANT SELECT ON {} TO {role};", table.quoted());
+    }
+    sql
+}
+
+/// Writing in the customers: no more than their rules need.
+pub fn target_grants(config: &Config, flow: &Flow, catalog: &Catalog, role: &str) -> String {
+    let mut privileges: BTreeMap<TableName, BTreeSet<&str>> = BTreeMap::new();
+    for sync in flow.syncs(config) {
+        let here = |to: &&CustomerName| config.customers.get(*to).is_some_and(|to| to.database == flow.target);
+        for to in sync.to.iter().filter(here).filter_map(|to| config.customers.get(to)) {
+            for dataset in sync.data.iter().filter_map(|dataset| config.datasets.get(dataset)) {
+                let table = TableName { schema: to.schema.clone(), table: dataset.table.clone() };
+                // Parents are read to see whether they are there, also those that are not synchronized.
+                let found = catalog.tables.get(&table);
+                for parent in found.iter().flat_map(|table| &table.foreign_keys).map(|key| key.parent.clone()) {
+                    privileges.entry(parent).or_default().insert("SELECT");
+                }
+                let own = privileges.entry(table).or_default();
+                own.extend(["SELECT", "INSERT"]);
+                if sync.mode_of(&dataset.name) == Mode::Override {
+                    own.insert("UPDATE");
+                }
+                if sync.on_delete_of(&dataset.name) == OnDelete::Delete {
+                    own.insert("DELETE");
+                }
+            }
+        }
+    }
+    let schemas: BTreeSet<String> = privileges.keys().map(|table| table.schema.quoted()).collect();
+    let mut sql = String::new();
+    for schema in schemas {
+        _ = writeln!(sql, "GRANT USAGE ON SCHEMA {schema} TO {role};");
+    }
+    for (table, wanted) in &privileges {
+        let wanted: Vec<&str> = wanted.iter().copied().collect();
+        _ = writeln!(sql, "GRANT {} ON {} TO {role};", wanted.join(", "), table.quoted());
+        if !wanted.contains(&"INSERT") {
+            continue;
+        }
+        for column in catalog.tables.get(table).iter().flat_map(|table| &table.columns) {
+            if let ColumnDefault::Sequence { name, .. } = &column.default {
+                _ = writeln!(sql, "GRANT USAGE ON SEQUENCE {name} TO {role};");
+            }
+        }
+    }
+    sql
+}

@@ -1,0 +1,81 @@
+//! The stage: one temporary table for each source table, and the statements that fill and empty it.
+//!
+//! A staged column has the source's own type where that is a type of the server itself; anything that lives in a
+//! customer's schema (an enum, a composite) is staged as text, because every customer has its own.
+
+use crate::catalog::{BaseType, Table};
+use crate::name::Ident;
+
+use super::StageSql;
+
+/// Columns of ours in front of the staged ones: row number in the wave, operation (`I`, `U`, `D`), and the number of the
+/// set of columns that the stream did not bring (0: all are there). A colon can't be typed by accident in a table.
+pub const META_COLUMNS: [&str; 3] = ["\"acequia:n\"", "\"acequia:op\"", "\"acequia:u\""];
+
+/// One staged column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StagedColumn {
+    /// Name at the source.
+    pub name: Ident,
+    /// Type in the stage.
+    pub type_text: String,
+}
+
+/// The column that holds the `i`-th identity value (from 0) as it was before.
+pub(super) fn old_column(i: usize) -> String {
+    format!("\"acequia:o{}\"", i + 1)
+}
+
+/// The type in which a value of this type is staged.
+pub(super) fn staged_type(base: &BaseType) -> String {
+    if base.is_string() && base.name.as_str() != "bpchar" {
+        "text".to_owned()
+    } else if base.is_builtin() && !base.name.as_str().starts_with("reg") {
+        // Quoted as it stands in pg_type ("bpchar", "_int4"): the modifier is left out, so that nothing is cut or rounded here.
+        base.quoted()
+    } else {
+        "text".to_owned()
+    }
+}
+
+/// The columns of `names` as they are staged.
+pub(super) fn staged_columns(table: &Table, names: &[Ident]) -> Vec<StagedColumn> {
+    let staged = |name| table.column(name).map(|c| StagedColumn { name: c.name.clone(), type_text: staged_type(&c.base) });
+    names.iter().filter_map(staged).collect()
+}
+
+/// The statements of the stage with this number.
+pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usize]) -> StageSql {
+    let table = format!("pg_temp.stage_{number}");
+    let [n, op, u] = META_COLUMNS;
+    let mut definitions = vec![format!("{n} int4"), format!("{op} \"char\""), format!("{u} int4")];
+    let mut names = vec![n.to_owned(), op.to_owned(), u.to_owned()];
+    let mut restored = vec!["o.n::int4".to_owned(), "CASE p.op WHEN 'delete' THEN 'D' ELSE 'U' END".to_owned()];
+    restored.push("CASE WHEN p.unchanged = '{}' THEN 0 ELSE o.n::int4 END".to_owned());
+    for (i, &column) in identity.iter().enumerate() {
+        definitions.push(format!("{} {}", old_column(i), columns[column].type_text));
+        names.push(old_column(i));
+        restored.push(format!(
+            "CASE p.op WHEN 'delete' THEN (p.key::json->>{i})::{} END",
+            columns[column].type_text
+        ));
+    }
+    for column in columns {
+        definitions.push(format!("{} {}", column.name.quoted(), column.type_text));
+        names.push(column.name.quoted());
+        restored.push(format!("r.{}", column.name.quoted()));
+    }
+    let (names, definitions, restored) = (names.join(", "), definitions.join(", "), restored.join(", "));
+    StageSql {
+        create: format!("CREATE TEMP TABLE IF NOT EXISTS stage_{number} ({definitions})"),
+        copy: format!("COPY {table} ({names}) FROM STDIN"),
+        delete: format!("DELETE FROM {table}"),
+        truncate: format!("TRUNCATE {table}"),
+        restore: format!(
+            "INSERT INTO {table} ({names}) SELECT {restored} \
+             FROM unnest($1::int8[]) WITH ORDINALITY o (id, n) JOIN acequia.parked p ON p.id = o.id \
+             CROSS JOIN LATERAL json_populate_record(NULL::{table}, p.payload) r"
+        ),
+        table,
+    }
+}

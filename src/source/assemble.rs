@@ -1,0 +1,164 @@
+//! Messages → events of whole transactions.
+//!
+//! The assembler knows where a transaction begins and ends, leaves out what was applied before, and drops echoes:
+//! transactions that a flow of ours wrote. Each of those begins with a logical message of ours ([`ECHO_PREFIX`]), which
+//! any role may write and which stands in the WAL before the changes; a replication origin would say the same but needs
+//! a grant and one of the server's few origin slots.
+
+use std::sync::Arc;
+
+use super::pgoutput::Message;
+use crate::fault::Fault;
+use crate::lsn::Lsn;
+use crate::row::{Change, CommitPoint, Relation};
+
+/// Prefix of the logical message with which the writer marks its own transactions.
+pub const ECHO_PREFIX: &str = "acequia";
+
+/// What the stream says next.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// From here on, changes of this relation have this shape.
+    Relation(Arc<Relation>),
+    /// One change inside a transaction.
+    Change(Change),
+    /// The transaction is whole.
+    Commit(CommitPoint),
+    /// A transaction without anything for us has passed: an echo, or one that was applied before.
+    Passed(CommitPoint),
+}
+
+/// Messages in an order that the protocol does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AssembleError {
+    /// A change or a commit outside a transaction.
+    #[error("the stream sent a {0} outside a transaction; this is a fault of the server or of Acequia, please report it")]
+    Outside(&'static str),
+    /// A transaction inside a transaction.
+    #[error("the stream began a transaction inside another one; this is a fault of the server or of Acequia, please report it")]
+    Inside,
+}
+
+impl AssembleError {
+    /// Nobody can go on from here.
+    pub fn fault(&self) -> Fault {
+        Fault::Halt
+    }
+}
+
+/// State of one stream.
+#[derive(Debug)]
+pub struct Assembler {
+    applied: Lsn,
+    transaction: Option<Current>,
+}
+
+/// The transaction that is being received.
+#[derive(Debug, Clone, Copy)]
+struct Current {
+    /// Nothing of it is for us.
+    passed: bool,
+    /// It has no changes but a message of somebody else's: it still moves the checkpoint.
+    time_us: i64,
+}
+
+impl Assembler {
+    /// Transactions that committed before `applied` are left out.
+    pub fn new(applied: Lsn) -> Self {
+        Self { applied, transaction: None }
+    }
+
+    /// Whether a transaction is being received.
+    pub fn in_transaction(&self) -> bool {
+        self.transaction.is_some_and(|current| !current.passed)
+    }
+
+    /// Takes the next message.
+    pub fn push(&mut self, message: Message) -> Result<Option<Event>, AssembleError> {
+        match message {
+            Message::Begin { final_lsn, time_us, xid: _ } => {
+                if self.transaction.is_some() {
+                    return Err(AssembleError::Inside);
+                }
+                self.transaction = Some(Current { passed: final_lsn < self.applied, time_us });
+                Ok(None)
+            }
+            Message::Commit { commit_lsn: _, end_lsn, time_us } => {
+                let current = self.transaction.take().ok_or(AssembleError::Outside("commit"))?;
+                debug_assert_eq!(current.time_us, time_us, "begin and commit of one transaction");
+                let point = CommitPoint { end: end_lsn, time_us };
+                Ok(Some(if current.passed { Event::Passed(point) } else { Event::Commit(point) }))
+            }
+            Message::Relation(relation) => Ok(Some(Event::Relation(Arc::new(relation)))),
+            Message::Change(change) => {
+                let current = self.transaction.ok_or(AssembleError::Outside("change"))?;
+                Ok((!current.passed).then_some(Event::Change(change)))
+            }
+            Message::Logical { transactional, prefix, lsn: _, content: _ } => {
+                if let Some(current) = self.transaction.as_mut().filter(|_| transactional && prefix == ECHO_PREFIX) {
+                    current.passed = true;
+                }
+                Ok(None)
+            }
+            Message::Origin { .. } | Message::Type { .. } => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn begin(at: u64) -> Message {
+        Message::Begin { final_lsn: Lsn(at), time_us: 7, xid: 1 }
+    }
+
+    fn commit(at: u64) -> Message {
+        Message::Commit { commit_lsn: Lsn(at), end_lsn: Lsn(at + 8), time_us: 7 }
+    }
+
+    fn change() -> Message {
+        Message::Change(Change::Truncate { relations: vec![1] })
+    }
+
+    fn message(prefix: &str) -> Message {
+        Message::Logical { transactional: true, lsn: Lsn(1), prefix: prefix.to_owned(), content: Bytes::new() }
+    }
+
+    fn run(messages: Vec<Message>) -> Vec<String> {
+        let mut assembler = Assembler::new(Lsn(100));
+        let events = messages.into_iter().filter_map(|message| assembler.push(message).expect("in order"));
+        events
+            .map(|event| match event {
+                Event::Relation(_) => "relation".to_owned(),
+                Event::Change(_) => "change".to_owned(),
+                Event::Commit(point) => format!("commit {}", point.end.0),
+                Event::Passed(point) => format!("passed {}", point.end.0),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_was_applied_before_is_left_out() {
+        let events = run(vec![begin(99), change(), commit(99), begin(100), change(), commit(100)]);
+        assert_eq!(events, ["passed 107", "change", "commit 108"]);
+    }
+
+    #[test]
+    fn an_echo_is_dropped_and_a_strangers_message_is_not() {
+        let echo = run(vec![begin(200), message(ECHO_PREFIX), change(), commit(200)]);
+        assert_eq!(echo, ["passed 208"]);
+        let strangers = run(vec![begin(200), message("other"), change(), commit(200)]);
+        assert_eq!(strangers, ["change", "commit 208"]);
+    }
+
+    #[test]
+    fn messages_out_of_order_are_refused() {
+        let mut assembler = Assembler::new(Lsn(0));
+        assert_eq!(assembler.push(change()).err(), Some(AssembleError::Outside("change")));
+        assert_eq!(assembler.push(commit(1)).err(), Some(AssembleError::Outside("commit")));
+        assembler.push(begin(1)).expect("a transaction begins");
+        assert_eq!(assembler.push(begin(2)).err(), Some(AssembleError::Inside));
+    }
+}

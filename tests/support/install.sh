@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Makes the machine ready for `make test` and `make demo`: a C compiler, PostgreSQL's server binaries, openssl.
+#
+# Where everything is there it says so at once, without network. Else, where there is apt (Debian, Ubuntu), it
+# installs what is missing, as root or by sudo; elsewhere it says what to install. It never leaves a database
+# server running and creates no cluster: the tests start their own.
+set -euo pipefail
+
+readonly OLDEST_RUST="1.95.0"
+readonly OLDEST_POSTGRES=14
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+say() { printf 'install: %s\n' "$*"; }
+fail() { printf 'install: %s\n' "$@" >&2; exit 1; }
+
+# Fills `missing` with the Debian packages that this machine lacks.
+missing=()
+find_missing() {
+    missing=()
+    command -v make >/dev/null || missing+=(make)
+    # Cryptography (ring) is compiled from C.
+    command -v cc >/dev/null || missing+=(gcc)
+    [[ -e /usr/include/stdio.h ]] || printf '#include <stdio.h>\n' | cc -E - >/dev/null 2>&1 || missing+=(libc6-dev)
+    # The tests make their certificates with it.
+    command -v openssl >/dev/null || missing+=(openssl)
+    # Cargo fetches by HTTPS.
+    [[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
+    "$here/postgres-bin.sh" >/dev/null || missing+=(postgresql)
+}
+
+# Fills `as_root` with what goes before a command that needs root: nothing, sudo without a question, or sudo where
+# somebody can answer it.
+as_root=()
+find_root() {
+    if ((EUID == 0)); then
+        as_root=(env)
+    elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; then
+        as_root=(sudo env)
+    else
+        fail "${missing[*]} must be installed, and this user is not root and has no sudo." \
+            "Ask an administrator to run: apt-get install ${missing[*]}"
+    fi
+}
+
+install_with_apt() {
+    # Debian's package would create a cluster "main" and start it. This drop-in prevents that, and goes away again.
+    local drop_in_dir=/etc/postgresql-common/createcluster.d
+    drop_in=$drop_in_dir/acequia-tests.conf
+    find_root
+    say "installing ${missing[*]}"
+    trap '"${as_root[@]}" rm -f "$drop_in"' EXIT
+    "${as_root[@]}" mkdir -p "$drop_in_dir"
+    printf 'create_main_cluster = false\n' | "${as_root[@]}" tee "$drop_in" >/dev/null
+    local apt_get=("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq) status=0
+    { "${apt_get[@]}" update && "${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"; } || status=$?
+    "${as_root[@]}" rm -f "$drop_in"
+    "${as_root[@]}" rmdir --ignore-fail-on-non-empty "$drop_in_dir"
+    ((status == 0)) || fail "apt-get could not install ${missing[*]}." \
+        "See its message above; without network, install them by hand and run this again."
+}
+
+check_postgres_version() {
+    local bin version
+    bin=$("$here/postgres-bin.sh")
+    version=$("$bin/postgres" --version)
+    # "postgres (PostgreSQL) 15.18 (Debian …)", "… 18beta1"
+    [[ $version =~ \(PostgreSQL\)\ ([0-9]+) ]] || fail "no version in the answer of $bin/postgres: $version"
+    ((BASH_REMATCH[1] >= OLDEST_POSTGRES)) ||
+        fail "PostgreSQL $OLDEST_POSTGRES or newer is needed; $bin has version ${BASH_REMATCH[1]}." \
+            "Install a newer one, or name its directory in ACEQUIA_PG_BIN."
+}
+
+check_rust() {
+    local how="Get it from https://rustup.rs, or run: rustup toolchain install stable"
+    local cargo version
+    cargo=$(command -v cargo || true)
+    if [[ -z $cargo && -x ${CARGO_HOME:-$HOME/.cargo}/bin/cargo ]]; then
+        cargo=${CARGO_HOME:-$HOME/.cargo}/bin/cargo
+    fi
+    [[ -n $cargo ]] || fail "Rust $OLDEST_RUST or newer is needed, and there is no cargo." "$how"
+    version=$("$cargo" --version | awk '{ print $2 }')
+    if [[ $(printf '%s\n' "$OLDEST_RUST" "$version" | sort --version-sort | head -n 1) != "$OLDEST_RUST" ]]; then
+        fail "Rust $OLDEST_RUST or newer is needed; this is $version." "$how"
+    fi
+}
+
+main() {
+    check_rust
+    find_missing
+    if ((${#missing[@]} > 0)); then
+        if ! command -v apt-get >/dev/null; then
+            fail "missing: ${missing[*]} (names as on Debian), and there is no apt-get here." \
+                "Install PostgreSQL $OLDEST_POSTGRES or newer (server and client), a C compiler with its headers, make and openssl." \
+                "Where PostgreSQL's binaries are in an unusual place, name their directory in ACEQUIA_PG_BIN."
+        fi
+        install_with_apt
+        find_missing
+        ((${#missing[@]} == 0)) || fail "still missing after the installation: ${missing[*]}"
+    fi
+    check_postgres_version
+    say "nothing is missing"
+}
+
+main
