@@ -230,10 +230,12 @@ mod tests {
 
     #[test]
     fn an_unchanged_value_is_filled_from_the_older_state() {
-        let parse = |bytes: &'static [u8], n| Tuple::parse(&Bytes::from_static(bytes), n).expect("a whole tuple").0;
+        let parse =
+            |bytes: &'static [u8], n| Tuple::parse(&Bytes::from_static(bytes), n).expect("a whole tuple").0;
         let older = parse(b"t\0\0\0\x01at\0\0\0\x01bu", 3);
         let newer = parse(b"t\0\0\0\x01cuu", 3);
-        let cells: Vec<_> = newer.filled_from(&older).cells().map(|c| matches!(c, Cell::Text(b"c" | b"b"))).collect();
+        let cells: Vec<_> =
+            newer.filled_from(&older).cells().map(|c| matches!(c, Cell::Text(b"c" | b"b"))).collect();
         assert_eq!(cells, [true, true, false]);
         assert!(newer.filled_from(&older).has_unchanged());
     }

@@ -66,7 +66,11 @@ impl Batch {
     /// The next one: empty, in the same transaction where this one is open, with the relations known so far.
     #[must_use]
     pub fn follow(&mut self) -> Self {
-        let next = Self { open: self.open, projections: self.projections.clone(), ..Self::new(Arc::clone(&self.plan)) };
+        let next = Self {
+            open: self.open,
+            projections: self.projections.clone(),
+            ..Self::new(Arc::clone(&self.plan))
+        };
         std::mem::replace(self, next)
     }
 
@@ -77,7 +81,11 @@ impl Batch {
 
     /// Has something to write, and may be written: it ends with a transaction, or is full.
     pub fn is_ready(&self) -> bool {
-        if self.open { self.is_full() } else { self.commit.is_some() || self.changes > 0 || self.idle.is_some() }
+        if self.open {
+            self.is_full()
+        } else {
+            self.commit.is_some() || self.changes > 0 || self.idle.is_some()
+        }
     }
 
     /// Nothing in it at all.
@@ -147,7 +155,8 @@ impl Batch {
 
     fn truncate(&mut self, relation: u32) -> Result<(), Error> {
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
-        let begun = self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
+        let begun =
+            self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
         if begun {
             self.waves.push(Wave::default());
         }

@@ -30,7 +30,11 @@ enum Step {
 impl Part<'_> {
     /// Applies a wave to this customer, setting aside what the server refuses. `tables` are the folded rows behind the
     /// stage; none when parked rows are tried again.
-    pub(super) async fn apply_carefully(&mut self, tables: &[WaveTable], tallies: &mut [Tally]) -> Result<(), Error> {
+    pub(super) async fn apply_carefully(
+        &mut self,
+        tables: &[WaveTable],
+        tallies: &mut [Tally],
+    ) -> Result<(), Error> {
         // What would fail at the commit has to fail here, while it can still be told which row it is.
         self.statements.batch("checking constraints at once", "SET CONSTRAINTS ALL IMMEDIATE").await?;
         let touched = self.touched();
@@ -53,7 +57,13 @@ impl Part<'_> {
     }
 
     /// Runs a step over all rows; answers the rows that a unique constraint refused.
-    async fn halve(&mut self, step: Step, route: usize, staged: usize, tally: &mut Tally) -> Result<Vec<i32>, Error> {
+    async fn halve(
+        &mut self,
+        step: Step,
+        route: usize,
+        staged: usize,
+        tally: &mut Tally,
+    ) -> Result<Vec<i32>, Error> {
         let mut refused = Vec::new();
         let mut ranges = vec![(1, self.staged[staged].last())];
         while let Some((low, high)) = ranges.pop() {
@@ -152,7 +162,9 @@ impl Part<'_> {
         let mut states: Vec<(u64, usize, usize)> = Vec::new();
         for &n in refused {
             let row = usize::try_from(n).unwrap_or(1) - 1;
-            states.extend(table.rows[row].history.iter().enumerate().map(|(i, state)| (state.sequence, row, i)));
+            states.extend(
+                table.rows[row].history.iter().enumerate().map(|(i, state)| (state.sequence, row, i)),
+            );
         }
         states.sort_unstable();
         let source = self.plan.routes[route].source;
@@ -161,7 +173,8 @@ impl Part<'_> {
         for (_, row, i) in states {
             let state = &table.rows[row].history[i];
             let n = self.staged[staged].rows.len() + 1;
-            let (text, staged_row) = encode_state(&table.projection, columns, n, state, &mut self.staged[staged].sets);
+            let (text, staged_row) =
+                encode_state(&table.projection, columns, n, state, &mut self.staged[staged].sets);
             self.statements.copy("staging a state again", &copy, text).await?;
             self.staged[staged].rows.push(staged_row);
             let n = self.staged[staged].last();
@@ -184,7 +197,11 @@ impl Part<'_> {
         let none = -1_i64;
         let dropped = self
             .statements
-            .execute("taking a row out of the parked ones", &row.sql.supersede, &[&n, &n, &from, &to, &dataset, &none])
+            .execute(
+                "taking a row out of the parked ones",
+                &row.sql.supersede,
+                &[&n, &n, &from, &to, &dataset, &none],
+            )
             .await?;
         Ok(dropped)
     }

@@ -17,10 +17,8 @@ pub fn grants(role: &str) -> String {
 /// The version that a database has; 0 where there is none.
 pub async fn version(client: &Client) -> Result<i32, postgres::Error> {
     let failed = |error| postgres::Error::from_driver("reading the control schema's version", &error);
-    let there = client
-        .query_one("SELECT to_regclass('acequia.migration') IS NOT NULL", &[])
-        .await
-        .map_err(failed)?;
+    let there =
+        client.query_one("SELECT to_regclass('acequia.migration') IS NOT NULL", &[]).await.map_err(failed)?;
     if !there.get::<_, bool>(0) {
         return Ok(0);
     }
@@ -33,7 +31,8 @@ pub async fn version(client: &Client) -> Result<i32, postgres::Error> {
 
 /// The statements that bring a database from `version` to the newest, as one transaction.
 pub fn upgrade(version: i32) -> Option<String> {
-    let missing: Vec<&str> = MIGRATIONS.iter().filter(|(number, _)| *number > version).map(|(_, sql)| *sql).collect();
+    let missing: Vec<&str> =
+        MIGRATIONS.iter().filter(|(number, _)| *number > version).map(|(_, sql)| *sql).collect();
     if missing.is_empty() {
         return None;
     }

@@ -31,7 +31,9 @@ impl Part<'_> {
     /// The routes of this customer that the wave touches, with the staged table of each: (route, staged).
     pub(super) fn touched(&self) -> Vec<(usize, usize)> {
         let routes = self.plan.customers[self.customer].routes.clone();
-        let staged = |route: usize| self.staged.iter().position(|staged| staged.source == self.plan.routes[route].source);
+        let staged = |route: usize| {
+            self.staged.iter().position(|staged| staged.source == self.plan.routes[route].source)
+        };
         routes.filter_map(|route| Some((route, staged(route)?))).collect()
     }
 
@@ -54,7 +56,13 @@ impl Part<'_> {
     }
 
     /// Takes the links of rows that are gone, and moves the links of rows that have another identity now.
-    pub(super) async fn release(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<(), Error> {
+    pub(super) async fn release(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<(), Error> {
         let extent = self.staged[staged].extent(low, high);
         let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
         if extent.deletes + extent.moved > 0 {
@@ -75,7 +83,13 @@ impl Part<'_> {
     }
 
     /// Creates and changes the customer's rows, and parks what has no place.
-    pub(super) async fn upsert(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<Tally, Error> {
+    pub(super) async fn upsert(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<Tally, Error> {
         let extent = self.staged[staged].extent(low, high);
         let mut tally = Tally::default();
         if extent.living == 0 {
@@ -91,7 +105,9 @@ impl Part<'_> {
         if overrides && tally.created < extent.living {
             tally.updated += self.update(route, staged, low, high).await?;
         }
-        if tally.created == extent.living || (tally.created + tally.updated == extent.living && extent.moved == 0) {
+        if tally.created == extent.living
+            || (tally.created + tally.updated == extent.living && extent.moved == 0)
+        {
             return Ok(tally);
         }
         let matched = self.matched(route, low, high).await?;
@@ -102,7 +118,13 @@ impl Part<'_> {
         Ok(tally)
     }
 
-    async fn place_leftovers(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<Tally, Error> {
+    async fn place_leftovers(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<Tally, Error> {
         let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
         let overrides = self.plan.routes[route].mode == Mode::Override;
         let mut tally = Tally::default();
@@ -161,7 +183,12 @@ impl Part<'_> {
     }
 
     /// Runs a statement that journals and changes rows, again where a row was changed in between.
-    async fn change(&mut self, route: usize, sql: &str, range: &[super::statements::Param<'_>]) -> Result<u64, Error> {
+    async fn change(
+        &mut self,
+        route: usize,
+        sql: &str,
+        range: &[super::statements::Param<'_>],
+    ) -> Result<u64, Error> {
         let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
         let mut params = range.to_vec();
         params.push(&lsn);
@@ -183,7 +210,13 @@ impl Part<'_> {
     }
 
     /// Deletes what is gone, where the rule says so.
-    pub(super) async fn delete(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<Tally, Error> {
+    pub(super) async fn delete(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<Tally, Error> {
         let deletes = self.staged[staged].extent(low, high).deletes;
         let mut tally = Tally::default();
         if deletes == 0 {
@@ -217,13 +250,23 @@ impl Part<'_> {
             let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
             let generation = self.context.generation;
             self.statements
-                .execute("dropping overtaken rows", &row.sql.supersede, &[&1_i32, &last, &from, &to, &dataset, &generation])
+                .execute(
+                    "dropping overtaken rows",
+                    &row.sql.supersede,
+                    &[&1_i32, &last, &from, &to, &dataset, &generation],
+                )
                 .await?;
         }
         Ok(())
     }
 
-    async fn park_leftovers(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<u64, Error> {
+    async fn park_leftovers(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<u64, Error> {
         let row: &Route = &self.plan.routes[route];
         let names = self.staged[staged].set_names(&self.plan.sources[row.source]);
         let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());

@@ -70,7 +70,9 @@ pub enum Error {
         column: String,
     },
     /// A change of a relation that the stream never announced.
-    #[error("the stream sent a change of relation {relation} without announcing it; this is a fault, please report it")]
+    #[error(
+        "the stream sent a change of relation {relation} without announcing it; this is a fault, please report it"
+    )]
     Unannounced {
         /// OID at the source.
         relation: u32,
@@ -90,7 +92,11 @@ impl Error {
             Self::Postgres(error) => error.fault(),
             Self::Moved { .. } => Fault::Retry,
             Self::Ignored { .. } => Fault::Park,
-            Self::Served { .. } | Self::Control { .. } | Self::Crosswalk { .. } | Self::Relation { .. } | Self::Unannounced { .. } => Fault::Halt,
+            Self::Served { .. }
+            | Self::Control { .. }
+            | Self::Crosswalk { .. }
+            | Self::Relation { .. }
+            | Self::Unannounced { .. } => Fault::Halt,
         }
     }
 }

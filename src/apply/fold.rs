@@ -8,8 +8,8 @@
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use std::collections::{HashMap, HashSet};
 use smallvec::SmallVec;
+use std::collections::{HashMap, HashSet};
 
 use crate::row::{Cell, Change, Relation, Tuple};
 use crate::rules::SourceTable;
@@ -173,7 +173,13 @@ impl WaveTable {
         self.rows.push(row);
     }
 
-    fn update(&mut self, relation: u32, old: Option<Tuple>, new: Tuple, transaction: u32) -> Result<(), NewWave> {
+    fn update(
+        &mut self,
+        relation: u32,
+        old: Option<Tuple>,
+        new: Tuple,
+        transaction: u32,
+    ) -> Result<(), NewWave> {
         let key = self.projection.key(&new);
         let before = old.as_ref().map(|old| self.projection.key(old)).filter(|before| *before != key);
         if before.is_some() && self.left.contains(&key) {

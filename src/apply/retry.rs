@@ -40,8 +40,12 @@ pub(super) async fn note_arrivals(writer: &mut Writer, staged: &[Staged]) -> Res
             let source = &plan.sources[staged.source];
             let routed = routes.routes.clone().any(|route| plan.routes[route].source == staged.source);
             for wake in source.wake.iter().filter(|_| routed) {
-                let (from, to, dataset) = (source.customer.as_str(), routes.customer.as_str(), source.dataset.as_str());
-                let rows = writer.statements.query("looking who waits for it", wake, &[&from, &to, &dataset]).await?;
+                let (from, to, dataset) =
+                    (source.customer.as_str(), routes.customer.as_str(), source.dataset.as_str());
+                let rows = writer
+                    .statements
+                    .query("looking who waits for it", wake, &[&from, &to, &dataset])
+                    .await?;
                 ids.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
             }
         }
@@ -83,7 +87,8 @@ pub(super) async fn due(writer: &mut Writer) -> Result<u64, Error> {
     let mut by_customer: HashMap<usize, Vec<i64>> = HashMap::new();
     for row in &rows {
         let name: &str = row.get(1);
-        if let Some(customer) = plan.customers.iter().position(|customer| customer.customer.as_str() == name) {
+        if let Some(customer) = plan.customers.iter().position(|customer| customer.customer.as_str() == name)
+        {
             by_customer.entry(customer).or_default().push(row.get(0));
         }
     }
@@ -94,7 +99,11 @@ pub(super) async fn due(writer: &mut Writer) -> Result<u64, Error> {
     if rows.is_empty() {
         let left = writer
             .statements
-            .query("counting parked rows", "SELECT EXISTS (SELECT FROM acequia.parked WHERE flow = $1)", &[flow])
+            .query(
+                "counting parked rows",
+                "SELECT EXISTS (SELECT FROM acequia.parked WHERE flow = $1)",
+                &[flow],
+            )
             .await?;
         writer.context.has_parked = left.first().is_some_and(|row| row.get(0));
     }
@@ -121,13 +130,15 @@ async fn again(writer: &mut Writer, customer: usize, ids: Vec<i64>) -> Result<()
         };
         let Some(source) = plan.sources.iter().position(is_source) else { continue };
         let place = tables.iter().position(|(staged, _)| staged.source == source).unwrap_or_else(|| {
-            tables.push((Staged { source, rows: Vec::new(), sets: Vec::new(), truncated: false }, Vec::new()));
+            tables
+                .push((Staged { source, rows: Vec::new(), sets: Vec::new(), truncated: false }, Vec::new()));
             tables.len() - 1
         });
         let (staged, restored) = &mut tables[place];
         let names: Vec<String> = row.get(4);
         let columns = &plan.sources[source].columns;
-        let unknown = names.iter().filter_map(|name| columns.iter().position(|column| column.name.as_str() == name));
+        let unknown =
+            names.iter().filter_map(|name| columns.iter().position(|column| column.name.as_str() == name));
         // The restoring statement numbers each row's set like the row itself.
         staged.sets.push(unknown.collect());
         let op = if row.get::<_, &str>(3) == "delete" { Op::Delete } else { Op::Update };

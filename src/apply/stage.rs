@@ -85,15 +85,22 @@ impl Staged {
             let name = table.columns[column].name.as_str();
             format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
         };
-        self.sets.iter().map(|set| format!("{{{}}}", set.iter().map(name).collect::<Vec<_>>().join(","))).collect()
+        self.sets
+            .iter()
+            .map(|set| format!("{{{}}}", set.iter().map(name).collect::<Vec<_>>().join(",")))
+            .collect()
     }
 }
 
 /// Writes a table's rows as COPY text.
 pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
     let mut out = BytesMut::with_capacity(table.rows.len() * 96);
-    let mut staged =
-        Staged { source: table.source, rows: Vec::with_capacity(table.rows.len()), sets: Vec::new(), truncated: table.truncated };
+    let mut staged = Staged {
+        source: table.source,
+        rows: Vec::with_capacity(table.rows.len()),
+        sets: Vec::new(),
+        truncated: table.truncated,
+    };
     let mut line = Line::new(&table.projection, columns);
     for (i, row) in table.rows.iter().enumerate() {
         let state = line.write(&mut out, i + 1, row, &mut staged.sets);
@@ -128,7 +135,13 @@ impl<'a> Line<'a> {
         Self { projection, cells: vec![None; columns], columns }
     }
 
-    fn write<'t>(&mut self, out: &mut BytesMut, n: usize, row: &'t FoldedRow, sets: &mut Vec<Vec<usize>>) -> StagedRow
+    fn write<'t>(
+        &mut self,
+        out: &mut BytesMut,
+        n: usize,
+        row: &'t FoldedRow,
+        sets: &mut Vec<Vec<usize>>,
+    ) -> StagedRow
     where
         't: 'a,
     {

@@ -56,13 +56,23 @@ impl Statements {
     }
 
     /// Runs a statement; answers the number of rows.
-    pub(super) async fn execute(&mut self, doing: &str, sql: &str, params: &[Param<'_>]) -> Result<u64, Error> {
+    pub(super) async fn execute(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<u64, Error> {
         let statement = self.statement(doing, sql).await?;
         self.session.execute(&statement, params).await.map_err(|error| Error::from_driver(doing, &error))
     }
 
     /// Runs a query.
-    pub(super) async fn query(&mut self, doing: &str, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+    pub(super) async fn query(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<Vec<Row>, Error> {
         let statement = self.statement(doing, sql).await?;
         self.session.query(&statement, params).await.map_err(|error| Error::from_driver(doing, &error))
     }
@@ -74,7 +84,12 @@ impl Statements {
     }
 
     /// Runs a query that answers two numbers: rows expected and rows written.
-    pub(super) async fn counts(&mut self, doing: &str, sql: &str, params: &[Param<'_>]) -> Result<(u64, u64), Error> {
+    pub(super) async fn counts(
+        &mut self,
+        doing: &str,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<(u64, u64), Error> {
         let rows = self.query(doing, sql, params).await?;
         Ok(rows.first().map_or((0, 0), |row| (number(row, 0), number(row, 1))))
     }

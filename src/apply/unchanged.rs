@@ -14,7 +14,13 @@ use super::error::Error;
 use super::statements::Param;
 
 /// Completes the rows of the range that would have to be created and are not whole. Answers whether there were any.
-pub(super) async fn complete(part: &mut Part<'_>, route: usize, staged: usize, low: i32, high: i32) -> Result<bool, Error> {
+pub(super) async fn complete(
+    part: &mut Part<'_>,
+    route: usize,
+    staged: usize,
+    low: i32,
+    high: i32,
+) -> Result<bool, Error> {
     if part.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
         return Ok(false);
     }
@@ -41,12 +47,20 @@ pub(super) async fn complete(part: &mut Part<'_>, route: usize, staged: usize, l
     Ok(true)
 }
 
-async fn identity_of(part: &mut Part<'_>, table: &SourceTable, n: i32) -> Result<Vec<String>, postgres::Error> {
-    let columns: Vec<String> =
-        table.identity.iter().map(|&column| format!("{}::text", table.columns[column].name.quoted())).collect();
+async fn identity_of(
+    part: &mut Part<'_>,
+    table: &SourceTable,
+    n: i32,
+) -> Result<Vec<String>, postgres::Error> {
+    let columns: Vec<String> = table
+        .identity
+        .iter()
+        .map(|&column| format!("{}::text", table.columns[column].name.quoted()))
+        .collect();
     let sql = format!("SELECT {} FROM {} WHERE \"acequia:n\" = $1", columns.join(", "), table.stage.table);
     let rows = part.statements.query("reading an incomplete row's identity", &sql, &[&n]).await?;
-    let values = rows.first().map(|row| (0..columns.len()).filter_map(|i| row.get::<_, Option<String>>(i)).collect());
+    let values =
+        rows.first().map(|row| (0..columns.len()).filter_map(|i| row.get::<_, Option<String>>(i)).collect());
     Ok(values.unwrap_or_default())
 }
 

@@ -246,13 +246,21 @@ impl Writer {
         }
         if has_deferrable {
             self.statements
-                .batch("checking deferred constraints", "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+                .batch(
+                    "checking deferred constraints",
+                    "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED",
+                )
                 .await?;
         }
         Ok(())
     }
 
-    pub(super) fn part<'a>(&'a mut self, plan: &'a Plan, staged: &'a mut [Staged], customer: usize) -> Part<'a> {
+    pub(super) fn part<'a>(
+        &'a mut self,
+        plan: &'a Plan,
+        staged: &'a mut [Staged],
+        customer: usize,
+    ) -> Part<'a> {
         Part { statements: &mut self.statements, context: &mut self.context, plan, staged, customer }
     }
 

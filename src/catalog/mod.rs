@@ -166,7 +166,11 @@ impl Table {
 
     /// The columns of the primary key; empty where there is none.
     pub fn primary_key(&self) -> &[Ident] {
-        self.unique.iter().find(|index| index.primary).and_then(|index| index.columns.as_deref()).unwrap_or(&[])
+        self.unique
+            .iter()
+            .find(|index| index.primary)
+            .and_then(|index| index.columns.as_deref())
+            .unwrap_or(&[])
     }
 
     /// The columns by which a row's old tuple can be recognized, whatever the replica identity brings:

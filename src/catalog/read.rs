@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::{Client, Row};
 
-use super::{BaseType, Catalog, Column, ColumnDefault, ForeignKey, Privileges, ReplicaIdentity, Table, UniqueIndex};
+use super::{
+    BaseType, Catalog, Column, ColumnDefault, ForeignKey, Privileges, ReplicaIdentity, Table, UniqueIndex,
+};
 use crate::name::{Ident, TableName};
 use crate::postgres::Error;
 

@@ -157,7 +157,8 @@ impl Capture {
 fn rest(reading: &mut Reading, applied: Lsn) {
     let quiet = reading.batch.is_empty() && !reading.assembler.in_transaction() && reading.handed <= applied;
     let ahead = reading.passed.bytes_since(applied);
-    let due = ahead >= IDLE_BYTES_AT_ONCE || (ahead >= IDLE_BYTES && reading.idle_at.elapsed() >= IDLE_INTERVAL);
+    let due =
+        ahead >= IDLE_BYTES_AT_ONCE || (ahead >= IDLE_BYTES && reading.idle_at.elapsed() >= IDLE_INTERVAL);
     if quiet && due {
         reading.batch.idle = Some(reading.passed);
         reading.idle_at = Instant::now();

@@ -23,7 +23,9 @@ pub enum Error {
     #[error(transparent)]
     Assemble(#[from] AssembleError),
     /// The rules do not fit the databases.
-    #[error("{count} problem(s) between the rules and the databases, the first one: {first}; run `acequia check` for all of them")]
+    #[error(
+        "{count} problem(s) between the rules and the databases, the first one: {first}; run `acequia check` for all of them"
+    )]
     Rules {
         /// How many errors.
         count: usize,
@@ -119,7 +121,9 @@ pub enum Error {
         found: String,
     },
     /// The server ended the stream.
-    #[error("the server of database {database} ended the stream; it is shutting down, or somebody ended the walsender")]
+    #[error(
+        "the server of database {database} ended the stream; it is shutting down, or somebody ended the walsender"
+    )]
     StreamEnded {
         /// The source.
         database: String,

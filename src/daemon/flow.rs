@@ -26,7 +26,12 @@ const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
 const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
 
 /// Runs the flow until it is told to stop. Never returns before that: a halted flow waits to be told.
-pub(super) async fn run(config: Arc<Config>, flow: Flow, progress: watch::Sender<Progress>, stop: CancellationToken) {
+pub(super) async fn run(
+    config: Arc<Config>,
+    flow: Flow,
+    progress: watch::Sender<Progress>,
+    stop: CancellationToken,
+) {
     let mut delays = Delays::default();
     let started = Instant::now();
     loop {

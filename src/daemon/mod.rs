@@ -58,7 +58,9 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Ended {
     };
     stop.cancel();
     if tokio::time::timeout(DRAIN_LIMIT, tasks.wait()).await.is_err() {
-        tracing::warn!("a flow did not stop in time; what it was writing will be written again at the next start");
+        tracing::warn!(
+            "a flow did not stop in time; what it was writing will be written again at the next start"
+        );
     }
     write_state(&config.daemon.runtime_directory, &config.sha256, &watched);
     ended
@@ -71,7 +73,8 @@ async fn all_refused(watched: &[watch::Receiver<progress::Progress>]) {
     }
     for seen in watched {
         let mut seen = seen.clone();
-        let refused = |progress: &progress::Progress| progress.phase == Phase::Halted && !progress.has_streamed;
+        let refused =
+            |progress: &progress::Progress| progress.phase == Phase::Halted && !progress.has_streamed;
         if seen.wait_for(refused).await.is_err() {
             return std::future::pending().await;
         }

@@ -30,7 +30,11 @@ pub struct Prepared {
 }
 
 /// Reads the tables that a flow needs from one database, parents that no data set names included.
-pub async fn read_catalogs(session: &Session, schemas: &[String], tables: &[String]) -> Result<Catalog, postgres::Error> {
+pub async fn read_catalogs(
+    session: &Session,
+    schemas: &[String],
+    tables: &[String],
+) -> Result<Catalog, postgres::Error> {
     let catalog = Catalog::read(session, schemas, tables).await?;
     let parents = rules::parent_tables(&catalog, tables);
     if parents.is_empty() {
@@ -66,7 +70,8 @@ fn databases<'a>(config: &'a Config, flow: &Flow) -> (&'a Database, &'a Database
 }
 
 fn ident(name: &str) -> Result<Ident, postgres::Error> {
-    Ident::new(name).map_err(|_| postgres::Error::protocol("naming a slot or a publication", "not an identifier"))
+    Ident::new(name)
+        .map_err(|_| postgres::Error::protocol("naming a slot or a publication", "not an identifier"))
 }
 
 async fn plan(config: &Config, flow: &Flow, session: &Session, target: &Database) -> Result<Plan, Error> {
@@ -80,8 +85,12 @@ async fn plan(config: &Config, flow: &Flow, session: &Session, target: &Database
         let place = config.place(problem.spot);
         let sql = problem.sql.as_deref().unwrap_or_default().replace('\n', " ");
         match problem.severity {
-            Severity::Error => tracing::error!(flow = %flow.name, %place, remedy = %problem.remedy, sql, "{}", problem.message),
-            Severity::Warning => tracing::warn!(flow = %flow.name, %place, remedy = %problem.remedy, "{}", problem.message),
+            Severity::Error => {
+                tracing::error!(flow = %flow.name, %place, remedy = %problem.remedy, sql, "{}", problem.message)
+            }
+            Severity::Warning => {
+                tracing::warn!(flow = %flow.name, %place, remedy = %problem.remedy, "{}", problem.message)
+            }
         }
     }
     match errors.first() {
@@ -130,25 +139,33 @@ async fn position(
         (Some(Checkpoint { creating: true, .. }), slot) => {
             first_time(flow, source, session, writer, connection, (system, slot.is_some())).await
         }
-        (Some(checkpoint), _) if checkpoint.system_identifier != system => {
-            Err(Error::OtherCluster { database, flow: name, expected: checkpoint.system_identifier, found: system.to_owned() })
-        }
+        (Some(checkpoint), _) if checkpoint.system_identifier != system => Err(Error::OtherCluster {
+            database,
+            flow: name,
+            expected: checkpoint.system_identifier,
+            found: system.to_owned(),
+        }),
         (Some(checkpoint), None) => {
             Err(Error::SlotGone { slot: slot_name, database, flow: name, checkpoint: checkpoint.lsn })
         }
         (Some(checkpoint), Some(slot)) => match fault_of_slot(&slot, source, checkpoint.lsn) {
             None => Ok(checkpoint.lsn),
-            Some(what) => Err(Error::Slot { slot: slot_name, database, flow: name, what, checkpoint: checkpoint.lsn }),
+            Some(what) => {
+                Err(Error::Slot { slot: slot_name, database, flow: name, what, checkpoint: checkpoint.lsn })
+            }
         },
     }
 }
 
 fn fault_of_slot(slot: &Slot, source: &Database, checkpoint: Lsn) -> Option<String> {
-    if slot.plugin.as_deref() != Some("pgoutput") || slot.database.as_deref() != Some(source.dbname.as_str()) {
+    if slot.plugin.as_deref() != Some("pgoutput") || slot.database.as_deref() != Some(source.dbname.as_str())
+    {
         return Some("is not a pgoutput slot of this database".to_owned());
     }
     if slot.wal_status.as_deref() == Some("lost") {
-        return Some("was given up by the server: the WAL that it needs is gone (wal_status lost)".to_owned());
+        return Some(
+            "was given up by the server: the WAL that it needs is gone (wal_status lost)".to_owned(),
+        );
     }
     match slot.confirmed {
         None => Some("has no position".to_owned()),

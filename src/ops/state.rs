@@ -88,7 +88,8 @@ pub fn write(directory: &Path, state: &DaemonState) -> std::io::Result<()> {
     }
     let text = serde_json::to_vec(state)?;
     let (new, file) = (directory.join(format!(".{STATE_FILE}.new")), directory.join(STATE_FILE));
-    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+    let mut out =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
     out.write_all(&text)?;
     std::fs::rename(new, file)
 }

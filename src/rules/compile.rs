@@ -9,22 +9,25 @@ use crate::name::{CustomerName, DatasetName, Ident, TableName};
 use super::order::parents_first;
 use super::parents::{Resolution, RouteKey, RoutePolicy, World};
 use super::problem::Problem;
-use super::route::{RouteInput, carried_columns, missing_table, route};
+use super::route::{RouteInput, carried_columns, missing_table, role, route};
 use super::shape::key_text;
-use super::stage::{staged_columns, stage_sql};
+use super::stage::{stage_sql, staged_columns};
 use super::{CustomerRoutes, Flow, Plan, SourceTable, parked};
 
 /// The schemas and tables that a flow needs from a catalog: (source schemas, target schemas, tables).
 pub fn tables_to_read(config: &Config, flow: &Flow) -> (Vec<String>, Vec<String>, Vec<String>) {
-    let schema = |customer| config.customers.get(customer).map(|customer| customer.schema.as_str().to_owned());
+    let schema =
+        |customer| config.customers.get(customer).map(|customer| customer.schema.as_str().to_owned());
     let (mut sources, mut targets) = (BTreeSet::new(), BTreeSet::new());
     for sync in flow.syncs(config) {
         sources.extend(schema(&sync.from));
-        let here = |to: &&CustomerName| config.customers.get(*to).is_some_and(|to| to.database == flow.target);
+        let here =
+            |to: &&CustomerName| config.customers.get(*to).is_some_and(|to| to.database == flow.target);
         targets.extend(sync.to.iter().filter(here).filter_map(schema));
     }
     // Every data set: one that is not synchronized can be the parent of one that is.
-    let tables: BTreeSet<String> = config.datasets.values().map(|dataset| dataset.table.as_str().to_owned()).collect();
+    let tables: BTreeSet<String> =
+        config.datasets.values().map(|dataset| dataset.table.as_str().to_owned()).collect();
     (sources.into_iter().collect(), targets.into_iter().collect(), tables.into_iter().collect())
 }
 
@@ -35,8 +38,13 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
     let mut world = World { config, source, target, routed: BTreeMap::new() };
     let wanted = wanted_routes(config, flow, &mut world, &mut problems);
     let order = dataset_order(&world);
-    let mut plan =
-        Plan { flow: flow.clone(), sources: Vec::new(), routes: Vec::new(), customers: Vec::new(), by_name: BTreeMap::new() };
+    let mut plan = Plan {
+        flow: flow.clone(),
+        sources: Vec::new(),
+        routes: Vec::new(),
+        customers: Vec::new(),
+        by_name: BTreeMap::new(),
+    };
     let mut carried: BTreeMap<RouteKey, Vec<Ident>> = BTreeMap::new();
     for (key, sync) in &wanted {
         if let Some(input) = input(&world, sync, key) {
@@ -44,7 +52,8 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
         }
     }
     for dataset in &order {
-        let from: BTreeSet<&CustomerName> = wanted.keys().filter(|key| key.2 == *dataset).map(|key| &key.0).collect();
+        let from: BTreeSet<&CustomerName> =
+            wanted.keys().filter(|key| key.2 == *dataset).map(|key| &key.0).collect();
         for from in from {
             if let Some(table) = source_table(&world, from, dataset, &carried, plan.sources.len()) {
                 plan.by_name.insert(table.name.clone(), plan.sources.len());
@@ -69,7 +78,11 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
                 plan.routes.push(route);
             }
         }
-        plan.customers.push(CustomerRoutes { customer: customer.clone(), routes: first..plan.routes.len(), has_deferrable });
+        plan.customers.push(CustomerRoutes {
+            customer: customer.clone(),
+            routes: first..plan.routes.len(),
+            has_deferrable,
+        });
     }
     (plan, problems)
 }
@@ -102,7 +115,8 @@ fn wanted_routes<'a>(
                     continue;
                 }
                 let key = (sync.from.clone(), to.clone(), dataset.clone());
-                let policy = RoutePolicy { mode: sync.mode_of(dataset), on_delete: sync.on_delete_of(dataset) };
+                let policy =
+                    RoutePolicy { mode: sync.mode_of(dataset), on_delete: sync.on_delete_of(dataset) };
                 world.routed.insert(key.clone(), policy);
                 wanted.insert(key, sync);
             }
@@ -139,7 +153,10 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
             )),
             Some(column) if column.generated => problems.push(Problem::error(
                 dataset.key_spot,
-                format!("key column \"{key}\" of {} is generated, and generated columns are not sent", table.name),
+                format!(
+                    "key column \"{key}\" of {} is generated, and generated columns are not sent",
+                    table.name
+                ),
                 "use the columns that it is computed from",
             )),
             Some(_) => {}
@@ -155,11 +172,13 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
     }
     if !(table.privileges.select && table.privileges.schema) {
         problems.push(
-            Problem::error(sync.from_spot, format!("SELECT on {} is not granted", table.name), "grant it").with_sql(format!(
-                "GRANT USAGE ON SCHEMA {} TO CURRENT_ROLE_OF_ACEQUIA;\nGRANT SELECT ON {} TO CURRENT_ROLE_OF_ACEQUIA;",
-                table.name.schema.quoted(),
-                table.name.quoted()
-            )),
+            Problem::error(sync.from_spot, format!("SELECT on {} is not granted", table.name), "grant it")
+                .with_sql(format!(
+                    "GRANT USAGE ON SCHEMA {} TO {role};\nGRANT SELECT ON {} TO {role};",
+                    table.name.schema.quoted(),
+                    table.name.quoted(),
+                    role = role(config, &sync.from),
+                )),
         );
     }
     problems
@@ -254,7 +273,11 @@ fn warn_about_parents(input: &RouteInput<'_>, carried: &[Ident], problems: &mut 
 
 /// The tables that foreign keys of these tables lead to and that are not read yet, in the same schemas.
 pub fn parent_tables(catalog: &Catalog, read: &[String]) -> Vec<String> {
-    let parents = catalog.tables.values().flat_map(|table| &table.foreign_keys).map(|key: &crate::catalog::ForeignKey| &key.parent);
+    let parents = catalog
+        .tables
+        .values()
+        .flat_map(|table| &table.foreign_keys)
+        .map(|key: &crate::catalog::ForeignKey| &key.parent);
     let missing: BTreeSet<String> = parents.map(|name: &TableName| name.table.as_str().to_owned()).collect();
     missing.into_iter().filter(|name| !read.contains(name)).collect()
 }

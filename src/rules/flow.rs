@@ -32,7 +32,13 @@ impl Flow {
     pub fn new(source: &DatabaseName, target: &DatabaseName) -> Self {
         let name = format!("{source}-{target}");
         let object = object_name(&name);
-        Self { name, source: source.clone(), target: target.clone(), slot: object.clone(), publication: object }
+        Self {
+            name,
+            source: source.clone(),
+            target: target.clone(),
+            slot: object.clone(),
+            publication: object,
+        }
     }
 
     /// All flows that the enabled groups need, in the order of their names.
@@ -98,10 +104,17 @@ mod tests {
     #[test]
     fn two_flows_never_share_a_slot() {
         let long = "x".repeat(50);
-        let slots: BTreeSet<_> =
-            [("a-b", "c"), ("a", "b-c"), ("A", "b"), ("a", "b"), ("a_b", "c"), (long.as_str(), "y"), (long.as_str(), "z")]
-                .map(|(source, target)| flow(source, target).slot)
-                .into();
+        let slots: BTreeSet<_> = [
+            ("a-b", "c"),
+            ("a", "b-c"),
+            ("A", "b"),
+            ("a", "b"),
+            ("a_b", "c"),
+            (long.as_str(), "y"),
+            (long.as_str(), "z"),
+        ]
+        .map(|(source, target)| flow(source, target).slot)
+        .into();
         assert_eq!(slots.len(), 7, "{slots:?}");
         assert!(slots.iter().all(|slot| slot.len() <= 63), "{slots:?}");
     }

@@ -39,7 +39,10 @@ mod tests {
     #[test]
     fn a_parent_comes_first_through_any_depth() {
         let edges = [("line", "schedule"), ("line", "code"), ("code", "revenue")];
-        assert_eq!(sort(&["line", "code", "schedule", "revenue"], &edges), ["schedule", "revenue", "code", "line"]);
+        assert_eq!(
+            sort(&["line", "code", "schedule", "revenue"], &edges),
+            ["schedule", "revenue", "code", "line"]
+        );
     }
 
     #[test]

@@ -90,7 +90,8 @@ impl<'a> World<'a> {
 
     fn parents_within(&self, key: &RouteKey, asked: &mut BTreeSet<DatasetName>) -> Vec<ParentLink> {
         let (from, to, name) = key;
-        let (Some(dataset), Some(customer)) = (self.config.datasets.get(name), self.config.customers.get(to)) else {
+        let (Some(dataset), Some(customer)) = (self.config.datasets.get(name), self.config.customers.get(to))
+        else {
             return Vec::new();
         };
         let mut links: Vec<ParentLink> = Vec::new();
@@ -112,9 +113,9 @@ impl<'a> World<'a> {
                 };
                 if own_schema {
                     let parent = self.dataset_of_table(&foreign.parent.table);
-                    link.dataset = parent
-                        .map(|parent| parent.name.clone())
-                        .filter(|parent| self.routed.contains_key(&(from.clone(), to.clone(), parent.clone())));
+                    link.dataset = parent.map(|parent| parent.name.clone()).filter(|parent| {
+                        self.routed.contains_key(&(from.clone(), to.clone(), parent.clone()))
+                    });
                     link.resolution = match parent {
                         None if foreign.parent_is_surrogate => Resolution::Never,
                         None => Resolution::Pass,
@@ -168,7 +169,8 @@ impl<'a> World<'a> {
         let (Some(dataset), Some(policy)) = (self.config.datasets.get(name), self.routed.get(key)) else {
             return false;
         };
-        let (Some(source), Some(target)) = (self.source_table(from, name), self.target_table(to, name)) else {
+        let (Some(source), Some(target)) = (self.source_table(from, name), self.target_table(to, name))
+        else {
             return false;
         };
         // Create-only deletes nothing that it has not created: it must remember what it has.

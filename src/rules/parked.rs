@@ -10,7 +10,8 @@ use super::shape::Shape;
 use super::sql::{LIVING, PICK};
 
 /// How long a parked row waits before it is tried again without a reason: longer with each try.
-const NEXT_TRY: &str = "now() + least(interval '1 hour', interval '30 seconds' * (2 ^ least(parked.tries, 7)))";
+const NEXT_TRY: &str =
+    "now() + least(interval '1 hour', interval '30 seconds' * (2 ^ least(parked.tries, 7)))";
 /// The first time.
 const FIRST_TRY: &str = "now() + interval '30 seconds'";
 
@@ -50,7 +51,10 @@ fn own_row(shape: &Shape) -> (String, String) {
         ),
         None => {
             let first = shape.key.first().map(|key| key.name.clone()).unwrap_or_default();
-            (format!(" LEFT JOIN {} t ON {}", shape.target, shape.key_match("t")), format!("t.{first} IS NULL"))
+            (
+                format!(" LEFT JOIN {} t ON {}", shape.target, shape.key_match("t")),
+                format!("t.{first} IS NULL"),
+            )
         }
     }
 }

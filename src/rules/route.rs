@@ -5,14 +5,14 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Column, ColumnDefault, Table};
-use crate::config::{Columns, Dataset, Mode, OnDelete, Sync};
-use crate::name::{Ident, TableName};
+use crate::config::{Columns, Config, Dataset, Mode, OnDelete, Sync};
+use crate::name::{CustomerName, Ident, TableName};
 
 use super::parents::{ParentLink, Resolution, RouteKey, World, same_set};
 use super::problem::Problem;
 use super::shape::{
-    KeyMatch, ParentJoin, PrimaryKeyColumn, Shape, WrittenColumn, comparable, default_value, differs, parent_join, parent_value,
-    value,
+    KeyMatch, ParentJoin, PrimaryKeyColumn, Shape, WrittenColumn, comparable, default_value, differs,
+    parent_join, parent_value, value,
 };
 use super::stage::{StagedColumn, old_column, staged_type};
 use super::{Crosswalk, Route, RouteSql};
@@ -34,7 +34,9 @@ pub(super) fn carried_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem
     let refers = |name: &Ident| references.iter().any(|link| link.columns.contains(name));
     let is_number_of_its_own = |name: &Ident| {
         let in_some_key = source.primary_key().contains(name) || target.primary_key().contains(name);
-        let always = target.column(name).is_some_and(|c| matches!(c.default, ColumnDefault::Sequence { always: true, .. }));
+        let always = target
+            .column(name)
+            .is_some_and(|c| matches!(c.default, ColumnDefault::Sequence { always: true, .. }));
         (in_some_key || always) && !dataset.key.contains(name) && !refers(name)
     };
     let mut carried = Vec::new();
@@ -52,7 +54,10 @@ pub(super) fn carried_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem
             None => problems.push(Problem::error(
                 dataset.columns_spot.unwrap_or(dataset.spot),
                 format!("column \"{name}\" of {} is missing in {}", source.name, target.name),
-                format!("add the column there, or leave it out: exclude = [\"{name}\"] in [datasets.{}]", dataset.name),
+                format!(
+                    "add the column there, or leave it out: exclude = [\"{name}\"] in [datasets.{}]",
+                    dataset.name
+                ),
             )),
             Some(theirs) if theirs.generated => {}
             Some(_) => carried.push(name.clone()),
@@ -82,7 +87,8 @@ pub(super) fn route(
     let columns = carried.iter().zip(&values).filter_map(|(name, value)| {
         let (own, theirs) = (source.column(name)?, target.column(name)?);
         let staged = staged.iter().position(|column| column.name == *name)?;
-        let is_reference = links.iter().any(|link| link.columns.contains(name) && link.resolution != Resolution::Pass);
+        let is_reference =
+            links.iter().any(|link| link.columns.contains(name) && link.resolution != Resolution::Pass);
         let differs = if is_reference {
             format!("t.{} IS DISTINCT FROM {value}", theirs.name.quoted())
         } else {
@@ -104,15 +110,17 @@ pub(super) fn route(
         key: key_matches(input, identity, carried, &values, &links),
         parents: joins,
         staged: staged.iter().map(|column| column.name.quoted()).collect(),
-        key_is_unique: source.is_unique(&dataset.key) && !links.iter().any(|link| link.resolution == Resolution::Never),
+        key_is_unique: source.is_unique(&dataset.key)
+            && !links.iter().any(|link| link.resolution == Resolution::Never),
         columns,
     };
-    if problems.len() > before && problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
+    if problems.len() > before
+        && problems[before..].iter().any(|problem| problem.severity == super::Severity::Error)
+    {
         return None;
     }
     let mode = sync.mode_of(&dataset.name);
     let on_delete = sync.on_delete_of(&dataset.name);
-    let only_created = mode == Mode::CreateOnly && on_delete == OnDelete::Delete;
     Some(Route {
         sync: sync.name.clone(),
         from: key.0.clone(),
@@ -127,12 +135,16 @@ pub(super) fn route(
         image_columns: carried.to_vec(),
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
         parents: links.iter().filter_map(|link| link.dataset.clone()).collect(),
-        sql: Arc::new(RouteSql::new(shape, mode == Mode::Override, only_created)),
+        sql: Arc::new(RouteSql::new(shape, mode, on_delete)),
     })
 }
 
 /// The joins to the parents, and the value of every carried column.
-fn parents_and_values(input: &RouteInput<'_>, links: &[ParentLink], carried: &[Ident]) -> (Vec<ParentJoin>, Vec<String>) {
+fn parents_and_values(
+    input: &RouteInput<'_>,
+    links: &[ParentLink],
+    carried: &[Ident],
+) -> (Vec<ParentJoin>, Vec<String>) {
     let RouteInput { world, key, source, target, .. } = input;
     let applies = |link: &&ParentLink| link.columns.iter().all(|column| carried.contains(column));
     let links: Vec<&ParentLink> = links.iter().filter(applies).collect();
@@ -145,8 +157,10 @@ fn parents_and_values(input: &RouteInput<'_>, links: &[ParentLink], carried: &[I
             let parent_key = (key.0.clone(), key.1.clone(), parent.clone());
             let parent_input = world.source_table(&key.0, parent).zip(world.target_table(&key.1, parent));
             if let Some((theirs, customers)) = parent_input {
-                let source_columns = link.parent_columns.iter().map(|name| crosswalk_column(world, &parent_key, theirs, name));
-                through = Some((format!("acequia.{}", crosswalk_table(&parent_key)), source_columns.collect()));
+                let source_columns =
+                    link.parent_columns.iter().map(|name| crosswalk_column(world, &parent_key, theirs, name));
+                through =
+                    Some((format!("acequia.{}", crosswalk_table(&parent_key)), source_columns.collect()));
                 columns = link
                     .parent_columns
                     .iter()
@@ -160,13 +174,22 @@ fn parents_and_values(input: &RouteInput<'_>, links: &[ParentLink], carried: &[I
             .columns
             .iter()
             .zip(&link.parent_columns)
-            .filter_map(|(own, theirs)| Some((&source.column(own)?.base, parent_table.and_then(|table| table.column(theirs)))))
+            .filter_map(|(own, theirs)| {
+                Some((&source.column(own)?.base, parent_table.and_then(|table| table.column(theirs))))
+            })
             .collect();
-        joins.push(parent_join(i + 1, link, through.as_ref().map(|(table, on)| (table.as_str(), on.clone())), &types));
+        joins.push(parent_join(
+            i + 1,
+            link,
+            through.as_ref().map(|(table, on)| (table.as_str(), on.clone())),
+            &types,
+        ));
         translated.push(columns);
     }
     let values = carried.iter().map(|name| {
-        let (Some(own), Some(theirs)) = (source.column(name), target.column(name)) else { return String::new() };
+        let (Some(own), Some(theirs)) = (source.column(name), target.column(name)) else {
+            return String::new();
+        };
         let plain = value(&format!("s.{}", name.quoted()), &own.base, &theirs.base);
         // A column in several foreign keys takes the translation; the others only have to be there.
         let through = |i: &usize| links[*i].columns.contains(name);
@@ -224,11 +247,15 @@ fn primary_key(
 fn check_filled(input: &RouteInput<'_>, carried: &[Ident], problems: &mut Vec<Problem>) {
     let RouteInput { dataset, target, .. } = input;
     for column in &target.columns {
-        let filled = carried.contains(&column.name) || target.primary_key().contains(&column.name) || column.generated;
+        let filled =
+            carried.contains(&column.name) || target.primary_key().contains(&column.name) || column.generated;
         if column.not_null && column.default == ColumnDefault::None && !filled {
             problems.push(Problem::error(
                 dataset.columns_spot.unwrap_or(dataset.spot),
-                format!("column \"{}\" of {} is NOT NULL without a default, and the rule does not fill it", column.name, target.name),
+                format!(
+                    "column \"{}\" of {} is NOT NULL without a default, and the rule does not fill it",
+                    column.name, target.name
+                ),
                 "give the column a default there, or let the rule carry it over".to_owned(),
             ));
         }
@@ -237,12 +264,14 @@ fn check_filled(input: &RouteInput<'_>, carried: &[Ident], problems: &mut Vec<Pr
 
 /// Row-level security and missing privileges.
 fn check_target(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
-    let RouteInput { sync, target, dataset, .. } = input;
+    let RouteInput { world, key, sync, target, dataset, .. } = input;
+    let role = role(world.config, &key.1);
     if target.row_security {
         problems.push(Problem::error(
             sync.spot,
             format!("row-level security is on for {}: writes could be refused in silence", target.name),
-            "let Acequia's role own the table's policy (ALTER ROLE … BYPASSRLS), or leave the data set out".to_owned(),
+            "let Acequia's role own the table's policy (ALTER ROLE … BYPASSRLS), or leave the data set out"
+                .to_owned(),
         ));
     }
     let overrides = sync.mode_of(&dataset.name) == Mode::Override;
@@ -253,10 +282,11 @@ fn check_target(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
         (overrides, target.privileges.update, "UPDATE"),
         (deletes, target.privileges.delete, "DELETE"),
     ];
-    let missing: Vec<&str> = wanted.iter().filter(|(needed, has, _)| *needed && !has).map(|(_, _, name)| *name).collect();
+    let missing: Vec<&str> =
+        wanted.iter().filter(|(needed, has, _)| *needed && !has).map(|(_, _, name)| *name).collect();
     if !missing.is_empty() || !target.privileges.schema {
-        let schema = format!("GRANT USAGE ON SCHEMA {} TO CURRENT_ROLE_OF_ACEQUIA;", target.name.schema.quoted());
-        let table = format!("GRANT {} ON {} TO CURRENT_ROLE_OF_ACEQUIA;", missing.join(", "), target.name.quoted());
+        let schema = format!("GRANT USAGE ON SCHEMA {} TO {role};", target.name.schema.quoted());
+        let table = format!("GRANT {} ON {} TO {role};", missing.join(", "), target.name.quoted());
         let sql = match (target.privileges.schema, missing.is_empty()) {
             (true, _) => table,
             (false, true) => schema,
@@ -264,14 +294,17 @@ fn check_target(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
         };
         let what = if missing.is_empty() { "USAGE on its schema".to_owned() } else { missing.join(", ") };
         problems.push(
-            Problem::error(sync.spot, format!("{} on {} is not granted", what, target.name), "grant it").with_sql(sql),
+            Problem::error(sync.spot, format!("{} on {} is not granted", what, target.name), "grant it")
+                .with_sql(sql),
         );
     }
     for name in target.primary_key() {
-        if let Some(Column { default: ColumnDefault::Sequence { name, may_use: false, .. }, .. }) = target.column(name) {
+        if let Some(Column { default: ColumnDefault::Sequence { name, may_use: false, .. }, .. }) =
+            target.column(name)
+        {
             problems.push(
                 Problem::error(sync.spot, format!("USAGE on sequence {name} is not granted"), "grant it")
-                    .with_sql(format!("GRANT USAGE ON SEQUENCE {name} TO CURRENT_ROLE_OF_ACEQUIA;")),
+                    .with_sql(format!("GRANT USAGE ON SEQUENCE {name} TO {role};")),
             );
         }
     }
@@ -287,7 +320,8 @@ fn key_matches(
     let RouteInput { dataset, source, target, .. } = input;
     let matches = dataset.key.iter().filter_map(|name| {
         let (own, theirs) = (source.column(name)?, target.column(name)?);
-        let translated = links.iter().any(|link| link.columns.contains(name) && link.resolution != Resolution::Pass);
+        let translated =
+            links.iter().any(|link| link.columns.contains(name) && link.resolution != Resolution::Pass);
         let value = if translated {
             values.get(carried.iter().position(|carried| carried == name)?)?.clone()
         } else {
@@ -315,7 +349,9 @@ fn crosswalk(input: &RouteInput<'_>, identity: &[Ident]) -> (Option<Crosswalk>, 
     let mut columns = typed('s', identity, source, staged);
     columns.extend(typed('r', &references, source, staged));
     columns.extend(typed('t', target.primary_key(), target, |column| column.base.quoted()));
-    let numbered = |letter: char, count: usize| (1..=count).map(|i| format!("{letter}{i}")).collect::<Vec<_>>().join(", ");
+    let numbered = |letter: char, count: usize| {
+        (1..=count).map(|i| format!("{letter}{i}")).collect::<Vec<_>>().join(", ")
+    };
     let shape = format!(
         "{}, created boolean NOT NULL, PRIMARY KEY ({}), UNIQUE ({})",
         columns.join(", "),
@@ -357,11 +393,21 @@ pub(super) fn crosswalk_table(key: &RouteKey) -> String {
     format!("x_{hex}")
 }
 
+/// The role with which Acequia comes to a customer's database, quoted.
+pub(super) fn role(config: &Config, customer: &CustomerName) -> String {
+    let database =
+        config.customers.get(customer).and_then(|customer| config.databases.get(&customer.database));
+    database
+        .and_then(|database| Ident::new(&database.user).ok())
+        .map_or_else(String::new, |role| role.quoted())
+}
+
 /// Missing tables, as problems.
 pub(super) fn missing_table(sync: &Sync, name: &TableName, side: &str, spot: crate::config::Spot) -> Problem {
     Problem::error(
         spot,
         format!("table {name} does not exist ({side} of sync \"{}\")", sync.name),
-        "check the customer's `schema` and the data set's `table`; or the role lacks USAGE on the schema".to_owned(),
+        "check the customer's `schema` and the data set's `table`; or the role lacks USAGE on the schema"
+            .to_owned(),
     )
 }

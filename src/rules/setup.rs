@@ -15,7 +15,9 @@ pub fn published_tables(config: &Config, flow: &Flow) -> BTreeSet<TableName> {
     for sync in flow.syncs(config) {
         let Some(from) = config.customers.get(&sync.from) else { continue };
         let datasets = sync.data.iter().filter_map(|dataset| config.datasets.get(dataset));
-        tables.extend(datasets.map(|dataset| TableName { schema: from.schema.clone(), table: dataset.table.clone() }));
+        tables.extend(
+            datasets.map(|dataset| TableName { schema: from.schema.clone(), table: dataset.table.clone() }),
+        );
     }
     tables
 }
@@ -57,13 +59,15 @@ pub fn source_grants(config: &Config, flow: &Flow, role: &str) -> String {
 pub fn target_grants(config: &Config, flow: &Flow, catalog: &Catalog, role: &str) -> String {
     let mut privileges: BTreeMap<TableName, BTreeSet<&str>> = BTreeMap::new();
     for sync in flow.syncs(config) {
-        let here = |to: &&CustomerName| config.customers.get(*to).is_some_and(|to| to.database == flow.target);
+        let here =
+            |to: &&CustomerName| config.customers.get(*to).is_some_and(|to| to.database == flow.target);
         for to in sync.to.iter().filter(here).filter_map(|to| config.customers.get(to)) {
             for dataset in sync.data.iter().filter_map(|dataset| config.datasets.get(dataset)) {
                 let table = TableName { schema: to.schema.clone(), table: dataset.table.clone() };
                 // Parents are read to see whether they are there, also those that are not synchronized.
                 let found = catalog.tables.get(&table);
-                for parent in found.iter().flat_map(|table| &table.foreign_keys).map(|key| key.parent.clone()) {
+                for parent in found.iter().flat_map(|table| &table.foreign_keys).map(|key| key.parent.clone())
+                {
                     privileges.entry(parent).or_default().insert("SELECT");
                 }
                 let own = privileges.entry(table).or_default();

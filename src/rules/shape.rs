@@ -174,10 +174,12 @@ pub(super) fn parent_join(
 ) -> ParentJoin {
     let alias = format!("p{number}");
     let own: Vec<String> = link.columns.iter().map(|column| format!("s.{}", column.quoted())).collect();
-    let refers_to_nothing = own.iter().map(|column| format!("{column} IS NULL")).collect::<Vec<_>>().join(" OR ");
+    let refers_to_nothing =
+        own.iter().map(|column| format!("{column} IS NULL")).collect::<Vec<_>>().join(" OR ");
     let (join, found) = match (link.resolution, crosswalk) {
         (Resolution::Crosswalk, Some((table, columns))) => {
-            let on: Vec<String> = columns.iter().zip(&own).map(|(theirs, own)| format!("{alias}.{theirs} = {own}")).collect();
+            let on: Vec<String> =
+                columns.iter().zip(&own).map(|(theirs, own)| format!("{alias}.{theirs} = {own}")).collect();
             (format!(" LEFT JOIN {table} {alias} ON {}", on.join(" AND ")), format!("{alias}.t1 IS NOT NULL"))
         }
         (Resolution::Pass, _) if types.iter().all(|(_, parent)| parent.is_some()) => {
@@ -185,7 +187,9 @@ pub(super) fn parent_join(
                 .iter()
                 .zip(&own)
                 .filter_map(|((own_type, parent), own)| {
-                    parent.map(|parent| format!("{alias}.{} = {}", parent.name.quoted(), comparable(own, own_type, parent)))
+                    parent.map(|parent| {
+                        format!("{alias}.{} = {}", parent.name.quoted(), comparable(own, own_type, parent))
+                    })
                 })
                 .collect();
             let first = link.parent_columns.first().map_or_else(String::new, Ident::quoted);
@@ -214,7 +218,9 @@ pub(super) fn parent_value(
 ) -> String {
     match (link.resolution, translated) {
         (Resolution::Crosswalk, Some(column)) => format!("p{number}.{column}"),
-        (Resolution::Pass, _) if link.missing == Missing::Null => format!("CASE WHEN {resolved} THEN {own} END"),
+        (Resolution::Pass, _) if link.missing == Missing::Null => {
+            format!("CASE WHEN {resolved} THEN {own} END")
+        }
         (Resolution::Pass, _) => own.to_owned(),
         (Resolution::Crosswalk | Resolution::Never, _) => {
             debug_assert!(position < link.columns.len(), "the column belongs to the key");

@@ -5,6 +5,8 @@
 //! A statement that writes rows of the customer answers two numbers, expected and written: they differ where the row was
 //! changed under our feet, or where row-level security or a trigger swallowed the write in silence.
 
+use crate::config::{Mode, OnDelete};
+
 use super::parked;
 use super::shape::{Shape, key_text, old_identity};
 
@@ -48,12 +50,18 @@ pub struct RouteSql {
     pub park_rejected: String,
     /// Drops what was parked and has been overtaken. `$3` from, `$4` to, `$5` data set, `$6` generation.
     pub supersede: String,
+    overrides: bool,
+    deletes: bool,
     shape: Shape,
 }
 
 impl RouteSql {
     /// Writes the statements for a shape.
-    pub(super) fn new(shape: Shape, overrides: bool, deletes_only_created: bool) -> Self {
+    pub(super) fn new(shape: Shape, mode: Mode, on_delete: OnDelete) -> Self {
+        let overrides = mode == Mode::Override;
+        let deletes = on_delete == OnDelete::Delete;
+        // Create-only takes away only what it brought.
+        let deletes_only_created = deletes && !overrides;
         let crosswalk = shape.crosswalk.is_some();
         let with_crosswalk = |text: String| crosswalk.then_some(text);
         Self {
@@ -67,7 +75,8 @@ impl RouteSql {
             relink: with_crosswalk(relink(&shape)),
             restore_links: with_crosswalk(restore_links(&shape)),
             clear_released: with_crosswalk(format!("DELETE FROM {}", shape.released)),
-            refresh_references: (crosswalk && !shape.references.is_empty()).then(|| refresh_references(&shape)),
+            refresh_references: (crosswalk && !shape.references.is_empty())
+                .then(|| refresh_references(&shape)),
             rename: (!crosswalk && overrides).then(|| rename(&shape)),
             delete: delete(&shape, deletes_only_created),
             unlink_all: shape.crosswalk.as_ref().map(|table| format!("DELETE FROM {table}")),
@@ -75,8 +84,28 @@ impl RouteSql {
             park_leftovers: parked::park_leftovers(&shape, overrides),
             park_rejected: parked::park_rejected(&shape),
             supersede: parked::supersede(&shape),
+            overrides,
+            deletes,
             shape,
         }
+    }
+
+    /// The statements that this route's mode uses.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        let always = [
+            &self.insert,
+            &self.matched,
+            &self.incomplete,
+            &self.park_leftovers,
+            &self.park_rejected,
+            &self.supersede,
+        ];
+        let links = [&self.unlink_stale, &self.link_found, &self.release, &self.relink, &self.restore_links];
+        let more = [&self.clear_released, &self.refresh_references, &self.rename, &self.unlink_all];
+        let update = self.overrides.then_some(&self.update);
+        let delete = self.deletes.then_some(&self.delete);
+        let optional = links.into_iter().chain(more).flatten().chain(update).chain(delete);
+        always.into_iter().chain(optional).map(String::as_str)
     }
 
     /// `update` for rows of which the stream did not bring these staged columns: they are left as they are.
@@ -164,7 +193,10 @@ impl Shape {
 
     /// `t` is the row of link `alias`.
     pub(super) fn row_of_link(&self, alias: &str) -> String {
-        equal(prefixed("t", &self.primary_key_names()), prefixed(alias, &numbered('t', self.primary_key.len())))
+        equal(
+            prefixed("t", &self.primary_key_names()),
+            prefixed(alias, &numbered('t', self.primary_key.len())),
+        )
     }
 
     /// Joins the customer's row of each staged row.
@@ -233,7 +265,9 @@ fn insert(shape: &Shape) -> String {
             let columns = shape.crosswalk_columns().join(", ");
             (
                 format!(" AND NOT EXISTS (SELECT FROM {table} x WHERE {})", shape.link_of_row()),
-                format!(", lnk AS (INSERT INTO {table} ({columns}, created) SELECT {columns}, true FROM todo)"),
+                format!(
+                    ", lnk AS (INSERT INTO {table} ({columns}, created) SELECT {columns}, true FROM todo)"
+                ),
             )
         }
     };
@@ -256,7 +290,8 @@ fn insert(shape: &Shape) -> String {
 /// The common form of a statement that journals and changes rows: `m` finds them, with their version, so that a row that
 /// somebody else changes in between is not overwritten unseen.
 fn change(shape: &Shape, find: &str, values: &[String], set: &str) -> String {
-    let keys = shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
+    let keys =
+        shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
     let values = values.iter().enumerate().map(|(i, value)| format!("{value} AS v{}", i + 1));
     let outputs = joined(keys.chain(values), ", ");
     let same_row = equal(
@@ -295,7 +330,8 @@ fn update(shape: &Shape, unchanged: &[usize]) -> String {
 
 fn rename(shape: &Shape) -> String {
     let values: Vec<String> = shape.key.iter().map(|key| key.value.clone()).collect();
-    let set = joined(shape.key.iter().enumerate().map(|(i, key)| format!("{} = m.v{}", key.name, i + 1)), ", ");
+    let set =
+        joined(shape.key.iter().enumerate().map(|(i, key)| format!("{} = m.v{}", key.name, i + 1)), ", ");
     let find = format!(
         "FROM {} s{} JOIN {target} t ON {} WHERE {PICK} AND {LIVING} AND s.\"acequia:u\" >= $3 AND {} IS NOT NULL \
          AND {} AND NOT EXISTS (SELECT FROM {target} n WHERE {})",
@@ -314,7 +350,11 @@ fn matched(shape: &Shape, overrides: bool) -> String {
     let (joins, resolved) =
         if overrides { (shape.parent_joins(), shape.resolved()) } else { (String::new(), "true".to_owned()) };
     let joins = if shape.crosswalk.is_some() { joins } else { shape.parent_joins() };
-    format!("SELECT count(*) FROM {} s{joins}{} WHERE {PICK} AND {LIVING} AND {resolved}", shape.stage, shape.own_row_join())
+    format!(
+        "SELECT count(*) FROM {} s{joins}{} WHERE {PICK} AND {LIVING} AND {resolved}",
+        shape.stage,
+        shape.own_row_join()
+    )
 }
 
 fn crosswalk(shape: &Shape) -> &str {
@@ -360,7 +400,11 @@ fn link_found(shape: &Shape) -> String {
 fn create_released(shape: &Shape) -> String {
     let types = shape.identity.iter().chain(&shape.references).map(|(_, type_text)| type_text.clone());
     let types = types.chain(shape.primary_key.iter().map(|column| column.type_text.clone()));
-    let columns = shape.crosswalk_columns().into_iter().zip(types).map(|(name, type_text)| format!("{name} {type_text}"));
+    let columns = shape
+        .crosswalk_columns()
+        .into_iter()
+        .zip(types)
+        .map(|(name, type_text)| format!("{name} {type_text}"));
     let table = shape.released.trim_start_matches("pg_temp.");
     format!("CREATE TEMP TABLE IF NOT EXISTS {table} (n int4, {}, created bool)", joined(columns, ", "))
 }
@@ -405,7 +449,8 @@ fn refresh_references(shape: &Shape) -> String {
     let pairs: Vec<(String, String)> =
         numbered('r', shape.references.len()).into_iter().zip(shape.reference_values()).collect();
     let set = joined(pairs.iter().map(|(own, value)| format!("{own} = {value}")), ", ");
-    let differs = joined(pairs.iter().map(|(own, value)| format!("x.{own} IS DISTINCT FROM {value}")), " OR ");
+    let differs =
+        joined(pairs.iter().map(|(own, value)| format!("x.{own} IS DISTINCT FROM {value}")), " OR ");
     format!(
         "UPDATE {} x SET {set} FROM {} s WHERE {PICK} AND {LIVING} AND {} AND ({differs})",
         crosswalk(shape),
@@ -441,7 +486,8 @@ fn delete(shape: &Shape, only_created: bool) -> String {
             )
         }
     };
-    let keys = shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
+    let keys =
+        shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
     let same_row = equal(
         prefixed("t", &shape.primary_key_names()),
         prefixed("m", &numbered('k', shape.primary_key.len())),

@@ -40,7 +40,9 @@ pub(super) fn staged_type(base: &BaseType) -> String {
 
 /// The columns of `names` as they are staged.
 pub(super) fn staged_columns(table: &Table, names: &[Ident]) -> Vec<StagedColumn> {
-    let staged = |name| table.column(name).map(|c| StagedColumn { name: c.name.clone(), type_text: staged_type(&c.base) });
+    let staged = |name| {
+        table.column(name).map(|c| StagedColumn { name: c.name.clone(), type_text: staged_type(&c.base) })
+    };
     names.iter().filter_map(staged).collect()
 }
 
@@ -50,7 +52,8 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
     let [n, op, u] = META_COLUMNS;
     let mut definitions = vec![format!("{n} int4"), format!("{op} \"char\""), format!("{u} int4")];
     let mut names = vec![n.to_owned(), op.to_owned(), u.to_owned()];
-    let mut restored = vec!["o.n::int4".to_owned(), "CASE p.op WHEN 'delete' THEN 'D' ELSE 'U' END".to_owned()];
+    let mut restored =
+        vec!["o.n::int4".to_owned(), "CASE p.op WHEN 'delete' THEN 'D' ELSE 'U' END".to_owned()];
     restored.push("CASE WHEN p.unchanged = '{}' THEN 0 ELSE o.n::int4 END".to_owned());
     for (i, &column) in identity.iter().enumerate() {
         definitions.push(format!("{} {}", old_column(i), columns[column].type_text));

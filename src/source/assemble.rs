@@ -32,10 +32,14 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AssembleError {
     /// A change or a commit outside a transaction.
-    #[error("the stream sent a {0} outside a transaction; this is a fault of the server or of Acequia, please report it")]
+    #[error(
+        "the stream sent a {0} outside a transaction; this is a fault of the server or of Acequia, please report it"
+    )]
     Outside(&'static str),
     /// A transaction inside a transaction.
-    #[error("the stream began a transaction inside another one; this is a fault of the server or of Acequia, please report it")]
+    #[error(
+        "the stream began a transaction inside another one; this is a fault of the server or of Acequia, please report it"
+    )]
     Inside,
 }
 
@@ -95,7 +99,9 @@ impl Assembler {
                 Ok((!current.passed).then_some(Event::Change(change)))
             }
             Message::Logical { transactional, prefix, lsn: _, content: _ } => {
-                if let Some(current) = self.transaction.as_mut().filter(|_| transactional && prefix == ECHO_PREFIX) {
+                if let Some(current) =
+                    self.transaction.as_mut().filter(|_| transactional && prefix == ECHO_PREFIX)
+                {
                     current.passed = true;
                 }
                 Ok(None)
@@ -123,7 +129,12 @@ mod tests {
     }
 
     fn message(prefix: &str) -> Message {
-        Message::Logical { transactional: true, lsn: Lsn(1), prefix: prefix.to_owned(), content: Bytes::new() }
+        Message::Logical {
+            transactional: true,
+            lsn: Lsn(1),
+            prefix: prefix.to_owned(),
+            content: Bytes::new(),
+        }
     }
 
     fn run(messages: Vec<Message>) -> Vec<String> {

@@ -1,0 +1,234 @@
+//! `acequia parked`: the rows that are not yet in a customer, and what an operator can do about them.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use tokio_postgres::Row;
+
+use super::status::has_control;
+use super::table::table;
+use super::{Exit, Output, session};
+use crate::config::Config;
+use crate::postgres::{self, Session};
+use crate::rules::Flow;
+
+#[derive(Subcommand)]
+pub(super) enum Parked {
+    /// List parked rows, the oldest first
+    List {
+        /// Only this customer
+        #[arg(long)]
+        customer: Option<String>,
+        /// Only this data set
+        #[arg(long)]
+        dataset: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        limit: i64,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Show everything about one parked row, its values included
+    Show {
+        /// Its id, from `parked list`
+        id: i64,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Have the daemon try parked rows again at once
+    Retry {
+        /// Their ids; none means all
+        ids: Vec<i64>,
+    },
+    /// Give parked rows up: they are written no more, until the source changes them again
+    Drop {
+        /// Their ids
+        #[arg(required = true)]
+        ids: Vec<i64>,
+    },
+}
+
+const LIST: &str = "SELECT id, to_customer, dataset, key, op, reason, waits_for, waits_key, sqlstate, object, tries, \
+    extract(epoch FROM now() - first_at)::float8 AS age, first_lsn::text, last_lsn::text, sync, from_customer, \
+    to_char(next_try_at, 'YYYY-MM-DD HH24:MI:SSOF') AS next_try \
+    FROM acequia.parked WHERE ($1::text IS NULL OR to_customer = $1) AND ($2::text IS NULL OR dataset = $2) \
+    AND ($4::int8 IS NULL OR id = $4) ORDER BY first_lsn, id LIMIT $3";
+
+pub(super) async fn parked(config: &Config, command: Parked) -> anyhow::Result<Exit> {
+    let targets: std::collections::BTreeSet<_> =
+        Flow::all(config).into_iter().map(|flow| flow.target).collect();
+    let mut found = 0;
+    let mut listed = Vec::new();
+    for target in targets {
+        let target = session(&config.databases[&target], "parked").await?;
+        if !has_control(&target).await? {
+            continue;
+        }
+        match &command {
+            Parked::List { customer, dataset, limit, .. } => {
+                listed.extend(rows(&target, customer.as_deref(), dataset.as_deref(), *limit, None).await?);
+            }
+            Parked::Show { id, .. } => listed.extend(rows(&target, None, None, 1, Some(*id)).await?),
+            Parked::Retry { ids } => found += retry(&target, ids).await?,
+            Parked::Drop { ids } => found += forget(&target, ids).await?,
+        }
+        if let Parked::Show { id, output } = &command
+            && let Some(row) = listed.first()
+        {
+            show(&target, row, *id, *output).await?;
+            return Ok(Exit::Done);
+        }
+    }
+    match command {
+        Parked::List { output: Output::Json, .. } => {
+            println!("{}", serde_json::to_string_pretty(&listed.iter().map(as_json).collect::<Vec<_>>())?);
+        }
+        Parked::List { output: Output::Text, .. } => print_list(&listed),
+        Parked::Show { id, .. } => {
+            eprintln!("acequia: no parked row has the id {id}; see `acequia parked list`");
+            return Ok(Exit::Failed);
+        }
+        Parked::Retry { ids } => {
+            println!("{found} row(s) will be tried at the daemon's next look, within seconds");
+            return Ok(all_found(&ids, found));
+        }
+        Parked::Drop { ids } => {
+            println!("{found} row(s) dropped");
+            return Ok(all_found(&ids, found));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn all_found(ids: &[i64], found: u64) -> Exit {
+    if found < ids.len() as u64 {
+        eprintln!(
+            "acequia: {} of the ids are not parked; see `acequia parked list`",
+            ids.len() as u64 - found
+        );
+        return Exit::Failed;
+    }
+    Exit::Done
+}
+
+async fn rows(
+    target: &Session,
+    customer: Option<&str>,
+    dataset: Option<&str>,
+    limit: i64,
+    id: Option<i64>,
+) -> anyhow::Result<Vec<Row>> {
+    let rows = target.query(LIST, &[&customer, &dataset, &limit, &id]).await;
+    Ok(rows.map_err(|error| postgres::Error::from_driver("listing parked rows", &error))?)
+}
+
+async fn retry(target: &Session, ids: &[i64]) -> anyhow::Result<u64> {
+    let sql =
+        "UPDATE acequia.parked SET next_try_at = now() WHERE cardinality($1::int8[]) = 0 OR id = ANY ($1)";
+    let done = target.execute(sql, &[&ids]).await;
+    Ok(done.map_err(|error| postgres::Error::from_driver("asking for another try", &error))?)
+}
+
+async fn forget(target: &Session, ids: &[i64]) -> anyhow::Result<u64> {
+    // Who gave up which rows is part of the record.
+    let sql = "WITH gone AS (DELETE FROM acequia.parked WHERE id = ANY ($1) RETURNING id, to_customer, dataset, reason), \
+               told AS (INSERT INTO acequia.audit (what, detail) SELECT 'parked row dropped', to_jsonb(gone) FROM gone) \
+               SELECT count(*) FROM gone";
+    let done = target.query_one(sql, &[&ids]).await;
+    let row = done.map_err(|error| postgres::Error::from_driver("dropping parked rows", &error))?;
+    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+}
+
+/// Why a row is parked, in one line.
+fn reason(row: &Row) -> String {
+    let text = |column: &str| row.get::<_, Option<String>>(column).unwrap_or_default();
+    match row.get::<_, &str>("reason") {
+        "missing_parent" if row.get::<_, Option<&str>>("waits_for").is_none() => {
+            "its parent is not synchronized to this customer".to_owned()
+        }
+        "missing_parent" => format!("waits for {} {}", text("waits_for"), text("waits_key")),
+        "ambiguous" => "the customer has several rows with this key".to_owned(),
+        "taken" => "the customer's row is linked to another source row".to_owned(),
+        _rejected => match (text("sqlstate").as_str(), text("object").as_str()) {
+            ("", object) => object.to_owned(),
+            (state, "") => format!("refused with {state}"),
+            (state, object) => format!("refused with {state} ({object})"),
+        },
+    }
+}
+
+fn print_list(rows: &[Row]) {
+    if rows.is_empty() {
+        println!("nothing is parked");
+        return;
+    }
+    let lines = rows.iter().map(|row| {
+        vec![
+            row.get::<_, i64>("id").to_string(),
+            row.get("to_customer"),
+            row.get("dataset"),
+            row.get("key"),
+            row.get("op"),
+            reason(row),
+            row.get::<_, i32>("tries").to_string(),
+            format!("{:.0} s", row.get::<_, f64>("age")),
+        ]
+    });
+    let headings = ["id", "customer", "data set", "source key", "op", "why", "tries", "age"];
+    println!("{}", table(&headings, lines.collect(), &[0, 6, 7]));
+}
+
+fn as_json(row: &Row) -> Value {
+    let text = |column: &str| row.get::<_, Option<String>>(column);
+    json!({ "id": row.get::<_, i64>("id"), "customer": text("to_customer"), "dataset": text("dataset"),
+            "from": text("from_customer"), "sync": text("sync"), "key": text("key"), "op": text("op"),
+            "reason": text("reason"), "waits_for": text("waits_for"), "waits_key": text("waits_key"),
+            "sqlstate": text("sqlstate"), "object": text("object"), "tries": row.get::<_, i32>("tries"),
+            "age_seconds": row.get::<_, f64>("age"), "first_lsn": text("first_lsn"), "last_lsn": text("last_lsn"),
+            "next_try_at": text("next_try") })
+}
+
+async fn show(target: &Session, row: &Row, id: i64, output: Output) -> anyhow::Result<()> {
+    let values = target
+        .query_one("SELECT payload::text, unchanged FROM acequia.parked WHERE id = $1", &[&id])
+        .await
+        .map_err(|error| postgres::Error::from_driver("reading a parked row", &error))?;
+    let payload: Value = serde_json::from_str(values.get(0)).unwrap_or(Value::Null);
+    let unchanged: Vec<String> = values.get(1);
+    match output {
+        Output::Json => {
+            let mut value = as_json(row);
+            if let Value::Object(fields) = &mut value {
+                fields.insert("payload".to_owned(), payload);
+                fields.insert("unchanged".to_owned(), json!(unchanged));
+            }
+            println!("{}", serde_json::to_string_pretty(&value)?);
+        }
+        Output::Text => {
+            println!(
+                "row {id}: {} of {} → {}",
+                row.get::<_, &str>("dataset"),
+                row.get::<_, &str>("from_customer"),
+                row.get::<_, &str>("to_customer")
+            );
+            println!("  why         {}", reason(row));
+            println!("  source key  {}", row.get::<_, &str>("key"));
+            println!("  sync        {}", row.get::<_, &str>("sync"));
+            println!(
+                "  positions   first {}, last {}",
+                row.get::<_, &str>("first_lsn"),
+                row.get::<_, &str>("last_lsn")
+            );
+            println!("  tries       {}, next {}", row.get::<_, i32>("tries"), row.get::<_, &str>("next_try"));
+            if !unchanged.is_empty() {
+                println!("  not known   {}", unchanged.join(", "));
+            }
+            println!(
+                "  values      {}",
+                serde_json::to_string_pretty(&payload)?.replace('\n', "\n              ")
+            );
+        }
+    }
+    Ok(())
+}

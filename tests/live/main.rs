@@ -1,0 +1,7 @@
+//! Tests of the real binary against a real PostgreSQL server.
+//!
+//! One program for all of them: they share a throw-away server, and are linked once. A line here adds a module.
+
+mod support;
+
+mod scenarios;

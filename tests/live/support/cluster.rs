@@ -1,0 +1,131 @@
+//! A throw-away PostgreSQL server: started by `tests/support/server.sh`, gone when this process is.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::database::{Database, connect, run};
+
+/// A server of the tests. The script owns it, and ends with our end of its input: also when this process is killed.
+pub(crate) struct Cluster {
+    script: Child,
+    pipes: Mutex<Pipes>,
+    directory: PathBuf,
+    socket: PathBuf,
+    port: u16,
+}
+
+struct Pipes {
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Cluster {
+    /// The server that all tests of this process share. Every test has a database of its own on it.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(&[]))
+    }
+
+    /// A server for one test alone: `settings` are `name=value`, as in `postgresql.conf`.
+    pub(crate) fn start(settings: &[&str]) -> Self {
+        static STARTED: AtomicUsize = AtomicUsize::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        // A socket's path is short, so this does not go to wherever TMPDIR points.
+        let directory = PathBuf::from(format!("/tmp/acequia-live-{}-{number}", std::process::id()));
+        let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/server.sh"));
+        script.arg(&directory);
+        for setting in settings {
+            script.args(["-c", setting]);
+        }
+        let mut script = script
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("bash runs tests/support/server.sh");
+        let input = script.stdin.take();
+        let output = BufReader::new(script.stdout.take().expect("the output is a pipe"));
+        let mut pipes = Pipes { input, output };
+        let (socket, port) = pipes.ready();
+        let cluster = Self { script, pipes: Mutex::new(pipes), directory, socket, port };
+        let client = cluster.client("postgres");
+        run(&client, "CREATE ROLE acequia LOGIN REPLICATION");
+        cluster
+    }
+
+    /// A new, empty database.
+    pub(crate) fn database(&self) -> Database {
+        Database::create(self)
+    }
+
+    /// The directory of its socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Its port; part of the socket's name.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What the server has logged.
+    pub(crate) fn log(&self) -> String {
+        let log = std::fs::read(self.directory.join("log")).expect("the server's log can be read");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Stops the server as a crash would.
+    pub(crate) fn stop(&self) {
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(pipes.ask("stop"), "stopped");
+    }
+
+    /// Starts it again after [`Cluster::stop`].
+    pub(crate) fn restart(&self) {
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        let answer = pipes.ask("start");
+        assert!(answer.starts_with("ready "), "the server did not start again: {answer}");
+    }
+
+    /// A session of the superuser.
+    pub(super) fn client(&self, dbname: &str) -> tokio_postgres::Client {
+        connect(&self.socket, self.port, dbname, "postgres")
+    }
+}
+
+impl Pipes {
+    /// Waits for `ready SOCKET PORT`.
+    fn ready(&mut self) -> (PathBuf, u16) {
+        let line = self.line();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["ready", socket, port] = words[..] else {
+            panic!(
+                "no PostgreSQL server: its message stands above. `make test` installs what is missing \
+                 (Debian's package postgresql); ACEQUIA_PG_BIN names another directory of binaries"
+            );
+        };
+        (PathBuf::from(socket), port.parse().expect("a port"))
+    }
+
+    fn ask(&mut self, word: &str) -> String {
+        let input = self.input.as_mut().expect("the script is there");
+        writeln!(input, "{word}").expect("the script listens");
+        self.line()
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("the script answers");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Closing its input is the order to stop and to clean up.
+        self.pipes.get_mut().unwrap_or_else(PoisonError::into_inner).input = None;
+        _ = self.script.wait();
+    }
+}

@@ -1,0 +1,123 @@
+//! A configuration directory for a test, and the real binary over it.
+
+use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use super::daemon::Daemon;
+use super::database::Database;
+
+/// The binary under test.
+pub(crate) const ACEQUIA: &str = env!("CARGO_BIN_EXE_acequia");
+
+/// A customer of a test: name, database, schema.
+pub(crate) type Customer<'a> = (&'a str, &'a Database, &'a str);
+
+/// Rule files in a directory of their own. `[databases]`, `[customers]` and `[daemon]` are written here; the test gives the rest.
+pub(crate) struct Config<'a> {
+    directory: TempDir,
+    databases: Vec<&'a Database>,
+}
+
+impl<'a> Config<'a> {
+    /// Writes the files for these customers; `rules` holds data sets and sync groups.
+    pub(crate) fn new(customers: &[Customer<'a>], rules: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("acequia-config-").tempdir().expect("a directory");
+        let mut databases: Vec<&Database> = Vec::new();
+        for (_, database, _) in customers {
+            if databases.iter().all(|known| known.name() != database.name()) {
+                databases.push(*database);
+            }
+        }
+        let config = Self { directory, databases };
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(config.path(), private).expect("a private directory");
+        std::fs::create_dir(config.path().join("conf.d")).expect("conf.d");
+        config.write("acequia.toml", &config.places(customers));
+        config.write("conf.d/rules.toml", rules);
+        config
+    }
+
+    fn places(&self, customers: &[Customer<'_>]) -> String {
+        let mut text = format!("[daemon]\nruntime_directory = {:?}\n", self.runtime_directory());
+        for database in &self.databases {
+            let (name, socket, port) = (database.name(), database.socket(), database.port());
+            _ = write!(text, "\n[databases.{name}]\nhost = {socket:?}\nport = {port}\ndbname = \"{name}\"\n");
+        }
+        for (customer, database, schema) in customers {
+            // A literal string of TOML, which has no escapes, but for schemas with an apostrophe.
+            let quote = if schema.contains('\'') { "'''" } else { "'" };
+            let name = database.name();
+            _ = write!(text, "\n[customers.{customer}]\ndatabase = \"{name}\"\nschema = {quote}{schema}{quote}\n");
+        }
+        text
+    }
+
+    /// Writes or replaces one file.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("a rule file can be written");
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Where the daemon keeps its own files.
+    pub(crate) fn runtime_directory(&self) -> PathBuf {
+        self.path().join("run")
+    }
+
+    /// The databases of its customers.
+    pub(crate) fn databases(&self) -> &[&'a Database] {
+        &self.databases
+    }
+
+    /// The binary on this directory, with nothing of the test's own environment but the place of its directories.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(ACEQUIA);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.path()).current_dir(self.path());
+        command.arg("--config").arg(self.path()).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command of the binary to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().expect("the binary can be started")
+    }
+
+    /// Runs a command of the binary that must succeed; answers what it printed.
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "acequia {arguments:?}: {}\n{out}{err}", output.status);
+        out.into_owned()
+    }
+
+    /// What a DBA does once: `acequia setup --print-sql`, applied by the superuser. The daemon has no more rights than these.
+    pub(crate) fn set_up(&self) {
+        let sql = self.succeed(&["setup", "--print-sql"]);
+        let parts = sql_by_database(&sql, &self.databases);
+        for (database, sql) in parts {
+            database.execute(&sql);
+        }
+    }
+
+    /// Starts the daemon.
+    pub(crate) fn start(&self) -> Daemon<'_> {
+        self.start_with(&[])
+    }
+
+    /// Starts the daemon with additions to its environment.
+    pub(crate) fn start_with(&self, environment: &[(&str, &str)]) -> Daemon<'_> {
+        Daemon::start(self, environment)
+    }
+}
+
+/// The printed SQL with the database that each part is for.
+fn sql_by_database<'a>(sql: &str, databases: &[&'a Database]) -> Vec<(&'a Database, String)> {
+    databases.iter().map(|database| (*database, sql.to_owned())).collect()
+}

@@ -1,0 +1,161 @@
+//! One database for one test, seen by the superuser.
+
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use super::cluster::Cluster;
+
+/// Rows as the server writes them.
+pub(crate) type Rows = Vec<Vec<Option<String>>>;
+
+/// A database of the test's own; dropped with its slots when the test ends.
+pub(crate) struct Database {
+    name: String,
+    socket: std::path::PathBuf,
+    port: u16,
+    client: Client,
+}
+
+impl Database {
+    pub(super) fn create(cluster: &Cluster) -> Self {
+        static CREATED: AtomicUsize = AtomicUsize::new(0);
+        // Slots belong to the whole server and are named after the database: no two databases share a name.
+        let name = format!("live{}", CREATED.fetch_add(1, Ordering::Relaxed));
+        run(&cluster.client("postgres"), &format!("CREATE DATABASE {name}"));
+        let client = cluster.client(&name);
+        Self { name, socket: cluster.socket().to_owned(), port: cluster.port(), client }
+    }
+
+    /// Its name, on the server and in configurations.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The directory of the server's socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The server's port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs statements as the superuser; several are one transaction, unless they say otherwise.
+    pub(crate) fn execute(&self, sql: &str) {
+        run(&self.client, sql);
+    }
+
+    /// The rows of the last statement, as text.
+    pub(crate) fn query(&self, sql: &str) -> Rows {
+        run(&self.client, sql)
+    }
+
+    /// The one value that a query answers.
+    pub(crate) fn value(&self, sql: &str) -> String {
+        let rows = self.query(sql);
+        let [row] = &rows[..] else { panic!("one row from {sql}, not {}", rows.len()) };
+        row.first().cloned().flatten().unwrap_or_default()
+    }
+
+    /// Another session of the superuser, for a transaction that stays open.
+    pub(crate) fn session(&self) -> Session {
+        Session { client: connect(&self.socket, self.port, &self.name, "postgres") }
+    }
+
+    /// The session again, after the server was stopped and started.
+    pub(crate) fn reconnect(&mut self) {
+        self.client = connect(&self.socket, self.port, &self.name, "postgres");
+    }
+
+    /// Makes the sample practice's tables in a schema.
+    pub(crate) fn create_practice(&self, schema: &str) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/practice/practice_schema.sql");
+        let sql = std::fs::read_to_string(path).expect("the practice schema");
+        let session = self.session();
+        session.query(&format!("SELECT set_config('practice.schema', $x${schema}$x$, false)"));
+        session.query(&sql);
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // As well as it goes: a server that a test stopped has nothing to drop, and all of it goes with the server.
+        let Ok(client) = runtime().block_on(try_connect(&self.socket, self.port, "postgres", "postgres")) else { return };
+        let slots = format!(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '{0}' AND active; \
+             SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{0}' AND NOT active",
+            self.name
+        );
+        for _ in 0..20 {
+            _ = runtime().block_on(client.simple_query(&slots));
+            let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+            if runtime().block_on(client.simple_query(&drop)).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+}
+
+/// A session beside the database's first one.
+pub(crate) struct Session {
+    client: Client,
+}
+
+impl Session {
+    /// Runs statements; answers the rows of the last one.
+    pub(crate) fn query(&self, sql: &str) -> Rows {
+        run(&self.client, sql)
+    }
+}
+
+/// Runs statements by the simple protocol; panics with the server's words.
+pub(super) fn run(client: &Client, sql: &str) -> Rows {
+    let messages = runtime().block_on(client.simple_query(sql));
+    let messages = messages.unwrap_or_else(|error| {
+        let words = error.as_db_error().map_or_else(|| error.to_string(), |error| format!("{error:?}"));
+        panic!("the server refused a statement of the test: {words}\n{sql}")
+    });
+    let mut rows = Rows::new();
+    for message in messages {
+        match message {
+            SimpleQueryMessage::RowDescription(_) => rows.clear(),
+            SimpleQueryMessage::Row(row) => {
+                rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+pub(super) fn connect(socket: &Path, port: u16, dbname: &str, user: &str) -> Client {
+    let client = runtime().block_on(try_connect(socket, port, dbname, user));
+    client.expect("the test's server takes connections")
+}
+
+async fn try_connect(
+    socket: &Path,
+    port: u16,
+    dbname: &str,
+    user: &str,
+) -> Result<Client, tokio_postgres::Error> {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(socket).port(port).dbname(dbname).user(user).application_name("test");
+    let (client, connection) = config.connect(NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// All sessions of the tests are served by two threads; the tests themselves are plain, blocking functions.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    })
+}

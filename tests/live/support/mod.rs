@@ -1,0 +1,28 @@
+//! What all live tests stand on: a throw-away server, a database for each test, a configuration, the real binary.
+//!
+//! ```text
+//! let database = Cluster::shared().database();
+//! database.execute("CREATE SCHEMA hq; CREATE SCHEMA north; …");
+//! let config = Config::new(&[("hq", &database, "hq"), ("north", &database, "north")], RULES);
+//! config.set_up();                      // acequia setup --print-sql, applied by the superuser
+//! let mut daemon = config.start();      // acequia run
+//! daemon.wait_streaming();
+//! database.execute("INSERT INTO hq.code …");
+//! daemon.barrier();                     // all of it has arrived
+//! assert_eq!(database.value("SELECT count(*) FROM north.code"), "1");
+//! daemon.stop();                        // or kill(), and start again
+//! ```
+//!
+//! The functions block; none sleeps for luck. A test that is killed leaves nothing behind.
+
+mod cluster;
+mod config;
+mod daemon;
+mod database;
+mod wait;
+
+pub(crate) use cluster::Cluster;
+pub(crate) use config::{ACEQUIA, Config};
+pub(crate) use daemon::{Daemon, LIMIT};
+pub(crate) use database::{Database, Rows};
+pub(crate) use wait::{poll, wait_for};
