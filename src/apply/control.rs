@@ -9,11 +9,6 @@ use super::error::Error;
 /// The migrations in order.
 const MIGRATIONS: [(i32, &str); 1] = [(1, include_str!("../../sql/control/001_control.sql"))];
 
-/// What `role` must be allowed to do in the schema, and what nobody else may.
-pub fn grants(role: &str) -> String {
-    format!("ALTER SCHEMA acequia OWNER TO {role};\nREVOKE ALL ON SCHEMA acequia FROM PUBLIC;")
-}
-
 /// The version that a database has; 0 where there is none.
 pub async fn version(client: &Client) -> Result<i32, postgres::Error> {
     let failed = |error| postgres::Error::from_driver("reading the control schema's version", &error);
@@ -29,15 +24,14 @@ pub async fn version(client: &Client) -> Result<i32, postgres::Error> {
     Ok(row.get(0))
 }
 
-/// The statements that bring a database from `version` to the newest, as one transaction.
+/// The statements that bring a control schema from `version` to the newest, to be run in one transaction.
 pub fn upgrade(version: i32) -> Option<String> {
     let missing: Vec<&str> =
         MIGRATIONS.iter().filter(|(number, _)| *number > version).map(|(_, sql)| *sql).collect();
     if missing.is_empty() {
         return None;
     }
-    let schema = if version == 0 { "CREATE SCHEMA IF NOT EXISTS acequia;\n" } else { "" };
-    Some(format!("{schema}{}", missing.join("\n")))
+    Some(missing.join("\n"))
 }
 
 /// Refuses a control schema that is not ours to use; installs it where it is missing and the role may.
@@ -51,19 +45,21 @@ pub async fn require(client: &Client, database: &str) -> Result<(), Error> {
     let Some(sql) = upgrade(found) else { return Ok(()) };
     let allowed = client
         .query_one(
-            "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = 'acequia'), \
-             has_database_privilege(current_database(), 'CREATE'))",
+            "SELECT n.oid IS NOT NULL, coalesce(has_schema_privilege(n.oid, 'CREATE'), \
+             has_database_privilege(current_database(), 'CREATE')) \
+             FROM (VALUES (1)) v LEFT JOIN pg_namespace n ON n.nspname = 'acequia'",
             &[],
         )
         .await
         .map_err(|error| postgres::Error::from_driver("reading the control schema's privileges", &error))?;
-    if !allowed.get::<_, bool>(0) {
+    if !allowed.get::<_, bool>(1) {
         let what = if found == 0 { "is missing".to_owned() } else { format!("has the old version {found}") };
         return Err(Error::Control { database: database.to_owned(), what });
     }
+    let schema = if allowed.get(0) { "" } else { "CREATE SCHEMA acequia;" };
     let what = format!("installing the control schema (statements of version {newest})");
     client
-        .batch_execute(&format!("BEGIN; {sql}; COMMIT"))
+        .batch_execute(&format!("BEGIN; {schema} {sql}; COMMIT"))
         .await
         .map_err(|error| postgres::Error::from_driver(&what, &error))?;
     Ok(())

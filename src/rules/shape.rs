@@ -141,7 +141,7 @@ pub(super) fn differs(value: &str, source: &BaseType, target: &Column) -> String
         format!("{own} IS DISTINCT FROM {value}")
     } else {
         let base = target.base.quoted();
-        format!("ROW({own}::{base}) *<> ROW(({value})::{})", target.base.text)
+        format!("record_image_ne(ROW({own}::{base}), ROW(({value})::{}))", target.base.text)
     }
 }
 
