@@ -94,15 +94,15 @@ impl Batch {
     }
 
     /// A relation was announced. Changes of it that come now have this shape.
-    pub fn relation(&mut self, relation: Arc<Relation>) -> Result<(), Error> {
+    pub fn relation(&mut self, relation: &Arc<Relation>) -> Result<(), Error> {
         let projection = match self.plan.source_index(&relation.schema, &relation.table) {
             None => None,
             Some(source) => {
                 let known = self.projections.get(&relation.oid).and_then(Option::as_ref);
-                if known.is_some_and(|known| known.relation == relation) {
+                if known.is_some_and(|known| known.relation == *relation) {
                     return Ok(());
                 }
-                Some(Arc::new(Projection::new(Arc::clone(&relation), &self.plan.sources[source])?))
+                Some(Arc::new(Projection::new(Arc::clone(relation), &self.plan.sources[source])?))
             }
         };
         self.projections.insert(relation.oid, projection);

@@ -101,6 +101,7 @@ impl Part<'_> {
         high: i32,
     ) -> Result<Result<Tally, Error>, Error> {
         self.statements.batch("setting a savepoint", "SAVEPOINT step").await?;
+        let mark = self.staged[staged].mark();
         let done = match step {
             Step::Upsert => self.upsert(route, staged, low, high).await,
             Step::Delete => self.delete(route, staged, low, high).await,
@@ -111,6 +112,7 @@ impl Part<'_> {
                 Ok(Ok(tally))
             }
             Err(error) if error.fault() == Fault::Park => {
+                self.staged[staged].go_back(mark);
                 self.statements
                     .batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step")
                     .await?;

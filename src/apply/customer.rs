@@ -7,12 +7,12 @@
 use crate::config::{Mode, OnDelete};
 use crate::rules::{Plan, Route};
 
+use super::context::Context;
 use super::error::Error;
 use super::ledger::Tally;
 use super::stage::Staged;
 use super::statements::Statements;
 use super::unchanged;
-use super::writer::Context;
 
 /// How often a statement is asked again when rows change under its feet.
 const ASK_AGAIN: usize = 3;
@@ -65,16 +65,14 @@ impl Part<'_> {
     ) -> Result<(), Error> {
         let extent = self.staged[staged].extent(low, high);
         let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
-        if extent.deletes + extent.moved > 0 {
-            if let (Some(create), Some(release)) = (&sql.create_released, &sql.release) {
-                self.statements.batch("preparing released links", create).await?;
-                self.statements.execute("releasing links", release, &[&low, &high]).await?;
-            }
+        if let (Some(create), Some(release)) = (&sql.create_released, &sql.release)
+            && extent.deletes + extent.moved > 0
+        {
+            self.statements.batch("preparing released links", create).await?;
+            self.statements.execute("releasing links", release, &[&low, &high]).await?;
         }
-        if extent.moved > 0 {
-            if let Some(relink) = &sql.relink {
-                self.statements.execute("moving links", relink, &[&low, &high]).await?;
-            }
+        if let Some(relink) = sql.relink.as_ref().filter(|_| extent.moved > 0) {
+            self.statements.execute("moving links", relink, &[&low, &high]).await?;
         }
         if let Some(refresh) = sql.refresh_references.as_ref().filter(|_| extent.living > extent.inserts) {
             self.statements.execute("refreshing links", refresh, &[&low, &high]).await?;
@@ -140,7 +138,7 @@ impl Part<'_> {
                 break;
             }
         }
-        if unchanged::complete(self, route, staged, low, high).await? {
+        if self.complete(route, staged, low, high).await? {
             tally.created += self.insert(route, low, high).await?;
         }
         if overrides {
@@ -148,6 +146,24 @@ impl Part<'_> {
         }
         tally.parked += self.park_leftovers(route, staged, low, high).await?;
         Ok(tally)
+    }
+
+    /// Fetches what the stream left out of rows that have to be created. Answers whether there were any.
+    async fn complete(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<bool, Error> {
+        if self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
+            return Ok(false);
+        }
+        let row = &self.plan.routes[route];
+        let rows =
+            self.statements.query("looking for incomplete rows", &row.sql.incomplete, &[&low, &high]).await?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        let numbers: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
+        let table = &self.plan.sources[row.source];
+        unchanged::complete(self.statements, &self.context.source, table, &mut self.staged[staged], &numbers)
+            .await?;
+        Ok(true)
     }
 
     async fn insert(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {

@@ -1,15 +1,29 @@
 //! Writing: batches of whole source transactions into the customers, exactly once.
 //!
-//! `batch` folds changes, `stage` sends them to the target once, `customer` runs a customer's routes over the stage,
-//! `careful` isolates what the server refuses, `retry` brings parked rows back, `writer` puts all of it into one target
-//! transaction together with the checkpoint. Control tables: `control` (migrations), `checkpoint`, `crosswalk`, `ledger`.
+//! ```text
+//! fold       the changes of one source row become its last state
+//! batch      whole transactions, in waves that can be applied as sets
+//! stage      a wave as COPY text, sent once
+//! customer   one customer's routes over the stage: the quick way
+//! careful    the same where the server refuses something: halve, park, replay
+//! unchanged  values that the stream did not bring, fetched from the source
+//! engine     a wave into every customer
+//! arrivals   who has waited for what a wave brings
+//! retry      parked rows come back
+//! writer     one batch, one target transaction, and the checkpoint in it
+//! ```
+//!
+//! Control tables: `control` (migrations), `checkpoint`, `crosswalk`, `ledger` (routes and counts); `preflight` is for `check`.
 
+mod arrivals;
 mod batch;
 mod careful;
 pub mod checkpoint;
 pub mod control;
+mod context;
 mod crosswalk;
 mod customer;
+mod engine;
 mod error;
 mod fold;
 mod ledger;

@@ -4,117 +4,88 @@
 
 use std::sync::Arc;
 
-use std::collections::HashMap;
-
 use crate::config::Mode;
 
+use super::engine::Engine;
 use super::error::Error;
 use super::fold::Op;
 use super::ledger::Tally;
 use super::stage::{Staged, StagedRow};
-use super::writer::Writer;
 
 /// So many parked rows are tried in one transaction when the timer rings.
 const DUE_AT_ONCE: i64 = 2_000;
 /// How many times in a row an arrival may let further rows in (a chain of parents): more wait for the timer.
 const ROUNDS: usize = 16;
 
-/// Parked rows whose parent has arrived in one customer.
-#[derive(Debug)]
-pub(super) struct Arrival {
-    /// Position in the plan's customers.
-    customer: usize,
-    /// Ids in `acequia.parked`.
-    ids: Vec<i64>,
-}
-
-/// Notes which parked rows wait for what was just staged, while the stage still holds it.
-pub(super) async fn note_arrivals(writer: &mut Writer, staged: &[Staged]) -> Result<(), Error> {
-    if !writer.context.has_parked {
-        return Ok(());
-    }
-    let plan = Arc::clone(&writer.plan);
-    for (customer, routes) in plan.customers.iter().enumerate() {
-        let mut ids = Vec::new();
-        for staged in staged {
-            let source = &plan.sources[staged.source];
-            let routed = routes.routes.clone().any(|route| plan.routes[route].source == staged.source);
-            for wake in source.wake.iter().filter(|_| routed) {
-                let (from, to, dataset) =
-                    (source.customer.as_str(), routes.customer.as_str(), source.dataset.as_str());
-                let rows = writer
-                    .statements
-                    .query("looking who waits for it", wake, &[&from, &to, &dataset])
-                    .await?;
-                ids.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
-            }
-        }
-        if !ids.is_empty() {
-            writer.arrivals.push(Arrival { customer, ids });
-        }
-    }
-    Ok(())
-}
-
 /// Tries the rows again whose parents have arrived, and those that wait for these, as deep as it goes.
-pub(super) async fn arrivals(writer: &mut Writer) -> Result<(), Error> {
+pub(super) async fn arrivals(engine: &mut Engine) -> Result<(), Error> {
     for _ in 0..ROUNDS {
-        let round = std::mem::take(&mut writer.arrivals);
+        let round = std::mem::take(&mut engine.arrivals);
         if round.is_empty() {
             return Ok(());
         }
         for arrival in round {
-            again(writer, arrival.customer, arrival.ids).await?;
+            again(engine, arrival.customer, arrival.ids).await?;
         }
     }
-    writer.arrivals.clear();
+    engine.arrivals.clear();
     Ok(())
 }
 
-/// Tries the rows again whose time has come.
-pub(super) async fn due(writer: &mut Writer) -> Result<u64, Error> {
-    let plan = Arc::clone(&writer.plan);
-    let flow = &plan.flow.name;
-    let rows = writer
+/// The parked rows whose time has come: (id, customer). Looked up outside a transaction, so that an idle flow writes nothing.
+pub(super) async fn due(engine: &mut Engine) -> Result<Vec<(i64, String)>, Error> {
+    if !engine.context.has_parked {
+        return Ok(Vec::new());
+    }
+    let flow = engine.plan.flow.name.clone();
+    let rows = engine
         .statements
         .query(
             "looking for parked rows that are due",
             "SELECT id, to_customer FROM acequia.parked WHERE flow = $1 AND next_try_at <= now() \
              ORDER BY first_lsn, id LIMIT $2",
-            &[flow, &DUE_AT_ONCE],
+            &[&flow, &DUE_AT_ONCE],
         )
         .await?;
-    let mut by_customer: HashMap<usize, Vec<i64>> = HashMap::new();
-    for row in &rows {
-        let name: &str = row.get(1);
-        if let Some(customer) = plan.customers.iter().position(|customer| customer.customer.as_str() == name)
-        {
-            by_customer.entry(customer).or_default().push(row.get(0));
+    if rows.is_empty() {
+        let left = engine
+            .statements
+            .query("looking for parked rows", "SELECT EXISTS (SELECT FROM acequia.parked)", &[])
+            .await?;
+        engine.context.has_parked = left.first().is_some_and(|row| row.get(0));
+    }
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Tries these rows again.
+pub(super) async fn try_again(engine: &mut Engine, due: &[(i64, String)]) -> Result<(), Error> {
+    let plan = Arc::clone(&engine.plan);
+    for (customer, routes) in plan.customers.iter().enumerate() {
+        let own = due.iter().filter(|(_, name)| name == routes.customer.as_str());
+        let ids: Vec<i64> = own.map(|(id, _)| *id).collect();
+        if !ids.is_empty() {
+            again(engine, customer, ids).await?;
         }
     }
-    for (customer, ids) in by_customer {
-        again(writer, customer, ids).await?;
-    }
-    arrivals(writer).await?;
-    if rows.is_empty() {
-        let left = writer
-            .statements
-            .query(
-                "counting parked rows",
-                "SELECT EXISTS (SELECT FROM acequia.parked WHERE flow = $1)",
-                &[flow],
-            )
-            .await?;
-        writer.context.has_parked = left.first().is_some_and(|row| row.get(0));
-    }
-    Ok(rows.len() as u64)
+    arrivals(engine).await?;
+    // A row of a route that the rules no longer have stays until it is dropped; it need not be looked at so often.
+    let ids: Vec<i64> = due.iter().map(|(id, _)| *id).collect();
+    engine
+        .statements
+        .execute(
+            "putting parked rows off",
+            "UPDATE acequia.parked SET next_try_at = now() + interval '1 hour' WHERE id = ANY ($1) AND next_try_at <= now()",
+            &[&ids],
+        )
+        .await?;
+    Ok(())
 }
 
 /// Puts parked rows back on the stage and applies them to their customer.
-async fn again(writer: &mut Writer, customer: usize, ids: Vec<i64>) -> Result<(), Error> {
-    let plan = Arc::clone(&writer.plan);
-    writer.context.generation += 1;
-    let rows = writer
+async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<(), Error> {
+    let plan = Arc::clone(&engine.plan);
+    engine.context.generation += 1;
+    let rows = engine
         .statements
         .query(
             "reading parked rows",
@@ -130,8 +101,7 @@ async fn again(writer: &mut Writer, customer: usize, ids: Vec<i64>) -> Result<()
         };
         let Some(source) = plan.sources.iter().position(is_source) else { continue };
         let place = tables.iter().position(|(staged, _)| staged.source == source).unwrap_or_else(|| {
-            tables
-                .push((Staged { source, rows: Vec::new(), sets: Vec::new(), truncated: false }, Vec::new()));
+            tables.push((Staged::new(source, false), Vec::new()));
             tables.len() - 1
         });
         let (staged, restored) = &mut tables[place];
@@ -148,13 +118,13 @@ async fn again(writer: &mut Writer, customer: usize, ids: Vec<i64>) -> Result<()
     }
     for (staged, ids) in &tables {
         let source = &plan.sources[staged.source];
-        writer.ensure_stage(staged.source, source).await?;
-        writer.statements.execute("staging parked rows", &source.stage.restore, &[ids]).await?;
+        engine.ensure_stage(staged.source, source).await?;
+        engine.statements.execute("staging parked rows", &source.stage.restore, &[ids]).await?;
     }
     let mut staged: Vec<Staged> = tables.into_iter().map(|(staged, _)| staged).collect();
     let mut tallies = vec![Tally::default(); plan.routes.len()];
-    writer.part(&plan, &mut staged, customer).apply_carefully(&[], &mut tallies).await?;
-    for (route, (total, mut tally)) in writer.tallies.iter_mut().zip(tallies).enumerate() {
+    engine.part(&plan, &mut staged, customer).apply_carefully(&[], &mut tallies).await?;
+    for (route, (total, mut tally)) in engine.tallies.iter_mut().zip(tallies).enumerate() {
         // Parked again is not parked anew, and what create-only leaves alone was counted when it came.
         tally.parked = 0;
         if plan.routes[route].mode == Mode::CreateOnly {
@@ -162,6 +132,6 @@ async fn again(writer: &mut Writer, customer: usize, ids: Vec<i64>) -> Result<()
         }
         total.add(tally);
     }
-    note_arrivals(writer, &staged).await?;
-    writer.clear(&staged).await
+    engine.note_arrivals(&staged).await?;
+    engine.clear(&staged).await
 }

@@ -18,6 +18,8 @@ pub(super) struct Staged {
     pub(super) sets: Vec<Vec<usize>>,
     /// The source emptied the table before.
     pub(super) truncated: bool,
+    /// Rows completed since they were staged, with the set they had: undone when a savepoint takes the values back.
+    completed: Vec<(usize, usize)>,
 }
 
 /// One row of a stage.
@@ -44,6 +46,29 @@ pub(super) struct Extent {
 }
 
 impl Staged {
+    /// An empty stage.
+    pub(super) fn new(source: usize, truncated: bool) -> Self {
+        Self { source, rows: Vec::new(), sets: Vec::new(), truncated, completed: Vec::new() }
+    }
+
+    /// A row's missing values have been filled in.
+    pub(super) fn complete(&mut self, place: usize) {
+        self.completed.push((place, self.rows[place].set));
+        self.rows[place].set = 0;
+    }
+
+    /// How many rows have been completed so far.
+    pub(super) fn mark(&self) -> usize {
+        self.completed.len()
+    }
+
+    /// The target went back to a savepoint set when `mark` was taken.
+    pub(super) fn go_back(&mut self, mark: usize) {
+        for (place, set) in self.completed.drain(mark..).rev() {
+            self.rows[place].set = set;
+        }
+    }
+
     /// Counts rows `low ..= high`.
     pub(super) fn extent(&self, low: i32, high: i32) -> Extent {
         let mut extent = Extent::default();
@@ -95,12 +120,8 @@ impl Staged {
 /// Writes a table's rows as COPY text.
 pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
     let mut out = BytesMut::with_capacity(table.rows.len() * 96);
-    let mut staged = Staged {
-        source: table.source,
-        rows: Vec::with_capacity(table.rows.len()),
-        sets: Vec::new(),
-        truncated: table.truncated,
-    };
+    let mut staged = Staged::new(table.source, table.truncated);
+    staged.rows.reserve(table.rows.len());
     let mut line = Line::new(&table.projection, columns);
     for (i, row) in table.rows.iter().enumerate() {
         let state = line.write(&mut out, i + 1, row, &mut staged.sets);

@@ -6,49 +6,40 @@
 
 use tokio_postgres::types::ToSql;
 
+use crate::config::Database;
 use crate::postgres::{self, Session};
 use crate::rules::SourceTable;
 
-use super::customer::Part;
 use super::error::Error;
-use super::statements::Param;
+use super::stage::Staged;
+use super::statements::{Param, Statements};
 
-/// Completes the rows of the range that would have to be created and are not whole. Answers whether there were any.
+/// Completes these rows of a stage.
 pub(super) async fn complete(
-    part: &mut Part<'_>,
-    route: usize,
-    staged: usize,
-    low: i32,
-    high: i32,
-) -> Result<bool, Error> {
-    if part.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
-        return Ok(false);
-    }
-    let table = &part.plan.sources[part.plan.routes[route].source];
-    let sql = &part.plan.routes[route].sql.incomplete;
-    let rows = part.statements.query("looking for incomplete rows", sql, &[&low, &high]).await?;
-    if rows.is_empty() {
-        return Ok(false);
-    }
-    let source = postgres::open(&part.context.source, "acequia fetch").await?;
-    for row in rows {
-        let n: i32 = row.get(0);
+    statements: &mut Statements,
+    database: &Database,
+    table: &SourceTable,
+    staged: &mut Staged,
+    rows: &[i32],
+) -> Result<(), Error> {
+    let source = postgres::open(database, "acequia fetch").await?;
+    for &n in rows {
         let place = usize::try_from(n).unwrap_or(0).saturating_sub(1);
-        let set = part.staged[staged].rows.get(place).map_or(0, |row| row.set);
+        let set = staged.rows.get(place).map_or(0, |row| row.set);
         if set == 0 {
             continue;
         }
-        let columns = part.staged[staged].sets[set - 1].clone();
-        let identity = identity_of(part, table, n).await?;
+        let columns = staged.sets[set - 1].clone();
+        let identity = identity_of(statements, table, n).await?;
         let Some(values) = fetch(&source, table, &columns, &identity).await? else { continue };
-        fill(part, table, n, &columns, &values).await?;
-        part.staged[staged].rows[place].set = 0;
+        fill(statements, table, n, &columns, &values).await?;
+        staged.complete(place);
     }
-    Ok(true)
+    Ok(())
 }
 
 async fn identity_of(
-    part: &mut Part<'_>,
+    statements: &mut Statements,
     table: &SourceTable,
     n: i32,
 ) -> Result<Vec<String>, postgres::Error> {
@@ -58,7 +49,7 @@ async fn identity_of(
         .map(|&column| format!("{}::text", table.columns[column].name.quoted()))
         .collect();
     let sql = format!("SELECT {} FROM {} WHERE \"acequia:n\" = $1", columns.join(", "), table.stage.table);
-    let rows = part.statements.query("reading an incomplete row's identity", &sql, &[&n]).await?;
+    let rows = statements.query("reading an incomplete row's identity", &sql, &[&n]).await?;
     let values =
         rows.first().map(|row| (0..columns.len()).filter_map(|i| row.get::<_, Option<String>>(i)).collect());
     Ok(values.unwrap_or_default())
@@ -93,7 +84,7 @@ async fn fetch(
 }
 
 async fn fill(
-    part: &mut Part<'_>,
+    statements: &mut Statements,
     table: &SourceTable,
     n: i32,
     columns: &[usize],
@@ -110,6 +101,6 @@ async fn fill(
     );
     let mut params: Vec<Param<'_>> = vec![&n];
     params.extend(values.iter().map(|value| value as Param<'_>));
-    part.statements.execute("completing a row", &sql, &params).await?;
+    statements.execute("completing a row", &sql, &params).await?;
     Ok(())
 }

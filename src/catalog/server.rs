@@ -20,6 +20,8 @@ pub struct Server {
     pub max_replication_slots: i32,
     /// `max_wal_senders`.
     pub max_wal_senders: i32,
+    /// `wal_sender_timeout` in milliseconds; 0 is off.
+    pub wal_sender_timeout_ms: i32,
     /// `server_encoding`.
     pub encoding: String,
     /// A standby.
@@ -75,6 +77,7 @@ impl Server {
             wal_level: row.get("wal_level"),
             max_replication_slots: row.get("max_replication_slots"),
             max_wal_senders: row.get("max_wal_senders"),
+            wal_sender_timeout_ms: row.get("wal_sender_timeout_ms"),
             encoding: row.get("encoding"),
             in_recovery: row.get("in_recovery"),
             may_replicate: row.get("may_replicate"),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Exit, Output, print_diagnostics, session};
+use super::console::{Exit, Output, print_diagnostics, session};
 use crate::apply::{self, control};
 use crate::catalog::{Publication, Server, Slot};
 use crate::config::{Config, Database, Diagnostic, Severity};
@@ -164,7 +164,7 @@ impl Findings<'_> {
             Ok(session) => Some(session),
             Err(failure) => {
                 let error = failure.downcast_ref::<crate::postgres::Error>();
-                self.unreachable |= error.is_some_and(|error| super::is_unreachable(error.kind()));
+                self.unreachable |= error.is_some_and(|error| super::console::is_unreachable(error.kind()));
                 self.add(&Problem::error(
                     database.spot,
                     failure.to_string(),

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Exit, Output};
+use super::console::{Exit, Output};
 use crate::config::{Columns, Config, SecretSource, Tls};
 
 #[derive(Subcommand)]

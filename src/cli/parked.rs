@@ -4,9 +4,9 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
+use super::console::{Exit, Output, session};
 use super::status::has_control;
 use super::table::table;
-use super::{Exit, Output, session};
 use crate::config::Config;
 use crate::postgres::{self, Session};
 use crate::rules::Flow;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use super::{Exit, load};
+use super::console::{Exit, load};
 use crate::daemon::{self, Ended};
 use crate::rules::Flow;
 
@@ -43,7 +43,7 @@ pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
 /// libraries log is capped when they are built, because one of them logs bound values.
 fn start_logging() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = matches!(super::error_style(), crate::config::Style::Coloured);
+    let colours = matches!(super::console::error_style(), crate::config::Style::Coloured);
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::check::databases;
-use super::{Exit, session};
+use super::console::{Exit, session};
 use crate::apply::control;
 use crate::catalog::{Catalog, Publication};
 use crate::config::{Config, Database};

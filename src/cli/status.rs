@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::console::{Exit, Output, session};
 use super::table::{bytes, table};
-use super::{Exit, Output, session};
 use crate::catalog::Slot;
 use crate::config::Config;
 use crate::lsn::Lsn;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::model::{Spot, Sync};
+use super::model::Sync;
+use super::spot::Spot;
 use crate::name::{CustomerName, DatasetName};
 
 /// One customer gives to another.

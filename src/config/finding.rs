@@ -3,8 +3,8 @@
 //! They become [`Diagnostic`]s once at the end, when the texts are at hand.
 
 use super::diagnostic::{Diagnostic, Related, Severity};
-use super::model::Spot;
 use super::source::Sources;
+use super::spot::Spot;
 
 /// One problem.
 #[derive(Debug, Clone)]

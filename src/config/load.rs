@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::diagnostic::{Diagnostic, Place, Problems, Severity};
 use super::finding::{Finding, Findings};
 use super::mask::secrets;
-use super::model::{Config, Spot};
+use super::model::Config;
 use super::read::Draft;
 use super::resolve::Resolved;
 use super::semantic;
 use super::source::Sources;
+use super::spot::Spot;
 use super::syntax::{Document, parse};
 
 impl Config {

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::read::database::KEYS;
+use super::keys::DATABASE_KEYS;
 use super::spelling::nearest;
 
 /// What stands in place of a secret.
@@ -75,7 +75,7 @@ fn in_unknown_keys(tree: &DeTable<'_>, found: &mut Vec<Range<usize>>) {
     let databases = tree.get("databases").and_then(|databases| databases.get_ref().as_table());
     let tables = databases.into_iter().flat_map(DeTable::values).filter_map(|one| one.get_ref().as_table());
     for (key, value) in tables.flatten() {
-        if nearest(key.get_ref(), KEYS.known.iter().copied()).is_none() {
+        if nearest(key.get_ref(), DATABASE_KEYS.known.iter().copied()).is_none() {
             in_value(value.get_ref(), &value.span(), true, found);
         }
     }

@@ -18,6 +18,7 @@ mod amount;
 mod circle;
 mod diagnostic;
 mod finding;
+mod keys;
 mod load;
 mod mask;
 mod model;
@@ -28,13 +29,15 @@ mod secret;
 mod semantic;
 mod source;
 mod spelling;
+mod spot;
 mod syntax;
 mod tree;
 
 pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, Style};
 pub use model::{
     ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, DatasetRule, KEY_COLUMNS_MAX,
-    Missing, Mode, OnDelete, Reference, SecretSource, Spot, Sync, Tls,
+    Missing, Mode, OnDelete, Reference, SecretSource, Sync, Tls,
 };
 pub use secret::SecretError;
 pub use spelling::nearest;
+pub use spot::Spot;

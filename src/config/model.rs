@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 
 use super::source::Sources;
+use super::spot::Spot;
 use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, SyncName};
 
 /// Everything that the rule files say, checked as far as files alone can be checked.
@@ -34,17 +35,6 @@ pub struct Config {
     pub sha256: String,
     /// The texts, for diagnostics that are found later.
     pub(super) sources: Arc<Sources>,
-}
-
-/// A piece of a configuration file: which file, and the bytes `start..end` of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Spot {
-    /// The file's number in the order of merging.
-    pub file: usize,
-    /// The first byte.
-    pub start: usize,
-    /// The byte after the last one.
-    pub end: usize,
 }
 
 /// `[databases.NAME]`: how to reach one database.

@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Findings;
 use super::mask::quote;
-use super::model::{Customer, Daemon, Database, Dataset, DatasetRule, Reference, Spot, Sync};
+use super::model::{Customer, Daemon, Database, Dataset, DatasetRule, Reference, Sync};
 use super::read::customer::CustomerDraft;
 use super::read::dataset::DatasetDraft;
 use super::read::sync::SyncDraft;
 use super::read::{Draft, Named};
 use super::spelling::remedy;
+use super::spot::Spot;
 use super::tree::Spotted;
 use crate::name::{CustomerName, DatabaseName, DatasetName, Ident};
 

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use super::circle::find_circles;
 use super::finding::Findings;
 use super::mask::quote;
-use super::model::{Columns, Dataset, Spot, Sync};
+use super::model::{Columns, Dataset, Sync};
 use super::read::Draft;
 use super::resolve::Resolved;
+use super::spot::Spot;
 use crate::name::{DatasetName, Ident, SyncName};
 
 /// Records every contradiction.

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::diagnostic::{Diagnostic, Excerpt, Place, Position, Severity};
 use super::mask::MASK;
-use super::model::Spot;
+use super::spot::Spot;
 
 /// A rule file is written by people: one that is longer than this is something else.
 const FILE_MAX_BYTES: u64 = 1 << 20;

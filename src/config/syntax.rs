@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue, Error};
 
 use super::finding::{Finding, Findings};
 use super::mask::quote;
-use super::model::Spot;
+use super::spot::Spot;
 
 /// A file with more syntax errors than this is no rule file; the first ones are told.
 const ERRORS_MAX: usize = 50;

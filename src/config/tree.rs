@@ -9,26 +9,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::finding::Findings;
+use super::keys::KeyTable;
 use super::mask::quote;
-use super::model::Spot;
 use super::spelling::{nearest, remedy};
+use super::spot::Spot;
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Spotted<T> {
     pub(super) value: T,
     pub(super) spot: Spot,
-}
-
-/// The keys that one kind of table may have.
-#[derive(Debug)]
-pub(super) struct KeyTable {
-    /// How the table is called when no particular one is meant.
-    pub(super) title: &'static str,
-    /// What this version understands.
-    pub(super) known: &'static [&'static str],
-    /// What the rule files have words for and this version has not.
-    pub(super) later: &'static [&'static str],
 }
 
 /// The words that a value may be.

@@ -25,8 +25,6 @@ const IDLE_BYTES: u64 = 64 << 10;
 /// … and this long after the last time, or at once when it is this far ahead.
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES_AT_ONCE: u64 = 16 << 20;
-/// A server that is silent for this long is gone, whatever TCP says. It sends keepalives when it is asked for them.
-const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 /// After this long without a word, the server is asked for one.
 const SILENCE_ASK: Duration = Duration::from_secs(15);
 
@@ -42,6 +40,8 @@ pub(super) struct Seen {
 /// Everything that the reading loop owns.
 pub(super) struct Capture {
     pub(super) database: String,
+    /// A server that is silent for longer is gone, whatever TCP says. None where the server sends no keepalives.
+    pub(super) silence_limit: Option<Duration>,
     pub(super) plan: Arc<Plan>,
     pub(super) batches: mpsc::Sender<Batch>,
     /// What the target has committed.
@@ -99,7 +99,7 @@ impl Capture {
                 }
                 _ = feedback.tick() => {
                     let silent = self.seen.borrow().heard_at.elapsed();
-                    if silent > SILENCE_LIMIT && !reading.batch.is_full() {
+                    if self.silence_limit.is_some_and(|limit| silent > limit) && !reading.batch.is_full() {
                         return Err(Error::Silent { database: self.database.clone(), seconds: silent.as_secs() });
                     }
                     self.confirm(&mut writer, &applied, &reading, silent > SILENCE_ASK).await?;
@@ -123,7 +123,7 @@ impl Capture {
                 let event = reading.assembler.push(pgoutput::decode(&data)?)?;
                 match event {
                     None => {}
-                    Some(Event::Relation(relation)) => reading.batch.relation(relation)?,
+                    Some(Event::Relation(relation)) => reading.batch.relation(&relation)?,
                     Some(Event::Change(change)) => reading.batch.push(change)?,
                     Some(Event::Commit(point)) => reading.batch.commit(point),
                     Some(Event::Passed(point)) => reading.passed = reading.passed.max(point.end),

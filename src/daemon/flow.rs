@@ -84,7 +84,7 @@ async fn attempt(
     delays: &mut Delays,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let Prepared { plan, writer, stream, applied } = start::prepare(config, flow).await?;
+    let Prepared { plan, writer, stream, applied, silence_limit } = start::prepare(config, flow).await?;
     delays.succeeded();
     tracing::info!(flow = %flow.name, position = %applied, routes = plan.routes.len(), "streaming");
     progress.send_modify(|progress| {
@@ -97,7 +97,14 @@ async fn attempt(
     let (applied, applied_seen) = watch::channel(applied);
     let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
     let (seen, watched) = watch::channel(seen);
-    let capture = Capture { database: flow.source.to_string(), plan, batches, applied: applied_seen, seen };
+    let capture = Capture {
+        database: flow.source.to_string(),
+        silence_limit,
+        plan,
+        batches,
+        applied: applied_seen,
+        seen,
+    };
     // The reading has a task of its own: it keeps talking to the server while the writer encodes.
     let mut capture = tokio::spawn(capture.run(stream));
     let ended = tokio::select! {

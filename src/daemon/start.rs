@@ -4,6 +4,7 @@
 //! is made, so that a death in between is recognized and no change is taken for seen.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::apply::{Checkpoint, Writer};
 use crate::catalog::{Catalog, Publication, Server, Slot};
@@ -17,6 +18,9 @@ use crate::source::wire::ReplicationConnection;
 
 use super::error::Error;
 
+/// A source may always be silent for this long.
+const SILENCE_MIN: Duration = Duration::from_mins(1);
+
 /// A flow that is ready to stream.
 pub struct Prepared {
     /// What it does.
@@ -27,6 +31,8 @@ pub struct Prepared {
     pub stream: ReplicationStream,
     /// Everything before this position is in the target.
     pub applied: Lsn,
+    /// How long the source may be silent.
+    pub silence_limit: Option<Duration>,
 }
 
 /// Reads the tables that a flow needs from one database, parents that no data set names included.
@@ -61,7 +67,11 @@ pub(super) async fn prepare(config: &Config, flow: &Flow) -> Result<Prepared, Er
     let applied = position(flow, source, &session, &writer, &mut connection, &system).await?;
     writer.start_at(applied);
     let stream = connection.start(&ident(&flow.slot)?, &ident(&flow.publication)?, applied).await?;
-    Ok(Prepared { plan, writer, stream, applied })
+    // The server sends a keepalive after half its own limit; twice the limit without a word, and it is gone.
+    let silence_limit = (server.wal_sender_timeout_ms > 0).then(|| {
+        Duration::from_millis(2 * u64::from(server.wal_sender_timeout_ms.unsigned_abs())).max(SILENCE_MIN)
+    });
+    Ok(Prepared { plan, writer, stream, applied, silence_limit })
 }
 
 /// Both databases of a flow. The configuration has them: it was resolved before the flow was made.
@@ -86,10 +96,10 @@ async fn plan(config: &Config, flow: &Flow, session: &Session, target: &Database
         let sql = problem.sql.as_deref().unwrap_or_default().replace('\n', " ");
         match problem.severity {
             Severity::Error => {
-                tracing::error!(flow = %flow.name, %place, remedy = %problem.remedy, sql, "{}", problem.message)
+                tracing::error!(flow = %flow.name, %place, remedy = %problem.remedy, sql, "{}", problem.message);
             }
             Severity::Warning => {
-                tracing::warn!(flow = %flow.name, %place, remedy = %problem.remedy, "{}", problem.message)
+                tracing::warn!(flow = %flow.name, %place, remedy = %problem.remedy, "{}", problem.message);
             }
         }
     }

@@ -97,14 +97,12 @@ fn wanted_routes<'a>(
     let mut wanted = BTreeMap::new();
     for sync in flow.syncs(config) {
         for (dataset, spot) in sync.data.iter().zip(&sync.data_spots) {
-            match world.source_table(&sync.from, dataset) {
-                Some(table) => problems.extend(source_problems(config, sync, dataset, table)),
-                None => {
-                    let name = world.table_name(&sync.from, dataset);
-                    problems.extend(name.map(|name| missing_table(sync, &name, "source", *spot)));
-                    continue;
-                }
-            }
+            let Some(table) = world.source_table(&sync.from, dataset) else {
+                let name = world.table_name(&sync.from, dataset);
+                problems.extend(name.map(|name| missing_table(sync, &name, "source", *spot)));
+                continue;
+            };
+            problems.extend(source_problems(config, sync, dataset, table));
             for (to, to_spot) in sync.to.iter().zip(&sync.to_spots) {
                 if config.customers.get(to).is_none_or(|to| to.database != flow.target) {
                     continue;

@@ -12,7 +12,7 @@ use crate::name::{CustomerName, DatabaseName};
 /// one writer and one checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Flow {
-    /// `source-target`; the key of the checkpoint.
+    /// `source:target`, which no database's name can look like; the key of the checkpoint.
     pub name: String,
     /// Where changes are read.
     pub source: DatabaseName,
@@ -30,7 +30,7 @@ const READABLE: usize = 40;
 impl Flow {
     /// The flow between two databases.
     pub fn new(source: &DatabaseName, target: &DatabaseName) -> Self {
-        let name = format!("{source}-{target}");
+        let name = format!("{source}:{target}");
         let object = object_name(&name);
         Self {
             name,
@@ -75,8 +75,7 @@ fn object_name(flow: &str) -> String {
         .take(READABLE)
         .collect();
     let plain = flow.len() <= READABLE
-        && flow.matches('-').count() == 1
-        && flow.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        && flow.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == ':');
     let mut name = format!("acequia_{readable}");
     if !plain {
         name.push('_');

@@ -6,6 +6,7 @@
 
 mod compile;
 mod flow;
+mod fragments;
 mod order;
 mod parents;
 mod parked;

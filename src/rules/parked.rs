@@ -4,10 +4,12 @@
 //! `$8` LSN, `$9` generation, `$10` for each set of unchanged columns their names as an array's text;
 //! for rejected rows also `$11` SQLSTATE and `$12` what it names.
 
+use std::fmt::Write as _;
+
 use crate::config::Missing;
 
+use super::fragments::{LIVING, PICK};
 use super::shape::Shape;
-use super::sql::{LIVING, PICK};
 
 /// How long a parked row waits before it is tried again without a reason: longer with each try.
 const NEXT_TRY: &str =
@@ -39,8 +41,8 @@ fn payload(shape: &Shape) -> String {
 
 /// Finds the customer's row of each staged row, and the condition that there is none.
 fn own_row(shape: &Shape) -> (String, String) {
-    match &shape.crosswalk {
-        Some(table) => (
+    if let Some(table) = &shape.crosswalk {
+        (
             format!(
                 " LEFT JOIN ({table} x JOIN {} t ON {}) ON {}",
                 shape.target,
@@ -48,14 +50,10 @@ fn own_row(shape: &Shape) -> (String, String) {
                 shape.link_of_row()
             ),
             "x.s1 IS NULL".to_owned(),
-        ),
-        None => {
-            let first = shape.key.first().map(|key| key.name.clone()).unwrap_or_default();
-            (
-                format!(" LEFT JOIN {} t ON {}", shape.target, shape.key_match("t")),
-                format!("t.{first} IS NULL"),
-            )
-        }
+        )
+    } else {
+        let first = shape.key.first().map(|key| key.name.clone()).unwrap_or_default();
+        (format!(" LEFT JOIN {} t ON {}", shape.target, shape.key_match("t")), format!("t.{first} IS NULL"))
     }
 }
 
@@ -76,16 +74,16 @@ pub(super) fn park_leftovers(shape: &Shape, overrides: bool) -> String {
     let (mut waits_for, mut waits_key) = (String::from("CASE"), String::from("CASE"));
     for parent in shape.parents.iter().filter(|parent| parent.missing != Missing::Null) {
         let reason = if parent.missing == Missing::Skip { "skip" } else { "missing_parent" };
-        reasons += &format!(" WHEN NOT {} THEN '{reason}'", parent.resolved);
-        waits_for += &format!(" WHEN NOT {} THEN {}", parent.resolved, parent.waits_for);
-        waits_key += &format!(" WHEN NOT {} THEN {}", parent.resolved, parent.waits_key);
+        _ = write!(reasons, " WHEN NOT {} THEN '{reason}'", parent.resolved);
+        _ = write!(waits_for, " WHEN NOT {} THEN {}", parent.resolved, parent.waits_for);
+        _ = write!(waits_key, " WHEN NOT {} THEN {}", parent.resolved, parent.waits_key);
     }
     waits_for += " WHEN true THEN NULL END";
     waits_key += " WHEN true THEN NULL END";
-    reasons += &format!(" WHEN NOT ({}) THEN 'no_key'", shape.key_is_known());
+    _ = write!(reasons, " WHEN NOT ({}) THEN 'no_key'", shape.key_is_known());
     if shape.crosswalk.is_some() {
         let candidates = format!("(SELECT count(*) FROM {} c WHERE {})", shape.target, shape.key_match("c"));
-        reasons += &format!(" WHEN {candidates} > 1 THEN 'ambiguous' WHEN {candidates} = 1 THEN 'taken'");
+        _ = write!(reasons, " WHEN {candidates} > 1 THEN 'ambiguous' WHEN {candidates} = 1 THEN 'taken'");
     }
     let waiting = if overrides { format!("({unlinked} OR NOT ({}))", shape.resolved()) } else { unlinked };
     park(&format!(

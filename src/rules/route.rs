@@ -84,19 +84,6 @@ pub(super) fn route(
     check_filled(input, carried, problems);
     check_target(input, problems);
     let identity = source.identity()?;
-    let columns = carried.iter().zip(&values).filter_map(|(name, value)| {
-        let (own, theirs) = (source.column(name)?, target.column(name)?);
-        let staged = staged.iter().position(|column| column.name == *name)?;
-        let is_reference =
-            links.iter().any(|link| link.columns.contains(name) && link.resolution != Resolution::Pass);
-        let differs = if is_reference {
-            format!("t.{} IS DISTINCT FROM {value}", theirs.name.quoted())
-        } else {
-            differs(value, &own.base, theirs)
-        };
-        Some(WrittenColumn { name: theirs.name.quoted(), staged, value: value.clone(), differs })
-    });
-    let columns: Vec<WrittenColumn> = columns.collect();
     let (crosswalk, references) = if natural { (None, Vec::new()) } else { crosswalk(input, identity) };
     let typed = |name: &Ident| source.column(name).map(|column| (name.quoted(), staged_type(&column.base)));
     let shape = Shape {
@@ -112,7 +99,7 @@ pub(super) fn route(
         staged: staged.iter().map(|column| column.name.quoted()).collect(),
         key_is_unique: source.is_unique(&dataset.key)
             && !links.iter().any(|link| link.resolution == Resolution::Never),
-        columns,
+        columns: written_columns(input, &links, staged, carried, &values),
     };
     if problems.len() > before
         && problems[before..].iter().any(|problem| problem.severity == super::Severity::Error)
@@ -137,6 +124,28 @@ pub(super) fn route(
         parents: links.iter().filter_map(|link| link.dataset.clone()).collect(),
         sql: Arc::new(RouteSql::new(shape, mode, on_delete)),
     })
+}
+
+fn written_columns(
+    input: &RouteInput<'_>,
+    links: &[ParentLink],
+    staged: &[StagedColumn],
+    carried: &[Ident],
+    values: &[String],
+) -> Vec<WrittenColumn> {
+    let columns = carried.iter().zip(values).filter_map(|(name, value)| {
+        let (own, theirs) = (input.source.column(name)?, input.target.column(name)?);
+        let staged = staged.iter().position(|column| column.name == *name)?;
+        let is_reference =
+            links.iter().any(|link| link.columns.contains(name) && link.resolution != Resolution::Pass);
+        let differs = if is_reference {
+            format!("t.{} IS DISTINCT FROM {value}", theirs.name.quoted())
+        } else {
+            differs(value, &own.base, theirs)
+        };
+        Some(WrittenColumn { name: theirs.name.quoted(), staged, value: value.clone(), differs })
+    });
+    columns.collect()
 }
 
 /// The joins to the parents, and the value of every carried column.
@@ -389,8 +398,8 @@ fn crosswalk_column(world: &World<'_>, key: &RouteKey, source: &Table, name: &Id
 /// The crosswalk's name: the same for the same customers and data set, whatever else the rules say.
 pub(super) fn crosswalk_table(key: &RouteKey) -> String {
     let digest = Sha256::digest(format!("{}\n{}\n{}", key.0, key.1, key.2).as_bytes());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("x_{hex}")
+    let (first, _) = digest.split_at(8);
+    format!("x_{:016x}", first.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
 }
 
 /// The role with which Acequia comes to a customer's database, quoted.

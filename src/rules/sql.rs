@@ -7,8 +7,9 @@
 
 use crate::config::{Mode, OnDelete};
 
+use super::fragments::{LIVING, PICK, equal, joined, numbered, prefixed};
 use super::parked;
-use super::shape::{Shape, key_text, old_identity};
+use super::shape::{Shape, old_identity};
 
 /// Every statement of one route.
 #[derive(Debug)]
@@ -111,126 +112,6 @@ impl RouteSql {
     /// `update` for rows of which the stream did not bring these staged columns: they are left as they are.
     pub fn update_without(&self, unchanged: &[usize]) -> String {
         update(&self.shape, unchanged)
-    }
-}
-
-/// The rows that this statement is about.
-pub(super) const PICK: &str = "s.\"acequia:n\" BETWEEN $1 AND $2";
-/// … and that are there.
-pub(super) const LIVING: &str = "s.\"acequia:op\" <> 'D'";
-
-pub(super) fn joined(parts: impl IntoIterator<Item = String>, between: &str) -> String {
-    parts.into_iter().collect::<Vec<_>>().join(between)
-}
-
-fn numbered(letter: char, count: usize) -> Vec<String> {
-    (1..=count).map(|i| format!("{letter}{i}")).collect()
-}
-
-/// `a.x = b.y AND …`
-fn equal(left: impl IntoIterator<Item = String>, right: impl IntoIterator<Item = String>) -> String {
-    joined(left.into_iter().zip(right).map(|(left, right)| format!("{left} = {right}")), " AND ")
-}
-
-fn prefixed(prefix: &str, names: &[String]) -> Vec<String> {
-    names.iter().map(|name| format!("{prefix}.{name}")).collect()
-}
-
-impl Shape {
-    fn identity_values(&self) -> Vec<String> {
-        self.identity.iter().map(|(name, _)| format!("s.{name}")).collect()
-    }
-
-    fn reference_values(&self) -> Vec<String> {
-        self.references.iter().map(|(name, _)| format!("s.{name}")).collect()
-    }
-
-    fn primary_key_names(&self) -> Vec<String> {
-        self.primary_key.iter().map(|column| column.name.clone()).collect()
-    }
-
-    /// Columns of the crosswalk that hold the source's side: `s1 …`, `r1 …`.
-    fn source_side(&self) -> Vec<String> {
-        let mut names = numbered('s', self.identity.len());
-        names.extend(numbered('r', self.references.len()));
-        names
-    }
-
-    /// All its columns but `created`.
-    fn crosswalk_columns(&self) -> Vec<String> {
-        let mut names = self.source_side();
-        names.extend(numbered('t', self.primary_key.len()));
-        names
-    }
-
-    pub(super) fn parent_joins(&self) -> String {
-        self.parents.iter().map(|parent| parent.join.as_str()).collect()
-    }
-
-    /// Every parent is there, or the rule goes on without it.
-    pub(super) fn resolved(&self) -> String {
-        let needed = self.parents.iter().filter(|parent| parent.missing != crate::config::Missing::Null);
-        let conditions: Vec<String> = needed.map(|parent| parent.resolved.clone()).collect();
-        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
-    }
-
-    pub(super) fn key_match(&self, alias: &str) -> String {
-        joined(self.key.iter().map(|key| format!("{alias}.{} = {}", key.name, key.value)), " AND ")
-    }
-
-    fn old_key_match(&self, alias: &str) -> String {
-        joined(self.key.iter().map(|key| format!("{alias}.{} = {}", key.name, key.old_value)), " AND ")
-    }
-
-    pub(super) fn key_is_known(&self) -> String {
-        joined(self.key.iter().map(|key| format!("{} IS NOT NULL", key.value)), " AND ")
-    }
-
-    /// `x` is the link of `s`.
-    pub(super) fn link_of_row(&self) -> String {
-        equal(prefixed("x", &numbered('s', self.identity.len())), self.identity_values())
-    }
-
-    /// `t` is the row of link `alias`.
-    pub(super) fn row_of_link(&self, alias: &str) -> String {
-        equal(
-            prefixed("t", &self.primary_key_names()),
-            prefixed(alias, &numbered('t', self.primary_key.len())),
-        )
-    }
-
-    /// Joins the customer's row of each staged row.
-    fn own_row_join(&self) -> String {
-        match &self.crosswalk {
-            Some(table) => format!(
-                " JOIN {table} x ON {} JOIN {} t ON {}",
-                self.link_of_row(),
-                self.target,
-                self.row_of_link("x")
-            ),
-            None => format!(" JOIN {} t ON {}", self.target, self.key_match("t")),
-        }
-    }
-
-    /// The row as text, for the journal.
-    fn image(&self) -> String {
-        format!("ROW({})::text", joined(self.columns.iter().map(|column| format!("t.{}", column.name)), ", "))
-    }
-
-    pub(super) fn identity_text(&self) -> String {
-        key_text(&self.identity_values())
-    }
-
-    pub(super) fn old_identity_text(&self) -> String {
-        key_text(&old_identity(self.identity.len()))
-    }
-
-    fn journal(&self, op: char, lsn: &str, route: &str) -> String {
-        let key = joined(numbered('k', self.primary_key.len()), ", ");
-        format!(
-            "INSERT INTO acequia.journal (at, lsn, route, op, key, image) \
-             SELECT now(), {lsn}::text::pg_lsn, {route}::int4, '{op}', ROW({key})::text, old FROM m"
-        )
     }
 }
 
@@ -460,31 +341,28 @@ fn refresh_references(shape: &Shape) -> String {
 }
 
 fn delete(shape: &Shape, only_created: bool) -> String {
-    let find = match &shape.crosswalk {
-        Some(table) => {
-            let targets = numbered('t', shape.primary_key.len());
-            format!(
-                "FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n JOIN {} t ON {} WHERE {PICK} AND s.\"acequia:op\" = 'D'{} \
+    let find = if let Some(table) = &shape.crosswalk {
+        let targets = numbered('t', shape.primary_key.len());
+        format!(
+            "FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n JOIN {} t ON {} WHERE {PICK} AND s.\"acequia:op\" = 'D'{} \
                  AND NOT EXISTS (SELECT FROM {table} x WHERE {})",
-                shape.released,
-                shape.stage,
-                shape.target,
-                shape.row_of_link("r"),
-                if only_created { " AND r.created" } else { "" },
-                equal(prefixed("x", &targets), prefixed("r", &targets)),
-            )
-        }
-        None => {
-            let names = shape.identity.iter().map(|(name, _)| format!("n.{name}"));
-            format!(
-                "FROM {stage} s JOIN {} t ON {} WHERE {PICK} AND s.\"acequia:op\" = 'D' \
+            shape.released,
+            shape.stage,
+            shape.target,
+            shape.row_of_link("r"),
+            if only_created { " AND r.created" } else { "" },
+            equal(prefixed("x", &targets), prefixed("r", &targets)),
+        )
+    } else {
+        let names = shape.identity.iter().map(|(name, _)| format!("n.{name}"));
+        format!(
+            "FROM {stage} s JOIN {} t ON {} WHERE {PICK} AND s.\"acequia:op\" = 'D' \
                  AND NOT EXISTS (SELECT FROM {stage} n WHERE n.\"acequia:op\" <> 'D' AND {})",
-                shape.target,
-                shape.old_key_match("t"),
-                equal(names, old_identity(shape.identity.len())),
-                stage = shape.stage,
-            )
-        }
+            shape.target,
+            shape.old_key_match("t"),
+            equal(names, old_identity(shape.identity.len())),
+            stage = shape.stage,
+        )
     };
     let keys =
         shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));

@@ -1,8 +1,9 @@
 //! `[customers.NAME]`: a schema in a database.
 
 use crate::config::finding::Findings;
+use crate::config::keys::KeyTable;
 use crate::config::mask::quote;
-use crate::config::tree::{Item, KeyTable, Spotted};
+use crate::config::tree::{Item, Spotted};
 use crate::name::{CustomerName, DatabaseName, Ident};
 
 /// `[customers.NAME]`

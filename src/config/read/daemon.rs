@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::config::amount::parse_days;
 use crate::config::finding::Findings;
-use crate::config::model::{Daemon, Spot};
-use crate::config::tree::{Item, KeyTable, Spotted};
+use crate::config::keys::KeyTable;
+use crate::config::model::Daemon;
+use crate::config::spot::Spot;
+use crate::config::tree::{Item, Spotted};
 
 /// `[daemon]`
 const KEYS: KeyTable =

@@ -7,29 +7,11 @@ use toml::de::DeTable;
 
 use crate::config::amount::parse_size;
 use crate::config::finding::Findings;
+use crate::config::keys::{DATABASE_KEYS, KeyTable};
 use crate::config::mask::quote;
 use crate::config::model::{ClientCertificate, Database, SecretSource, Tls};
-use crate::config::tree::{Item, KeyTable, Section, Spotted, Words};
+use crate::config::tree::{Item, Section, Spotted, Words};
 use crate::name::{DatabaseName, Ident};
-
-/// `[databases.NAME]`
-pub(in crate::config) const KEYS: KeyTable = KeyTable {
-    title: "[databases.NAME]",
-    known: &[
-        "host",
-        "port",
-        "dbname",
-        "user",
-        "password",
-        "sslmode",
-        "insecure",
-        "sslrootcert",
-        "sslcert",
-        "sslkey",
-        "max_retained_wal",
-    ],
-    later: &[],
-};
 
 /// `password = { … }`
 const PASSWORD_KEYS: KeyTable = KeyTable {
@@ -75,7 +57,7 @@ pub(super) fn read(
     findings: &mut Findings,
 ) -> Option<Database> {
     let title = format!("[databases.{}]", quote(name.value).trim_matches('`'));
-    let section = item.section(&KEYS, title, name.spot, findings)?;
+    let section = item.section(&DATABASE_KEYS, title, name.spot, findings)?;
     let host = read_host(&section, findings);
     let port = read_port(&section, findings);
     section.require("dbname", "\"…\"", findings);

@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::config::finding::Findings;
+use crate::config::keys::KeyTable;
 use crate::config::mask::quote;
-use crate::config::model::{Columns, KEY_COLUMNS_MAX, Missing, Spot};
-use crate::config::tree::{Item, KeyTable, Section, Spotted, Words};
+use crate::config::model::{Columns, KEY_COLUMNS_MAX, Missing};
+use crate::config::spot::Spot;
+use crate::config::tree::{Item, Section, Spotted, Words};
 use crate::name::{DatasetName, Ident};
 
 /// `[datasets.NAME]`

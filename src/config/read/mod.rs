@@ -16,11 +16,13 @@ use self::daemon::DaemonDraft;
 use self::dataset::DatasetDraft;
 use self::sync::SyncDraft;
 use super::finding::Findings;
+use super::keys::KeyTable;
 use super::mask::quote;
-use super::model::{Database, Spot};
+use super::model::Database;
 use super::source::SourceFile;
+use super::spot::Spot;
 use super::syntax::Document;
-use super::tree::{Item, KeyTable, Section, Spotted};
+use super::tree::{Item, Section, Spotted};
 use crate::name::Ident;
 
 /// The tables of a file.

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::config::finding::Findings;
+use crate::config::keys::KeyTable;
 use crate::config::mask::quote;
-use crate::config::model::{DatasetRule, Mode, OnDelete, Spot};
-use crate::config::tree::{Item, KeyTable, LATER, Section, Spotted, Words};
+use crate::config::model::{DatasetRule, Mode, OnDelete};
+use crate::config::spot::Spot;
+use crate::config::tree::{Item, LATER, Section, Spotted, Words};
 use crate::name::SyncName;
 
 /// `[[sync]]`

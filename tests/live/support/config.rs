@@ -25,14 +25,19 @@ pub(crate) struct Config<'a> {
 impl<'a> Config<'a> {
     /// Writes the files for these customers; `rules` holds data sets and sync groups.
     pub(crate) fn new(customers: &[Customer<'a>], rules: &str) -> Self {
-        let directory = tempfile::Builder::new().prefix("acequia-config-").tempdir().expect("a directory");
         let mut databases: Vec<&Database> = Vec::new();
         for (_, database, _) in customers {
             if databases.iter().all(|known| known.name() != database.name()) {
                 databases.push(*database);
             }
         }
-        let config = Self { directory, databases };
+        Self::over(&databases, customers, rules)
+    }
+
+    /// The same where `rules` names (further) customers of these databases itself.
+    pub(crate) fn over(databases: &[&'a Database], customers: &[Customer<'_>], rules: &str) -> Self {
+        let directory = tempfile::Builder::new().prefix("acequia-config-").tempdir().expect("a directory");
+        let config = Self { directory, databases: databases.to_vec() };
         let private = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(config.path(), private).expect("a private directory");
         std::fs::create_dir(config.path().join("conf.d")).expect("conf.d");
@@ -117,7 +122,14 @@ impl<'a> Config<'a> {
     }
 }
 
-/// The printed SQL with the database that each part is for.
+/// The printed SQL, split at the heads that say which database each part is for.
 fn sql_by_database<'a>(sql: &str, databases: &[&'a Database]) -> Vec<(&'a Database, String)> {
-    databases.iter().map(|database| (*database, sql.to_owned())).collect()
+    let heads = databases.iter().filter_map(|database| {
+        let head = format!("-- Acequia, database \"{}\":", database.name());
+        Some((sql.find(&head)?, *database))
+    });
+    let mut heads: Vec<(usize, &Database)> = heads.collect();
+    heads.sort_by_key(|(start, _)| *start);
+    let ends = heads.iter().skip(1).map(|(start, _)| *start).chain([sql.len()]);
+    heads.iter().zip(ends).map(|((start, database), end)| (*database, sql[*start..end].to_owned())).collect()
 }

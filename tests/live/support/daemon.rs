@@ -17,11 +17,14 @@ pub(crate) struct Daemon<'a> {
     config: &'a Config<'a>,
     child: Child,
     log: PathBuf,
+    /// Where this start begins in the log.
+    began: usize,
 }
 
 impl<'a> Daemon<'a> {
     pub(super) fn start(config: &'a Config<'a>, environment: &[(&str, &str)]) -> Self {
         let log = config.path().join("daemon.log");
+        let began = std::fs::metadata(&log).map_or(0, |file| usize::try_from(file.len()).unwrap_or(0));
         let file = OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         let own = config.command(&["run"]);
         // A test that is killed must not leave a daemon behind: it goes with the thread that started it.
@@ -31,7 +34,7 @@ impl<'a> Daemon<'a> {
         command.envs(environment.iter().copied()).current_dir(config.path()).stdin(Stdio::null());
         command.stdout(file.try_clone().expect("a second handle")).stderr(file);
         let child = command.spawn().expect("setpriv (util-linux) can be started");
-        Self { config, child, log }
+        Self { config, child, log, began }
     }
 
     /// The process.
@@ -86,15 +89,19 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Waits for something that only a living daemon can bring about.
+    /// What it has printed since this start.
+    pub(crate) fn log_of_this_start(&self) -> String {
+        let log = std::fs::read(&self.log).expect("the log can be read");
+        String::from_utf8_lossy(log.get(self.began..).unwrap_or_default()).into_owned()
+    }
+
+    /// Waits for something that only a working daemon can bring about: fails at once where it has ended, or halted a flow.
     pub(crate) fn wait_alive(&mut self, what: &str, condition: impl Fn() -> Result<(), String>) {
-        let log = self.log.clone();
-        let child = &mut self.child;
         wait_for(what, LIMIT, || {
-            if let Some(status) = child.try_wait().expect("the daemon is our child") {
-                let log = String::from_utf8_lossy(&std::fs::read(&log).unwrap_or_default()).into_owned();
-                panic!("waiting for {what}: the daemon ended ({status})\n{log}");
-            }
+            let ended = self.child.try_wait().expect("the daemon is our child");
+            // Dropping the daemon shows its log.
+            assert!(ended.is_none(), "waiting for {what}: the daemon ended ({ended:?})");
+            assert!(!self.log_of_this_start().contains("flow halted"), "waiting for {what}: the flow is halted");
             condition()
         });
     }

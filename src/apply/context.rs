@@ -1,0 +1,24 @@
+//! What the writing at hand knows beside the plan.
+
+use crate::config::Database;
+use crate::lsn::Lsn;
+
+/// What the writer knows beside the plan.
+pub(super) struct Context {
+    /// The source, for values that the stream leaves out.
+    pub(super) source: Database,
+    /// The number of each route in the target's registry.
+    pub(super) numbers: Vec<i32>,
+    /// Something may be parked.
+    pub(super) has_parked: bool,
+    /// Number of the writing at hand; no two are the same.
+    pub(super) generation: i64,
+    /// Position that the writing at hand belongs to.
+    pub(super) lsn: Lsn,
+}
+
+impl Context {
+    pub(super) fn lsn_text(&self) -> String {
+        self.lsn.to_string()
+    }
+}

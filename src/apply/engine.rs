@@ -1,0 +1,174 @@
+//! The engine: a wave onto the stage and into every customer, inside a transaction that somebody else begins and ends.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::fault::Fault;
+use crate::rules::{Plan, SourceTable};
+
+use super::arrivals::{self, Arrival};
+use super::batch::Wave;
+use super::context::Context;
+use super::customer::Part;
+use super::error::Error;
+use super::ledger::Tally;
+use super::stage::{Staged, encode};
+use super::statements::Statements;
+
+/// Above this many dead rows a stage is truncated and not deleted from: dead rows mislead the planner.
+const STAGE_DEAD_ROWS: usize = 500;
+
+/// Owns the session, and everything in it that a transaction changes.
+pub(super) struct Engine {
+    pub(super) statements: Statements,
+    pub(super) plan: Arc<Plan>,
+    pub(super) context: Context,
+    /// What the transaction at hand did, for each route.
+    pub(super) tallies: Vec<Tally>,
+    /// Parked rows whose parents the transaction at hand has brought.
+    pub(super) arrivals: Vec<Arrival>,
+    /// Stages that exist in the session. A session whose transaction fails is never used again.
+    stages: HashSet<usize>,
+    /// For each stage, how many of its rows are dead.
+    dead_rows: Vec<usize>,
+}
+
+impl Engine {
+    pub(super) fn new(statements: Statements, plan: Arc<Plan>, context: Context) -> Self {
+        let (routes, sources) = (plan.routes.len(), plan.sources.len());
+        Self {
+            statements,
+            plan,
+            context,
+            tallies: vec![Tally::default(); routes],
+            arrivals: Vec::new(),
+            stages: HashSet::new(),
+            dead_rows: vec![0; sources],
+        }
+    }
+
+    /// Stages a wave and applies it to every customer: the quick way for all of them, and if the server refuses
+    /// something, the careful way for each.
+    pub(super) async fn wave(&mut self, wave: &Wave) -> Result<(), Error> {
+        self.context.generation += 1;
+        let mut staged = self.stage(wave).await?;
+        crate::failpoint::hit("after-stage");
+        self.unlink_truncated(&staged).await?;
+        self.statements.batch("setting a savepoint", "SAVEPOINT wave").await?;
+        let mut tallies = vec![Tally::default(); self.tallies.len()];
+        match self.all_customers(&mut staged, &mut tallies).await {
+            Ok(()) => {}
+            Err(error) if error.fault() == Fault::Park => {
+                self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT wave").await?;
+                tallies.fill(Tally::default());
+                for staged in &mut staged {
+                    staged.go_back(0);
+                }
+                let plan = Arc::clone(&self.plan);
+                for customer in 0..plan.customers.len() {
+                    let mut part = self.part(&plan, &mut staged, customer);
+                    part.apply_carefully(&wave.tables, &mut tallies).await?;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        self.statements.batch("releasing a savepoint", "RELEASE SAVEPOINT wave").await?;
+        for (total, tally) in self.tallies.iter_mut().zip(tallies) {
+            total.add(tally);
+        }
+        self.note_arrivals(&staged).await?;
+        self.clear(&staged).await
+    }
+
+    async fn all_customers(&mut self, staged: &mut [Staged], tallies: &mut [Tally]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let mut has_deferrable = false;
+        for customer in 0..plan.customers.len() {
+            has_deferrable |= plan.customers[customer].has_deferrable;
+            self.part(&plan, staged, customer).apply(tallies).await?;
+        }
+        if has_deferrable {
+            self.statements
+                .batch(
+                    "checking deferred constraints",
+                    "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED",
+                )
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn part<'a>(
+        &'a mut self,
+        plan: &'a Plan,
+        staged: &'a mut [Staged],
+        customer: usize,
+    ) -> Part<'a> {
+        Part { statements: &mut self.statements, context: &mut self.context, plan, staged, customer }
+    }
+
+    async fn stage(&mut self, wave: &Wave) -> Result<Vec<Staged>, Error> {
+        let plan = Arc::clone(&self.plan);
+        let mut all = Vec::with_capacity(wave.tables.len());
+        for table in &wave.tables {
+            let source = &plan.sources[table.source];
+            self.ensure_stage(table.source, source).await?;
+            let (text, staged) = encode(table, source.columns.len());
+            if !text.is_empty() {
+                self.statements.copy("staging rows", &source.stage.copy, text).await?;
+            }
+            all.push(staged);
+        }
+        Ok(all)
+    }
+
+    pub(super) async fn ensure_stage(&mut self, number: usize, source: &SourceTable) -> Result<(), Error> {
+        if self.stages.insert(number) {
+            self.statements.batch("creating a stage", &source.stage.create).await?;
+        }
+        Ok(())
+    }
+
+    /// Empties the stages that a wave used.
+    pub(super) async fn clear(&mut self, staged: &[Staged]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        for staged in staged.iter().filter(|staged| !staged.rows.is_empty()) {
+            let stage = &plan.sources[staged.source].stage;
+            self.dead_rows[staged.source] += staged.rows.len();
+            if self.dead_rows[staged.source] > STAGE_DEAD_ROWS {
+                self.statements.batch("emptying a stage", &stage.truncate).await?;
+                self.dead_rows[staged.source] = 0;
+            } else {
+                self.statements.execute("emptying a stage", &stage.delete, &[]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a TRUNCATE at the source no link has a source row any more. The customers' rows stay.
+    async fn unlink_truncated(&mut self, staged: &[Staged]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        for table in staged.iter().filter(|staged| staged.truncated) {
+            let source = &plan.sources[table.source];
+            tracing::warn!(
+                table = %source.name,
+                "the source table was truncated; the customers keep their rows"
+            );
+            for &route in &source.routes {
+                if let Some(unlink) = &plan.routes[route].sql.unlink_all {
+                    self.statements.execute("releasing all links", unlink, &[]).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes which parked rows wait for what is on the stage.
+    pub(super) async fn note_arrivals(&mut self, staged: &[Staged]) -> Result<(), Error> {
+        if self.context.has_parked {
+            let found = arrivals::waiting(&mut self.statements, &self.plan, staged).await?;
+            self.arrivals.extend(found);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! What every command shares: how it ends, how it prints, how it comes by the configuration and a session.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use crate::config::{Config, Database, Diagnostic, Problems, Style};
+use crate::postgres::{self, Session};
+
+/// How a command ended, as the shell sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done,
+    /// The command could not do what it was asked for.
+    Failed,
+    /// A server could not be reached (`EX_UNAVAILABLE`).
+    Unavailable,
+    /// The configuration is wrong (`EX_CONFIG`): starting again does not help.
+    Configuration,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Unavailable => 69,
+            Exit::Configuration => 78,
+        })
+    }
+}
+
+/// The form of what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+/// The configuration is wrong; its problems are printed already.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} problem(s) in the configuration")]
+struct WrongConfiguration(usize);
+
+/// Loads the configuration; prints its problems.
+pub(super) fn load(directory: &Path) -> anyhow::Result<Config> {
+    match Config::load(directory) {
+        Ok((config, warnings)) => {
+            print_diagnostics(&warnings);
+            Ok(config)
+        }
+        Err(problems) => Err(refuse(&problems)),
+    }
+}
+
+pub(super) fn refuse(problems: &Problems) -> anyhow::Error {
+    print_diagnostics(&problems.diagnostics);
+    WrongConfiguration(problems.diagnostics.len()).into()
+}
+
+pub(super) fn print_diagnostics(diagnostics: &[Diagnostic]) {
+    for diagnostic in diagnostics {
+        eprintln!("{}", diagnostic.render(error_style()));
+    }
+}
+
+/// Colours only where somebody looks.
+pub(super) fn error_style() -> Style {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if std::io::stderr().is_terminal() && !plain { Style::Coloured } else { Style::Plain }
+}
+
+pub(super) fn exit_of(failure: &anyhow::Error) -> Exit {
+    if failure.is::<WrongConfiguration>() {
+        return Exit::Configuration;
+    }
+    match failure.downcast_ref::<postgres::Error>().map(postgres::Error::kind) {
+        Some(kind) if is_unreachable(kind) => Exit::Unavailable,
+        Some(_) | None => Exit::Failed,
+    }
+}
+
+/// The server was not there to answer.
+pub(super) fn is_unreachable(kind: &postgres::Kind) -> bool {
+    match kind {
+        postgres::Kind::Connect(..)
+        | postgres::Kind::TimedOut(_)
+        | postgres::Kind::Closed
+        | postgres::Kind::Io(_) => true,
+        postgres::Kind::Server(refusal) => refusal.sqlstate.class() == "57",
+        postgres::Kind::Tls(_)
+        | postgres::Kind::Authentication(_)
+        | postgres::Kind::Secret(_)
+        | postgres::Kind::Protocol(_)
+        | postgres::Kind::Driver(_) => false,
+    }
+}
+
+/// A session of a command.
+pub(super) async fn session(database: &Database, command: &str) -> anyhow::Result<Session> {
+    Ok(postgres::open(database, &format!("acequia {command}")).await?)
+}

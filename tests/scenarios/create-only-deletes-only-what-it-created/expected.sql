@@ -1,0 +1,2 @@
+SELECT id, code, description FROM north.code;
+--> 501 | A00 | Of north

@@ -1,0 +1,2 @@
+SELECT code, description FROM north.code;
+--> A00 | Cholera

@@ -1,0 +1,4 @@
+SELECT id, code, description, price FROM north.code;
+--> 501 | A00 | Cholera, unspecified | 11.00
+SELECT count(*) FROM acequia.parked;
+--> 0

@@ -1,0 +1,1 @@
+DELETE FROM hq.fee_schedule_line;

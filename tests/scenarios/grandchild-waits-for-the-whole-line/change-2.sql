@@ -1,0 +1,1 @@
+UPDATE hq.family SET name = 'All codes' WHERE id = 1;

@@ -1,0 +1,1 @@
+UPDATE hq.code SET modifier = 'GO' WHERE id = 2;

@@ -1,0 +1,2 @@
+SELECT id, code, price FROM north.code;
+--> 501 | A00 | 11.00

@@ -1,0 +1,1 @@
+UPDATE hq.code SET description = 'The other plan' WHERE id = 2;

@@ -1,0 +1,1 @@
+DELETE FROM hq.letter WHERE name = 'welcome';

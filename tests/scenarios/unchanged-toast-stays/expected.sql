@@ -1,0 +1,6 @@
+SELECT name, title, length(body), left(body, 10) FROM north.letter ORDER BY name;
+--> farewell | Good-bye! | 10000 | hq-good-by
+--> welcome | Welcome! | 10000 | no-welcome
+
+SELECT count(*) FROM acequia.parked;
+--> 0
