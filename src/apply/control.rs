@@ -34,12 +34,21 @@ pub fn upgrade(version: i32) -> Option<String> {
     Some(missing.join("\n"))
 }
 
+/// Why a control schema of this version is not ours to use, and what to do; `None` where it is, or can be brought up to date.
+pub fn too_new(version: i32) -> Option<String> {
+    let newest = MIGRATIONS.last().map_or(0, |(number, _)| *number);
+    (version > newest).then(|| {
+        format!(
+            "has version {version}, which a newer Acequia made (this one knows {newest}): run that newer Acequia"
+        )
+    })
+}
+
 /// Refuses a control schema that is not ours to use; installs it where it is missing and the role may.
 pub async fn require(client: &Client, database: &str) -> Result<(), Error> {
     let newest = MIGRATIONS.last().map_or(0, |(number, _)| *number);
     let found = version(client).await?;
-    if found > newest {
-        let what = format!("has version {found}, which a newer Acequia made (this one knows {newest})");
+    if let Some(what) = too_new(found) {
         return Err(Error::Control { database: database.to_owned(), what });
     }
     let Some(sql) = upgrade(found) else { return Ok(()) };
@@ -53,7 +62,10 @@ pub async fn require(client: &Client, database: &str) -> Result<(), Error> {
         .await
         .map_err(|error| postgres::Error::from_driver("reading the control schema's privileges", &error))?;
     if !allowed.get::<_, bool>(1) {
-        let what = if found == 0 { "is missing".to_owned() } else { format!("has the old version {found}") };
+        let state = if found == 0 { "is missing".to_owned() } else { format!("has the old version {found}") };
+        let what = format!(
+            "{state}, and this role may not make it: a DBA runs the SQL of `acequia setup --print-sql`"
+        );
         return Err(Error::Control { database: database.to_owned(), what });
     }
     let schema = if allowed.get(0) { "" } else { "CREATE SCHEMA acequia;" };

@@ -24,11 +24,11 @@ pub enum Error {
         application: String,
     },
     /// The control schema is missing or of another version.
-    #[error("the control schema \"acequia\" of database {database} {what}: run `acequia setup`")]
+    #[error("the control schema \"acequia\" of database {database} {what}")]
     Control {
         /// The target database.
         database: String,
-        /// What is wrong with it.
+        /// What is wrong with it, and what to do.
         what: String,
     },
     /// The checkpoint moved without us.

@@ -42,7 +42,7 @@ pub(super) struct FoldedRow {
     pub(super) new: Option<Tuple>,
     /// Every state on the way, for a fold that the server refuses.
     pub(super) history: SmallVec<[State; 1]>,
-    /// The transaction that touched it last.
+    /// The transaction that touched it first.
     transaction: u32,
 }
 
@@ -51,6 +51,8 @@ pub(super) struct FoldedRow {
 pub(super) struct State {
     /// Place of the change among the table's changes in the wave.
     pub(super) sequence: u64,
+    /// The transaction that the change belongs to.
+    transaction: u32,
     /// Carries the identity before the change, where that was another one.
     pub(super) old: Option<Tuple>,
     pub(super) new: Tuple,
@@ -60,6 +62,16 @@ impl FoldedRow {
     /// One state on its own.
     pub(super) fn update(old: Option<Tuple>, new: Tuple) -> Self {
         Self { op: Op::Update, old, new: Some(new), history: SmallVec::new(), transaction: 0 }
+    }
+
+    /// Takes back what a transaction did to the row, which it then deletes: nobody was to see that. Not where it also
+    /// moved the row: then its last state stands for it.
+    fn take_back(&mut self, transaction: u32) {
+        let keep = self.history.iter().take_while(|state| state.transaction != transaction).count();
+        if keep > 0 && self.history[keep..].iter().all(|state| state.old.is_none()) {
+            self.history.truncate(keep);
+            self.new = self.history.last().map(|state| state.new.clone());
+        }
     }
 }
 
@@ -165,7 +177,12 @@ impl WaveTable {
         let row = FoldedRow {
             op: Op::Insert,
             old: None,
-            history: smallvec::smallvec![State { sequence: self.changes, old: None, new: new.clone() }],
+            history: smallvec::smallvec![State {
+                sequence: self.changes,
+                transaction,
+                old: None,
+                new: new.clone()
+            }],
             new: Some(new),
             transaction,
         };
@@ -195,7 +212,8 @@ impl WaveTable {
         let known = self.by_key.get(before.as_ref().unwrap_or(&key)).copied();
         let place = match known.filter(|&place| self.rows[place].new.is_some()) {
             None => {
-                let state = State { sequence: self.changes, old: moved_from.clone(), new: new.clone() };
+                let state =
+                    State { sequence: self.changes, transaction, old: moved_from.clone(), new: new.clone() };
                 let history = smallvec::smallvec![state];
                 let row = FoldedRow { op: Op::Update, old: moved_from, new: Some(new), history, transaction };
                 self.rows.push(row);
@@ -209,9 +227,13 @@ impl WaveTable {
                 if row.op == Op::Update && row.old.is_none() {
                     row.old.clone_from(&moved_from);
                 }
-                row.history.push(State { sequence: self.changes, old: moved_from, new: new.clone() });
+                row.history.push(State {
+                    sequence: self.changes,
+                    transaction,
+                    old: moved_from,
+                    new: new.clone(),
+                });
                 row.new = Some(new);
-                row.transaction = transaction;
                 place
             }
         };
@@ -236,6 +258,7 @@ impl WaveTable {
             }),
             // An earlier transaction's state was there to be seen: the customer gets it first.
             Some(place) if self.rows[place].transaction != transaction => {
+                self.rows[place].take_back(transaction);
                 return Err(NewWave(Change::Delete { relation, old }));
             }
             Some(place) => {

@@ -124,6 +124,17 @@ impl Writer {
         Ok(due.len() as u64)
     }
 
+    /// Forgets a piece of the journal that is older than it has to be kept. Answers how many images.
+    pub async fn prune_journal(&mut self, keep_days: u32) -> Result<u64, Error> {
+        if self.open {
+            return Ok(0);
+        }
+        let days = i32::try_from(keep_days).unwrap_or(i32::MAX);
+        let sql = "DELETE FROM acequia.journal WHERE ctid = ANY (ARRAY(SELECT ctid FROM acequia.journal \
+                   WHERE at < now() - make_interval(days => $1) LIMIT 20000))";
+        Ok(self.engine.statements.execute("pruning the journal", sql, &[&days]).await?)
+    }
+
     async fn begin(&mut self) -> Result<(), Error> {
         self.engine.statements.batch("beginning", "BEGIN").await?;
         let flow = self.engine.plan.flow.name.clone();

@@ -6,13 +6,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::console::{Exit, Output, print_diagnostics, session};
+use super::console::{Exit, Output, is_unreachable, print_diagnostics, session};
 use crate::apply::{self, control};
 use crate::catalog::{Publication, Server, Slot};
 use crate::config::{Config, Database, Diagnostic, Severity};
-use crate::daemon::read_catalogs;
+use crate::daemon::{publication_gap, read_catalogs};
 use crate::name::{DatabaseName, Ident};
-use crate::rules::{self, Flow, Problem, setup};
+use crate::postgres::{self, Session};
+use crate::rules::{self, Flow, Plan, Problem};
 
 /// A finding with the SQL that mends it.
 struct Finding {
@@ -129,50 +130,80 @@ impl Findings<'_> {
         for problem in &problems {
             self.add(problem);
         }
-        self.publication(flow, source, Publication::read(&here, &flow.publication).await?);
+        self.publication(flow, source, Publication::read(&here, &flow.publication).await?.as_ref());
         self.slot(flow, source, &server, Slot::read(&here, &flow.slot).await?);
-        let version = control::version(&there).await;
+        self.control(flow, &there, &target_server, &plan).await
+    }
+
+    /// The control schema, and with it whether the target takes the statements of the plan.
+    async fn control(
+        &mut self,
+        flow: &Flow,
+        there: &Session,
+        server: &Server,
+        plan: &Plan,
+    ) -> anyhow::Result<()> {
+        let config = self.config;
+        let target = &config.databases[&flow.target];
+        let name = format!("the control schema \"acequia\" of database {}", target.name);
+        let may_make = if server.has_control_schema {
+            server.may_write_control_schema
+        } else {
+            server.may_create_schema
+        };
+        let version = control::version(there).await.ok();
         match version {
-            Ok(version) if control::upgrade(version).is_none() => {
-                for refused in apply::preflight(&there, &plan).await? {
+            Some(version) if control::too_new(version).is_some() => {
+                let what = control::too_new(version).unwrap_or_default();
+                let (what, remedy) = what.rsplit_once(": ").unwrap_or((&what, ""));
+                self.add(&Problem::error(target.spot, format!("{name} {what}"), remedy));
+            }
+            Some(version) if control::upgrade(version).is_none() => {
+                let refused = match apply::preflight(there, plan).await {
+                    Ok(refused) => refused,
+                    Err(error) => {
+                        self.failed(target, &error);
+                        return Ok(());
+                    }
+                };
+                for refused in refused {
                     let route = &plan.routes[refused.route];
                     let spot = config.datasets[&route.dataset].spot;
                     let message =
                         format!("{} can't take data set {}: {}", route.target, route.dataset, refused.error);
-                    self.add(&Problem::error(
-                        spot,
-                        message,
-                        "make the two tables fit, or leave the column out",
-                    ));
+                    let remedy = "make the two tables fit, or leave the column out (`exclude`)";
+                    self.add(&Problem::error(spot, message, remedy));
                 }
             }
-            Ok(_) if target_server.may_create_schema || target_server.may_write_control_schema => {}
-            Ok(_) | Err(_) => self.add(
-                &Problem::error(
-                    target.spot,
-                    format!("the control schema \"acequia\" is missing or old in database {}", target.name),
-                    "a DBA runs the SQL of `acequia setup --print-sql`",
-                )
-                .with_sql("acequia setup --print-sql | psql …"),
-            ),
+            Some(_) if may_make => {}
+            Some(_) | None => self.add(&Problem::error(
+                target.spot,
+                format!(
+                    "{name} is missing, old or not for role {}, and this role may not make it",
+                    server.role
+                ),
+                "a DBA runs the SQL of `acequia setup --print-sql` in that database",
+            )),
         }
         Ok(())
     }
 
-    async fn open(&mut self, database: &Database) -> Option<crate::postgres::Session> {
+    async fn open(&mut self, database: &Database) -> Option<Session> {
         match session(database, "check").await {
             Ok(session) => Some(session),
-            Err(failure) => {
-                let error = failure.downcast_ref::<crate::postgres::Error>();
-                self.unreachable |= error.is_some_and(|error| super::console::is_unreachable(error.kind()));
-                self.add(&Problem::error(
-                    database.spot,
-                    failure.to_string(),
-                    "mend it and run `acequia check` again",
-                ));
+            Err(error) => {
+                self.failed(database, &error);
                 None
             }
         }
+    }
+
+    /// A session that failed, as a problem of the database's entry.
+    fn failed(&mut self, database: &Database, error: &postgres::Error) {
+        self.unreachable |= is_unreachable(error.kind());
+        let (text, remedy) = (error.to_string(), error.remedy());
+        let what = text.strip_suffix(remedy).unwrap_or(&text).trim_end_matches(['.', ' ']);
+        self.add(&Problem::error(database.spot, what, remedy));
     }
 
     fn source(&mut self, flow: &Flow, database: &Database, server: &Server) {
@@ -209,26 +240,8 @@ impl Findings<'_> {
         }
     }
 
-    fn publication(&mut self, flow: &Flow, database: &Database, found: Option<Publication>) {
-        let wanted = setup::published_tables(self.config, flow);
-        let problem = match found {
-            None => Some(("is missing", setup::create_publication(flow, &wanted))),
-            Some(found) => {
-                let missing: BTreeSet<_> = wanted.difference(&found.tables).cloned().collect();
-                if !(found.inserts && found.updates && found.deletes) {
-                    let sql = format!(
-                        "ALTER PUBLICATION \"{}\" SET (publish = 'insert, update, delete, truncate')",
-                        flow.publication
-                    );
-                    Some(("does not publish inserts, updates and deletes", sql))
-                } else if missing.is_empty() {
-                    None
-                } else {
-                    Some(("lacks tables", setup::extend_publication(flow, &missing)))
-                }
-            }
-        };
-        if let Some((what, sql)) = problem {
+    fn publication(&mut self, flow: &Flow, database: &Database, found: Option<&Publication>) {
+        if let Some((what, sql)) = publication_gap(self.config, flow, found) {
             let message = format!("publication {} of database {} {what}", flow.publication, database.name);
             self.add(
                 &Problem::error(database.spot, message, "a DBA who owns the tables runs")

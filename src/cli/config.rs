@@ -8,10 +8,10 @@ use crate::config::{Columns, Config, SecretSource, Tls};
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Print the resolved configuration
+    /// Print what the rule files mean once every word is resolved; no password is shown
     Show {
-        /// How to print
-        #[arg(long, value_enum, default_value_t = Output::Text)]
+        /// For people or for programs
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
     },
 }

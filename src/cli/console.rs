@@ -36,9 +36,8 @@ impl From<Exit> for ExitCode {
 /// The form of what is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people
+    // Without help of their own, so that the help of a command stays short.
     Text,
-    /// For programs
     Json,
 }
 
@@ -81,7 +80,24 @@ pub(super) fn exit_of(failure: &anyhow::Error) -> Exit {
     }
     match failure.downcast_ref::<postgres::Error>().map(postgres::Error::kind) {
         Some(kind) if is_unreachable(kind) => Exit::Unavailable,
+        Some(kind) if is_refused(kind) => Exit::Configuration,
         Some(_) | None => Exit::Failed,
+    }
+}
+
+/// The server does not let us in like this: role, password, certificate or database name are wrong.
+fn is_refused(kind: &postgres::Kind) -> bool {
+    match kind {
+        postgres::Kind::Tls(_) | postgres::Kind::Authentication(_) | postgres::Kind::Secret(_) => true,
+        postgres::Kind::Server(refusal) => {
+            refusal.sqlstate.class() == "28" || refusal.sqlstate.as_str() == "3D000"
+        }
+        postgres::Kind::Connect(..)
+        | postgres::Kind::TimedOut(_)
+        | postgres::Kind::Closed
+        | postgres::Kind::Io(_)
+        | postgres::Kind::Protocol(_)
+        | postgres::Kind::Driver(_) => false,
     }
 }
 
@@ -102,6 +118,6 @@ pub(super) fn is_unreachable(kind: &postgres::Kind) -> bool {
 }
 
 /// A session of a command.
-pub(super) async fn session(database: &Database, command: &str) -> anyhow::Result<Session> {
-    Ok(postgres::open(database, &format!("acequia {command}")).await?)
+pub(super) async fn session(database: &Database, command: &str) -> Result<Session, postgres::Error> {
+    postgres::open(database, &format!("acequia {command}")).await
 }

@@ -18,12 +18,55 @@ use console::{Exit, Output, exit_of, load};
 
 const AFTER_HELP: &str = "\
 First steps:
-  acequia setup --print-sql | psql …   a DBA grants what the rules need
-  acequia check                        files and databases fit together
-  acequia run                          the daemon (usually started by systemd)
-  acequia status                       how far every flow and customer is
+  acequia check --offline      the rule files alone, without a database
+  acequia setup --print-sql    the SQL that a DBA runs: grants, publication, control schema
+  acequia check                do files and databases fit together?
+  acequia run                  the daemon (usually started by systemd)
+  acequia status               how far every flow and every customer is
+  acequia parked list          rows that could not be written, and why
 
-Exit status: 0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong.";
+Exit status:
+  0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong";
+
+const AFTER_RUN: &str = "\
+Logs go to standard error; RUST_LOG=debug says more. What heals by itself (a server that is down,
+a password that is about to be changed) is tried again for ever. What somebody has to mend halts
+its flow; where no flow can start, the exit status is 78. SIGTERM ends the daemon with 0. It may
+be killed at any time and loses nothing.";
+
+const AFTER_CHECK: &str = "\
+Nothing is changed. Every finding has its place in the files, and what to do; SQL is printed as a
+DBA can run it.
+
+Exit status:
+  0 no error (there may be warnings), 69 a server can't be reached, 78 something is wrong";
+
+const AFTER_SETUP: &str = "\
+The configured role owns no tables, so somebody who does grants what it needs: once, and again
+after the rules were extended. Doing it twice changes nothing. No role and no password is made.
+
+  acequia setup --print-sql --database practice | psql -1 -v ON_ERROR_STOP=1 practicedb
+  acequia setup --as postgres          the same at once, where that role may connect";
+
+const AFTER_STATUS: &str = "\
+A flow is one of:
+  streaming   a row written now would arrive
+  starting    it opens sessions and reads catalogs
+  retrying    it was interrupted and tries again by itself
+  halted      somebody has to mend what it says, then restart the daemon
+  stopped     no daemon runs on this host
+
+Exit status: 0 all databases answered, 69 one can't be reached";
+
+const AFTER_PARKED: &str = "\
+A row that a customer can't take is set aside with the reason and tried again from time to time;
+the others go on.
+
+  acequia parked list --customer north
+  acequia parked show 17               its values, and what to do
+  acequia parked retry 17              try it now, after something was mended
+
+Exit status: 0 done, 1 there is no such row";
 
 /// Keeps the set-up data of many customers in step: reads the logical replication of a PostgreSQL practice database
 /// and writes changed rows into the schemas of other customers, by rules in TOML.
@@ -40,32 +83,40 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the daemon in the foreground until SIGTERM or SIGINT
+    #[command(after_help = AFTER_RUN)]
     Run,
-    /// Compare the rule files with the databases and say everything that is wrong, with the remedy
+    /// Compare the rule files with the databases and say all that is wrong, with the remedy
+    #[command(after_help = AFTER_CHECK)]
     Check {
         /// Only the files: no database is asked
         #[arg(long)]
         offline: bool,
-        /// How to print
-        #[arg(long, value_enum, default_value_t = Output::Text)]
+        /// For people or for programs
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
     },
     /// Make what the rules need in the databases: grants, publication, control schema
+    #[command(after_help = AFTER_SETUP)]
     Setup {
         /// Print the SQL for a DBA and change nothing
         #[arg(long)]
         print_sql: bool,
+        /// Only this database of the rule files
+        #[arg(long, value_name = "NAME")]
+        database: Option<String>,
         /// Connect as this role (with its .pgpass entry or peer authentication) instead of the configured one
         #[arg(long = "as", value_name = "ROLE")]
         as_role: Option<String>,
     },
     /// Show how far every flow and every customer is
+    #[command(after_help = AFTER_STATUS)]
     Status {
-        /// How to print
-        #[arg(long, value_enum, default_value_t = Output::Text)]
+        /// For people or for programs
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
     },
     /// Look after rows that are not yet in a customer
+    #[command(after_help = AFTER_PARKED)]
     Parked {
         #[command(subcommand)]
         command: parked::Parked,
@@ -104,7 +155,9 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command {
         Command::Run => run::run(&directory).await,
         Command::Check { offline, output } => check::check(&directory, offline, output).await,
-        Command::Setup { print_sql, as_role } => setup::setup(&load(&directory)?, print_sql, as_role).await,
+        Command::Setup { print_sql, database, as_role } => {
+            setup::setup(&load(&directory)?, print_sql, database.as_deref(), as_role.as_deref()).await
+        }
         Command::Status { output } => status::status(&load(&directory)?, output).await,
         Command::Parked { command } => parked::parked(&load(&directory)?, command).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),

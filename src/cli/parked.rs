@@ -7,33 +7,35 @@ use tokio_postgres::Row;
 use super::console::{Exit, Output, session};
 use super::status::has_control;
 use super::table::table;
-use crate::config::Config;
-use crate::postgres::{self, Session};
+use crate::config::{Config, nearest};
+use crate::name::{CustomerName, DatasetName};
+use crate::postgres::sqlstate::{self, Description};
+use crate::postgres::{self, Session, SqlState};
 use crate::rules::Flow;
 
 #[derive(Subcommand)]
 pub(super) enum Parked {
     /// List parked rows, the oldest first
     List {
-        /// Only this customer
-        #[arg(long)]
+        /// Only this customer's
+        #[arg(long, value_name = "NAME")]
         customer: Option<String>,
-        /// Only this data set
-        #[arg(long)]
+        /// Only this data set's
+        #[arg(long, value_name = "NAME")]
         dataset: Option<String>,
         /// At most so many
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
         limit: i64,
-        /// How to print
-        #[arg(long, value_enum, default_value_t = Output::Text)]
+        /// For people or for programs
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
     },
     /// Show everything about one parked row, its values included
     Show {
         /// Its id, from `parked list`
         id: i64,
-        /// How to print
-        #[arg(long, value_enum, default_value_t = Output::Text)]
+        /// For people or for programs
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
     },
     /// Have the daemon try parked rows again at once
@@ -56,6 +58,10 @@ const LIST: &str = "SELECT id, to_customer, dataset, key, op, reason, waits_for,
     AND ($4::int8 IS NULL OR id = $4) ORDER BY first_lsn, id LIMIT $3";
 
 pub(super) async fn parked(config: &Config, command: Parked) -> anyhow::Result<Exit> {
+    if let Parked::List { customer, dataset, .. } = &command {
+        known("customer", customer.as_deref(), config.customers.keys().map(CustomerName::as_str))?;
+        known("data set", dataset.as_deref(), config.datasets.keys().map(DatasetName::as_str))?;
+    }
     let targets: std::collections::BTreeSet<_> =
         Flow::all(config).into_iter().map(|flow| flow.target).collect();
     let mut found = 0;
@@ -99,6 +105,20 @@ pub(super) async fn parked(config: &Config, command: Parked) -> anyhow::Result<E
         }
     }
     Ok(Exit::Done)
+}
+
+/// A name that is mistyped must not look like one of which nothing is parked.
+fn known<'a>(
+    kind: &str,
+    name: Option<&str>,
+    all: impl Iterator<Item = &'a str> + Clone,
+) -> anyhow::Result<()> {
+    let Some(name) = name.filter(|name| all.clone().all(|one| one != *name)) else { return Ok(()) };
+    let hint = match nearest(name, all.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("they have: {}", all.collect::<Vec<_>>().join(", ")),
+    };
+    anyhow::bail!("the rule files have no {kind} `{name}`; {hint}")
 }
 
 fn all_found(ids: &[i64], found: u64) -> Exit {
@@ -150,11 +170,30 @@ fn reason(row: &Row) -> String {
         "missing_parent" => format!("waits for {} {}", text("waits_for"), text("waits_key")),
         "ambiguous" => "the customer has several rows with this key".to_owned(),
         "taken" => "the customer's row is linked to another source row".to_owned(),
-        _rejected => match (text("sqlstate").as_str(), text("object").as_str()) {
-            ("", object) => object.to_owned(),
-            (state, "") => format!("refused with {state}"),
-            (state, object) => format!("refused with {state} ({object})"),
+        _rejected => match (description(row), text("object").as_str()) {
+            (None, object) => object.to_owned(),
+            (Some(said), "") => format!("{} ({})", said.meaning, text("sqlstate")),
+            (Some(said), object) => format!("{} ({}, {object})", said.meaning, text("sqlstate")),
         },
+    }
+}
+
+/// What the server's refusal means.
+fn description(row: &Row) -> Option<Description> {
+    let state = SqlState::new(row.get::<_, Option<&str>>("sqlstate")?)?;
+    Some(sqlstate::describe(state, None))
+}
+
+/// What somebody can do about it.
+fn remedy(row: &Row) -> &'static str {
+    match row.get::<_, &str>("reason") {
+        "missing_parent" if row.get::<_, Option<&str>>("waits_for").is_none() => {
+            "Add the parent's data set to the sync group, or set `references` in the data set."
+        }
+        "missing_parent" => "It is written as soon as its parent is in the customer.",
+        "ambiguous" => "Leave one row with this key in the customer, then `acequia parked retry`.",
+        "taken" => "Give the two source rows different keys, or drop this one.",
+        _rejected => description(row).map_or("Correct the row at the source.", |said| said.remedy),
     }
 }
 
@@ -213,6 +252,7 @@ async fn show(target: &Session, row: &Row, id: i64, output: Output) -> anyhow::R
                 row.get::<_, &str>("to_customer")
             );
             println!("  why         {}", reason(row));
+            println!("  what to do  {}", remedy(row));
             println!("  source key  {}", row.get::<_, &str>("key"));
             println!("  sync        {}", row.get::<_, &str>("sync"));
             println!(

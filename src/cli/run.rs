@@ -33,7 +33,9 @@ pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
         Ended::Refused => {
-            tracing::error!("no flow can start with this configuration; nothing was changed");
+            tracing::error!(
+                "no flow can start: mend what stands above (`acequia check` shows all of it), then start again"
+            );
             Ok(Exit::Configuration)
         }
     }

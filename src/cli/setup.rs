@@ -7,21 +7,39 @@ use super::console::{Exit, session};
 use crate::apply::control;
 use crate::catalog::{Catalog, Publication};
 use crate::config::{Config, Database};
-use crate::daemon::read_catalogs;
+use crate::daemon::{publication_gap, read_catalogs};
 use crate::name::{DatabaseName, Ident};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, setup as sql};
 
 /// The head of what is printed.
 const HEAD: &str = include_str!("../../sql/setup/head.sql");
+/// SQLSTATE of a role that lacks a privilege.
+const PRIVILEGE_MISSING: &str = "42501";
 
-pub(super) async fn setup(config: &Config, print_sql: bool, as_role: Option<String>) -> anyhow::Result<Exit> {
+pub(super) async fn setup(
+    config: &Config,
+    print_sql: bool,
+    only: Option<&str>,
+    as_role: Option<&str>,
+) -> anyhow::Result<Exit> {
     let flows = Flow::all(config);
-    for name in databases(config) {
+    let mut wanted = databases(config);
+    if let Some(only) = only {
+        wanted.retain(|name| name.as_str() == only);
+        if wanted.is_empty() {
+            let names: Vec<String> = databases(config).iter().map(ToString::to_string).collect();
+            anyhow::bail!(
+                "no enabled sync group uses a database `{only}`; those in use are: {}",
+                names.join(", ")
+            );
+        }
+    }
+    for name in wanted {
         let mut database = config.databases[&name].clone();
         let role = Ident::new(&database.user)?.quoted();
-        if let Some(other) = &as_role {
-            database.user.clone_from(other);
+        if let Some(other) = as_role {
+            other.clone_into(&mut database.user);
             database.password = None;
         }
         let session = open(&database, print_sql).await?;
@@ -35,9 +53,16 @@ pub(super) async fn setup(config: &Config, print_sql: bool, as_role: Option<Stri
             );
             println!("{script}");
         } else if let Some(session) = session {
-            session.batch_execute(&format!("BEGIN;\n{script}\nCOMMIT;")).await.map_err(|error| {
-                postgres::Error::from_driver(format!("setting up database {name}"), &error)
-            })?;
+            let done = session.batch_execute(&format!("BEGIN;\n{script}\nCOMMIT;")).await;
+            if let Err(error) = done {
+                let error = postgres::Error::from_driver(format!("setting up database {name}"), &error);
+                let refused = error.sqlstate().is_some_and(|state| state.as_str() == PRIVILEGE_MISSING);
+                if !refused {
+                    return Err(error.into());
+                }
+                eprintln!("acequia: {error} Or name a role that owns the tables: `acequia setup --as ROLE`.");
+                return Ok(Exit::Failed);
+            }
             println!("database {name}: ready");
         }
     }
@@ -51,11 +76,12 @@ async fn open(database: &Database, print_sql: bool) -> anyhow::Result<Option<Ses
         Ok(session) => Ok(Some(session)),
         Err(failure) if print_sql => {
             eprintln!(
-                "warning: {failure}\n  The grants on sequences and the checks of what is there already are left out."
+                "warning: {failure}\n  What only the database knows is left out (grants on sequences and on parents of \
+                 the tables, what is there already): make the role, then print it again."
             );
             Ok(None)
         }
-        Err(failure) => Err(failure),
+        Err(failure) => Err(failure.into()),
     }
 }
 
@@ -70,20 +96,12 @@ async fn script(
     for flow in flows.iter().filter(|flow| flow.source == *database) {
         _ = writeln!(script, "-- Flow {}: reading.", flow.name);
         script += &sql::source_grants(config, flow, role);
-        let wanted = sql::published_tables(config, flow);
         let found = match session {
             Some(session) => Publication::read(session, &flow.publication).await?,
             None => None,
         };
-        match found {
-            None => _ = writeln!(script, "{};", sql::create_publication(flow, &wanted)),
-            Some(found) => {
-                let missing: std::collections::BTreeSet<_> =
-                    wanted.difference(&found.tables).cloned().collect();
-                if !missing.is_empty() {
-                    _ = writeln!(script, "{};", sql::extend_publication(flow, &missing));
-                }
-            }
+        if let Some((_, statement)) = publication_gap(config, flow, found.as_ref()) {
+            _ = writeln!(script, "{statement};");
         }
     }
     let mut is_target = false;

@@ -7,7 +7,7 @@ use super::table::{bytes, table};
 use crate::catalog::Slot;
 use crate::config::Config;
 use crate::lsn::Lsn;
-use crate::ops::{self, DaemonState, FlowState};
+use crate::ops::{self, DaemonState, FlowState, Phase};
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
 
@@ -23,8 +23,12 @@ struct FlowReport {
     lag_seconds: Option<f64>,
     retained_bytes: Option<i64>,
     applied: Option<String>,
+    /// What a streaming daemon with nothing in flight has received.
+    idle_at: Lsn,
     commit_time: Option<String>,
     customers: Vec<CustomerReport>,
+    /// A database that could not be asked, and why: what only it knows is missing here.
+    unknown: Option<postgres::Error>,
 }
 
 struct CustomerReport {
@@ -42,13 +46,18 @@ pub(super) async fn status(config: &Config, output: Output) -> anyhow::Result<Ex
     let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten();
     let mut reports = Vec::new();
     for flow in Flow::all(config) {
-        reports.push(report(config, flow, daemon.as_ref()).await?);
+        let mut report = from_daemon(flow, daemon.as_ref());
+        report.unknown = from_databases(config, &mut report).await.err();
+        reports.push(report);
     }
     match output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&as_json(&reports, daemon.as_ref()))?),
         Output::Text => print_text(&reports, daemon.as_ref()),
     }
-    Ok(Exit::Done)
+    match reports.into_iter().find_map(|report| report.unknown) {
+        None => Ok(Exit::Done),
+        Some(error) => Err(error.into()),
+    }
 }
 
 fn is_fresh(daemon: &DaemonState) -> bool {
@@ -57,37 +66,49 @@ fn is_fresh(daemon: &DaemonState) -> bool {
     i64::try_from(now).unwrap_or(i64::MAX) - daemon.written_at <= STATE_MAX_AGE_SECONDS
 }
 
-async fn report(config: &Config, flow: Flow, daemon: Option<&DaemonState>) -> anyhow::Result<FlowReport> {
-    let own: Option<&FlowState> =
-        daemon.and_then(|daemon| daemon.flows.iter().find(|state| state.name == flow.name));
-    let state = match (daemon, own) {
-        (Some(daemon), Some(own)) if is_fresh(daemon) => own.state.as_str().to_owned(),
-        _ => "stopped".to_owned(),
-    };
-    let source = session(&config.databases[&flow.source], "status").await?;
-    let slot = Slot::read(&source, &flow.slot).await?;
+/// What the daemon itself says. A state file of a daemon that is gone counts for nothing.
+fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
+    let own: Option<&FlowState> = daemon
+        .filter(|daemon| is_fresh(daemon))
+        .and_then(|daemon| daemon.flows.iter().find(|state| state.name == flow.name));
+    FlowReport {
+        flow,
+        state: own.map_or("stopped", |own| own.state.as_str()).to_owned(),
+        reason: own.and_then(|own| own.reason.clone()),
+        lag_bytes: None,
+        lag_seconds: own.map(|own| own.lag_seconds),
+        retained_bytes: None,
+        applied: None,
+        idle_at: own
+            .filter(|own| own.state == Phase::Streaming && own.lag_seconds <= 0.0)
+            .and_then(|own| own.received_lsn.parse().ok())
+            .unwrap_or(Lsn::ZERO),
+        commit_time: None,
+        customers: Vec::new(),
+        unknown: None,
+    }
+}
+
+/// What the databases know, the target first: a source that is down must not hide what the customers have.
+async fn from_databases(config: &Config, report: &mut FlowReport) -> Result<(), postgres::Error> {
+    let flow = report.flow.clone();
     let target = session(&config.databases[&flow.target], "status").await?;
     let checkpoint = checkpoint(&target, &flow.name).await?;
-    let lag_bytes = match &checkpoint {
-        Some((applied, _)) => behind(&source, *applied).await?,
-        None => None,
-    };
-    let running = state != "stopped";
-    Ok(FlowReport {
-        reason: own.filter(|_| running).and_then(|own| own.reason.clone()),
-        lag_seconds: own.filter(|_| running).map(|own| own.lag_seconds),
-        state,
-        lag_bytes,
-        retained_bytes: slot.and_then(|slot| slot.retained_bytes),
-        applied: checkpoint.as_ref().map(|(lsn, _)| lsn.to_string()),
-        commit_time: checkpoint.and_then(|(_, time)| time),
-        customers: customers(&target, &flow).await?,
-        flow,
-    })
+    report.customers = customers(&target, &flow).await?;
+    report.applied = checkpoint.as_ref().map(|(lsn, _)| lsn.to_string());
+    let source = session(&config.databases[&flow.source], "status").await?;
+    let slot = Slot::read(&source, &flow.slot).await?;
+    report.retained_bytes = slot.and_then(|slot| slot.retained_bytes);
+    if let Some((applied, commit_time)) = checkpoint {
+        report.commit_time = commit_time;
+        // With nothing in flight all that was received is applied, also what needed no write.
+        report.lag_bytes = behind(&source, applied.max(report.idle_at)).await?;
+    }
+    Ok(())
 }
 
 /// WAL that the source has written since a position.
-async fn behind(source: &Session, applied: Lsn) -> anyhow::Result<Option<i64>> {
+async fn behind(source: &Session, applied: Lsn) -> Result<Option<i64>, postgres::Error> {
     let sql = "SELECT greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), $1::text::pg_lsn), 0)::int8";
     let row = source
         .query_one(sql, &[&applied.to_string()])
@@ -96,7 +117,7 @@ async fn behind(source: &Session, applied: Lsn) -> anyhow::Result<Option<i64>> {
     Ok(row.get(0))
 }
 
-async fn checkpoint(target: &Session, flow: &str) -> anyhow::Result<Option<(Lsn, Option<String>)>> {
+async fn checkpoint(target: &Session, flow: &str) -> Result<Option<(Lsn, Option<String>)>, postgres::Error> {
     if !has_control(target).await? {
         return Ok(None);
     }
@@ -111,7 +132,7 @@ async fn checkpoint(target: &Session, flow: &str) -> anyhow::Result<Option<(Lsn,
     Ok(row.and_then(|row| Some((row.get::<_, &str>(0).parse().ok()?, row.get(1)))))
 }
 
-pub(super) async fn has_control(target: &Session) -> anyhow::Result<bool> {
+pub(super) async fn has_control(target: &Session) -> Result<bool, postgres::Error> {
     let row = target
         .query_one("SELECT to_regclass('acequia.parked') IS NOT NULL", &[])
         .await
@@ -119,7 +140,7 @@ pub(super) async fn has_control(target: &Session) -> anyhow::Result<bool> {
     Ok(row.get(0))
 }
 
-async fn customers(target: &Session, flow: &Flow) -> anyhow::Result<Vec<CustomerReport>> {
+async fn customers(target: &Session, flow: &Flow) -> Result<Vec<CustomerReport>, postgres::Error> {
     if !has_control(target).await? {
         return Ok(Vec::new());
     }
@@ -151,6 +172,7 @@ fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
                 "slot": report.flow.slot, "state": report.state, "reason": report.reason, "lag_bytes": report.lag_bytes,
                 "lag_seconds": report.lag_seconds, "retained_wal_bytes": report.retained_bytes,
                 "applied_lsn": report.applied, "commit_time": report.commit_time,
+                "unknown": report.unknown.as_ref().map(ToString::to_string),
                 "customers": customers.collect::<Vec<_>>() })
     });
     let daemon = daemon.filter(|daemon| is_fresh(daemon));
@@ -167,6 +189,9 @@ fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
         println!("\nflow {}: {}", report.flow.name, report.state);
         if let Some(reason) = &report.reason {
             println!("  {reason}");
+        }
+        if report.state == Phase::Halted.as_str() {
+            println!("  Mend it, then restart the daemon.");
         }
         let seconds = report.lag_seconds.map_or_else(String::new, |seconds| format!(", {seconds:.1} s"));
         if let Some(lag) = report.lag_bytes {

@@ -44,7 +44,7 @@ pub enum Error {
         found: String,
     },
     /// The publication is not there, or not enough, and this role may not mend it.
-    #[error("publication {publication} in database {database} {what}: a DBA runs\n{sql};")]
+    #[error("publication {publication} of database {database} {what}: a DBA who owns the tables runs {sql};")]
     Publication {
         /// The publication.
         publication: String,
@@ -104,6 +104,21 @@ pub enum Error {
         /// Where the target stands.
         checkpoint: Lsn,
     },
+    /// Somebody reads the slot.
+    #[error(
+        "slot {slot} of database {database} is in use by process {pid} there (application \"{holder}\"): it is tried \
+         again. If that is no Acequia that is just ending, end it: SELECT pg_terminate_backend({pid})"
+    )]
+    SlotInUse {
+        /// The slot.
+        slot: String,
+        /// The source.
+        database: String,
+        /// The reader's backend.
+        pid: i32,
+        /// The reader's application name.
+        holder: String,
+    },
     /// Another cluster.
     #[error(
         "database {database} belongs to cluster {found}, and the checkpoint of flow {flow} to cluster {expected}: positions \
@@ -150,7 +165,7 @@ impl Error {
             },
             Self::Decode(error) => error.fault(),
             Self::Assemble(error) => error.fault(),
-            Self::StreamEnded { .. } | Self::Silent { .. } => Fault::Retry,
+            Self::SlotInUse { .. } | Self::StreamEnded { .. } | Self::Silent { .. } => Fault::Retry,
             Self::Rules { .. }
             | Self::WalLevel { .. }
             | Self::Publication { .. }

@@ -20,6 +20,8 @@ use super::start::{self, Prepared};
 
 /// How often parked rows are looked at whose time has come.
 const PARKED_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the journal is looked at for images that are too old.
+const JOURNAL_INTERVAL: Duration = Duration::from_mins(10);
 /// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
 const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
 /// … and over TCP when the keepalives of the dead session have gone unanswered.
@@ -109,7 +111,7 @@ async fn attempt(
     let mut capture = tokio::spawn(capture.run(stream));
     let ended = tokio::select! {
         joined = &mut capture => joined.unwrap_or(Ok(())),
-        written = write(writer, incoming, &applied, watched, progress, stop) => written,
+        written = write(writer, incoming, &applied, watched, (progress, stop), config.daemon.journal_keep_days) => written,
     };
     capture.abort();
     ended
@@ -121,12 +123,13 @@ async fn write(
     mut incoming: mpsc::Receiver<Batch>,
     applied: &watch::Sender<Lsn>,
     seen: watch::Receiver<Seen>,
-    progress: &watch::Sender<Progress>,
-    stop: &CancellationToken,
+    (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
+    journal_keep_days: u32,
 ) -> Result<(), Error> {
     let mut parked = tokio::time::interval(PARKED_INTERVAL);
     parked.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = tokio::time::interval(Duration::from_millis(500));
+    let mut journal = tokio::time::interval(JOURNAL_INTERVAL);
     loop {
         tokio::select! {
             biased;
@@ -151,6 +154,9 @@ async fn write(
             }
             _ = parked.tick() => {
                 writer.retry_due().await?;
+            }
+            _ = journal.tick() => {
+                writer.prune_journal(journal_keep_days).await?;
             }
             _ = look.tick() => {
                 let now = *seen.borrow();

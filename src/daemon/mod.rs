@@ -22,7 +22,7 @@ use crate::ops::{self, DaemonState, Phase};
 use crate::rules::Flow;
 
 pub use error::Error;
-pub use start::{Prepared, read_catalogs};
+pub use start::{Prepared, publication_gap, read_catalogs};
 
 /// How often the state file is written.
 const STATE_INTERVAL: Duration = Duration::from_secs(1);

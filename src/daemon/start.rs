@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::apply::{Checkpoint, Writer};
 use crate::catalog::{Catalog, Publication, Server, Slot};
 use crate::config::{Config, Database};
+use crate::fault::Fault;
 use crate::lsn::Lsn;
 use crate::name::{Ident, literal};
 use crate::postgres::{self, Session};
@@ -66,12 +67,34 @@ pub(super) async fn prepare(config: &Config, flow: &Flow) -> Result<Prepared, Er
     let system = connection.identify_system().await?.system_identifier;
     let applied = position(flow, source, &session, &writer, &mut connection, &system).await?;
     writer.start_at(applied);
-    let stream = connection.start(&ident(&flow.slot)?, &ident(&flow.publication)?, applied).await?;
+    let started = connection.start(&ident(&flow.slot)?, &ident(&flow.publication)?, applied).await;
+    let stream = match started {
+        Ok(stream) => stream,
+        Err(error) => return Err(holder(flow, source, &session, error).await),
+    };
     // The server sends a keepalive after half its own limit; twice the limit without a word, and it is gone.
     let silence_limit = (server.wal_sender_timeout_ms > 0).then(|| {
         Duration::from_millis(2 * u64::from(server.wal_sender_timeout_ms.unsigned_abs())).max(SILENCE_MIN)
     });
     Ok(Prepared { plan, writer, stream, applied, silence_limit })
+}
+
+/// Where a slot can't be read because somebody else reads it: who that is.
+async fn holder(flow: &Flow, source: &Database, session: &Session, error: postgres::Error) -> Error {
+    const IN_USE: &str = "55006";
+    if error.sqlstate().is_none_or(|state| state.as_str() != IN_USE) {
+        return error.into();
+    }
+    match Slot::read(session, &flow.slot).await {
+        Ok(Some(Slot { active_pid: Some(pid), holder, .. })) => Error::SlotInUse {
+            slot: flow.slot.clone(),
+            database: source.name.to_string(),
+            pid,
+            holder: holder.unwrap_or_default(),
+        },
+        // It is free by now, or can't be asked for: the server's words are all there is.
+        Ok(_) | Err(_) => error.into(),
+    }
 }
 
 /// Both databases of a flow. The configuration has them: it was resolved before the flow was made.
@@ -93,14 +116,13 @@ async fn plan(config: &Config, flow: &Flow, session: &Session, target: &Database
     let errors: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
     for problem in &problems {
         let place = config.place(problem.spot);
-        let sql = problem.sql.as_deref().unwrap_or_default().replace('\n', " ");
+        let mut text = format!("{}: {}", problem.message, problem.remedy);
+        if let Some(sql) = &problem.sql {
+            text = format!("{text}: {}", sql.replace('\n', " "));
+        }
         match problem.severity {
-            Severity::Error => {
-                tracing::error!(flow = %flow.name, %place, remedy = %problem.remedy, sql, "{}", problem.message);
-            }
-            Severity::Warning => {
-                tracing::warn!(flow = %flow.name, %place, remedy = %problem.remedy, "{}", problem.message);
-            }
+            Severity::Error => tracing::error!(flow = %flow.name, %place, "{text}"),
+            Severity::Warning => tracing::warn!(flow = %flow.name, %place, "{text}"),
         }
     }
     match errors.first() {
@@ -109,26 +131,48 @@ async fn plan(config: &Config, flow: &Flow, session: &Session, target: &Database
     }
 }
 
+/// What a publication lacks for its flow, and the statement that mends it.
+pub fn publication_gap(
+    config: &Config,
+    flow: &Flow,
+    found: Option<&Publication>,
+) -> Option<(&'static str, String)> {
+    let wanted = setup::published_tables(config, flow);
+    let Some(found) = found else {
+        return Some(("is missing", setup::create_publication(flow, &wanted)));
+    };
+    let missing: std::collections::BTreeSet<_> = wanted.difference(&found.tables).cloned().collect();
+    let publishes = found.inserts && found.updates && found.deletes;
+    let all = format!(
+        "ALTER PUBLICATION \"{}\" SET (publish = 'insert, update, delete, truncate')",
+        flow.publication
+    );
+    match (publishes, missing.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(("lacks tables of the rules", setup::extend_publication(flow, &missing))),
+        (false, true) => Some(("does not publish inserts, updates and deletes", all)),
+        (false, false) => {
+            let sql = format!("{all};\n{}", setup::extend_publication(flow, &missing));
+            Some(("does not publish all that the rules need", sql))
+        }
+    }
+}
+
 /// The publication is there with every table, or is made so where the role may.
 async fn publication(config: &Config, flow: &Flow, session: &Session) -> Result<(), Error> {
-    let wanted = setup::published_tables(config, flow);
-    let (what, sql) = match Publication::read(session, &flow.publication).await? {
-        None => ("is missing", setup::create_publication(flow, &wanted)),
-        Some(found) => {
-            let missing: std::collections::BTreeSet<_> = wanted.difference(&found.tables).cloned().collect();
-            if missing.is_empty() {
-                return Ok(());
-            }
-            ("lacks tables", setup::extend_publication(flow, &missing))
-        }
-    };
-    let done = session.batch_execute(&sql).await;
-    done.map_err(|_| Error::Publication {
-        publication: flow.publication.clone(),
-        database: flow.source.to_string(),
-        what: what.to_owned(),
-        sql,
-    })
+    let found = Publication::read(session, &flow.publication).await?;
+    let Some((what, sql)) = publication_gap(config, flow, found.as_ref()) else { return Ok(()) };
+    let doing = format!("making publication {} in database {}", flow.publication, flow.source);
+    match session.batch_execute(&sql).await.map_err(|error| postgres::Error::from_driver(doing, &error)) {
+        Ok(()) => Ok(()),
+        Err(error) if error.fault() == Fault::Retry => Err(error.into()),
+        Err(_) => Err(Error::Publication {
+            publication: flow.publication.clone(),
+            database: flow.source.to_string(),
+            what: what.to_owned(),
+            sql: sql.replace('\n', ""),
+        }),
+    }
 }
 
 /// Where the flow goes on: at its checkpoint, if the slot can still serve it; at a new slot, if this is the first time.

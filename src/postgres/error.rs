@@ -98,6 +98,11 @@ impl Error {
         &self.0.kind
     }
 
+    /// What to do about it, as a sentence: the last part of its text.
+    pub fn remedy(&self) -> &'static str {
+        self.0.kind.remedy()
+    }
+
     /// What we were doing.
     pub fn doing(&self) -> &str {
         &self.0.doing

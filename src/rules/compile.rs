@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Table};
-use crate::config::{Config, Sync};
+use crate::config::{Config, Dataset, Sync};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
 use super::order::parents_first;
@@ -98,8 +98,8 @@ fn wanted_routes<'a>(
     for sync in flow.syncs(config) {
         for (dataset, spot) in sync.data.iter().zip(&sync.data_spots) {
             let Some(table) = world.source_table(&sync.from, dataset) else {
-                let name = world.table_name(&sync.from, dataset);
-                problems.extend(name.map(|name| missing_table(sync, &name, "source", *spot)));
+                let problem = missing_table(world, &sync.from, dataset, *spot);
+                problems.extend(problem.filter(|problem| !problems.contains(problem)));
                 continue;
             };
             problems.extend(source_problems(config, sync, dataset, table));
@@ -108,8 +108,8 @@ fn wanted_routes<'a>(
                     continue;
                 }
                 if world.target_table(to, dataset).is_none() {
-                    let name = world.table_name(to, dataset);
-                    problems.extend(name.map(|name| missing_table(sync, &name, "target", *to_spot)));
+                    let problem = missing_table(world, to, dataset, *to_spot);
+                    problems.extend(problem.filter(|problem| !problems.contains(problem)));
                     continue;
                 }
                 let key = (sync.from.clone(), to.clone(), dataset.clone());
@@ -128,19 +128,7 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
     let mut problems = Vec::new();
     let Some(dataset) = config.datasets.get(name) else { return problems };
     if table.identity().is_none() {
-        let sql = if table.primary_key().is_empty() { "FULL" } else { "DEFAULT" };
-        problems.push(
-            Problem::error(
-                dataset.spot,
-                format!(
-                    "{} has no replica identity: updates and deletes can't be followed, and once it is published the \
-                     application's own UPDATE and DELETE on it fail",
-                    table.name
-                ),
-                "give it a primary key, or choose a unique index, before it is published",
-            )
-            .with_sql(format!("ALTER TABLE {} REPLICA IDENTITY {sql};", table.name.quoted())),
-        );
+        problems.push(no_identity(dataset, table));
     }
     for key in &dataset.key {
         match table.column(key) {
@@ -180,6 +168,26 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
         );
     }
     problems
+}
+
+/// A table whose old rows can't be recognized.
+fn no_identity(dataset: &Dataset, table: &Table) -> Problem {
+    let has_unique = table.unique.iter().any(|index| !index.partial && index.columns.is_some());
+    let (remedy, action) = if !table.primary_key().is_empty() {
+        ("let its primary key be the replica identity", "REPLICA IDENTITY DEFAULT".to_owned())
+    } else if has_unique {
+        ("give it a primary key, or publish its old rows whole", "REPLICA IDENTITY FULL".to_owned())
+    } else {
+        let key: Vec<String> = dataset.key.iter().map(Ident::quoted).collect();
+        ("give it a primary key", format!("ADD PRIMARY KEY ({})", key.join(", ")))
+    };
+    let message = format!(
+        "{} has no replica identity: updates and deletes can't be followed, and once it is published the \
+         application's own UPDATE and DELETE on it fail",
+        table.name
+    );
+    Problem::error(dataset.spot, message, remedy)
+        .with_sql(format!("ALTER TABLE {} {action};", table.name.quoted()))
 }
 
 fn column_list(table: &Table) -> String {

@@ -5,6 +5,7 @@
 //! that sessions exist, so all of it is tested without a database.
 
 mod compile;
+mod family;
 mod flow;
 mod fragments;
 mod order;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Column, ColumnDefault, Table};
-use crate::config::{Columns, Config, Dataset, Mode, OnDelete, Sync};
-use crate::name::{CustomerName, Ident, TableName};
+use crate::config::{Columns, Config, Dataset, Mode, OnDelete, Spot, Sync};
+use crate::name::{CustomerName, DatasetName, Ident};
 
+use super::family::{Fit, fit};
 use super::parents::{ParentLink, Resolution, RouteKey, World, same_set};
 use super::problem::Problem;
 use super::shape::{
@@ -60,10 +61,41 @@ pub(super) fn carried_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem
                 ),
             )),
             Some(theirs) if theirs.generated => {}
-            Some(_) => carried.push(name.clone()),
+            Some(theirs) => {
+                if !refers(name) {
+                    problems.extend(misfit(input, column, theirs));
+                }
+                carried.push(name.clone());
+            }
         }
     }
     carried
+}
+
+/// Two columns of which the one can't take, or not always, what the other has.
+fn misfit(input: &RouteInput<'_>, own: &Column, theirs: &Column) -> Option<Problem> {
+    let RouteInput { dataset, source, target, .. } = input;
+    let spot = dataset.columns_spot.unwrap_or(dataset.spot);
+    let both = format!(
+        "column \"{}\" is {} in {} and {} in {}",
+        own.name, own.base.text, source.name, theirs.base.text, target.name
+    );
+    let remedy = format!(
+        "make the two columns fit, or leave it out: exclude = [\"{}\"] in [datasets.{}]",
+        own.name, dataset.name
+    );
+    match fit(own, theirs) {
+        Fit::Good => None,
+        Fit::Shorter(length) => {
+            let message = format!("{both}: rows with more than {length} characters there will be parked");
+            Some(Problem::warning(spot, message, remedy))
+        }
+        Fit::Parsed => {
+            let message = format!("{both}: rows whose text is no such value will be parked");
+            Some(Problem::warning(spot, message, remedy))
+        }
+        Fit::Never => Some(Problem::error(spot, format!("{both}: no value fits"), remedy)),
+    }
 }
 
 /// Compiles the route. `staged` are the source table's staged columns. `None` where a problem stands in the way.
@@ -276,12 +308,17 @@ fn check_target(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
     let RouteInput { world, key, sync, target, dataset, .. } = input;
     let role = role(world.config, &key.1);
     if target.row_security {
-        problems.push(Problem::error(
-            sync.spot,
-            format!("row-level security is on for {}: writes could be refused in silence", target.name),
-            "let Acequia's role own the table's policy (ALTER ROLE … BYPASSRLS), or leave the data set out"
-                .to_owned(),
-        ));
+        problems.push(
+            Problem::error(
+                sync.spot,
+                format!(
+                    "row-level security is on for {} and applies to {role}: its policies could hide rows and refuse writes",
+                    target.name
+                ),
+                "let the role pass by it, or leave the data set out",
+            )
+            .with_sql(format!("ALTER ROLE {role} BYPASSRLS;")),
+        );
     }
     let overrides = sync.mode_of(&dataset.name) == Mode::Override;
     let deletes = sync.on_delete_of(&dataset.name) == OnDelete::Delete;
@@ -293,18 +330,23 @@ fn check_target(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
     ];
     let missing: Vec<&str> =
         wanted.iter().filter(|(needed, has, _)| *needed && !has).map(|(_, _, name)| *name).collect();
-    if !missing.is_empty() || !target.privileges.schema {
-        let schema = format!("GRANT USAGE ON SCHEMA {} TO {role};", target.name.schema.quoted());
-        let table = format!("GRANT {} ON {} TO {role};", missing.join(", "), target.name.quoted());
-        let sql = match (target.privileges.schema, missing.is_empty()) {
-            (true, _) => table,
-            (false, true) => schema,
-            (false, false) => format!("{schema}\n{table}"),
-        };
-        let what = if missing.is_empty() { "USAGE on its schema".to_owned() } else { missing.join(", ") };
+    if !target.privileges.schema {
+        let schema = &target.name.schema;
         problems.push(
-            Problem::error(sync.spot, format!("{} on {} is not granted", what, target.name), "grant it")
-                .with_sql(sql),
+            Problem::error(
+                sync.spot,
+                format!("USAGE on schema {schema} is not granted to {role}"),
+                "grant it",
+            )
+            .with_sql(format!("GRANT USAGE ON SCHEMA {} TO {role};", schema.quoted())),
+        );
+    }
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        let message = format!("{missing} on {} is not granted to {role}", target.name);
+        problems.push(
+            Problem::error(sync.spot, message, "grant it")
+                .with_sql(format!("GRANT {missing} ON {} TO {role};", target.name.quoted())),
         );
     }
     for name in target.primary_key() {
@@ -312,8 +354,12 @@ fn check_target(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
             target.column(name)
         {
             problems.push(
-                Problem::error(sync.spot, format!("USAGE on sequence {name} is not granted"), "grant it")
-                    .with_sql(format!("GRANT USAGE ON SEQUENCE {name} TO {role};")),
+                Problem::error(
+                    sync.spot,
+                    format!("USAGE on sequence {name} is not granted to {role}"),
+                    "grant it",
+                )
+                .with_sql(format!("GRANT USAGE ON SEQUENCE {name} TO {role};")),
             );
         }
     }
@@ -411,12 +457,22 @@ pub(super) fn role(config: &Config, customer: &CustomerName) -> String {
         .map_or_else(String::new, |role| role.quoted())
 }
 
-/// Missing tables, as problems.
-pub(super) fn missing_table(sync: &Sync, name: &TableName, side: &str, spot: crate::config::Spot) -> Problem {
-    Problem::error(
-        spot,
-        format!("table {name} does not exist ({side} of sync \"{}\")", sync.name),
-        "check the customer's `schema` and the data set's `table`; or the role lacks USAGE on the schema"
-            .to_owned(),
-    )
+/// A table that is not there: alone, or with all the others of its schema.
+pub(super) fn missing_table(
+    world: &World<'_>,
+    customer: &CustomerName,
+    dataset: &DatasetName,
+    spot: Spot,
+) -> Option<Problem> {
+    let name = world.table_name(customer, dataset)?;
+    // Both catalogs, since one customer can be read in the one and written in the other.
+    let mut known = world.source.tables.keys().chain(world.target.tables.keys());
+    if known.any(|table| table.schema == name.schema) {
+        let message = format!("table {name} does not exist (customer {customer}, data set {dataset})");
+        let remedy = format!("create it, or correct `table` in [datasets.{dataset}]");
+        return Some(Problem::error(spot, message, remedy));
+    }
+    let message = format!("schema {} does not exist, or has no table of the rules", name.schema);
+    let remedy = format!("correct `schema` of the customer, in [customers.{customer}], or create its tables");
+    Some(Problem::error(spot, message, remedy))
 }

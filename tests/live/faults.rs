@@ -14,6 +14,8 @@ use super::support::{Cluster, Config, Daemon, Database, LIMIT, poll, wait_for};
 const KILLS_AT_A_PLACE: u64 = 10;
 /// Kills of one run at no place in particular.
 const KILLS_ANYWHERE: u64 = 42;
+/// Between two transactions of the load: a steady one that a daemon just started can catch up with.
+const PACE: Duration = Duration::from_millis(4);
 /// Rows that are counted up, over and over.
 const COUNTERS: u64 = 40;
 
@@ -110,6 +112,7 @@ impl Load {
             self.counted.fetch_add(if first == second { 1 } else { 2 }, Ordering::Relaxed);
             self.events.fetch_add(many, Ordering::Relaxed);
             self.transactions.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(PACE);
         }
     }
 

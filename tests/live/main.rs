@@ -4,4 +4,5 @@
 
 mod support;
 
+mod leaks;
 mod scenarios;

@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! rules.toml        data sets and sync groups. Every schema is a customer of the same name, unless the file says
-//!                   otherwise ([customers.NAME] database = "practice", schema = "…").
-//! before.sql        what is there before the daemon starts
+//!                   otherwise ([customers.NAME] database = "practice", schema = "…"). Without this file: the example
+//!                   of config/, with its customers.
+//! before.sql        what is there before the daemon starts; `-- practice schema: NAME` makes the tables of
+//!                   sql/practice/practice_schema.sql first
 //! change.sql        what happens then, in one transaction; or change-1.sql, change-2.sql, …: each has arrived
 //!                   before the next one begins
 //! expected.sql      queries, each with the rows that it must answer: `--> value | value`, `--> (no rows)`;
@@ -35,12 +37,15 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    cascading_deletes_arrive_once,
     changed_reference_is_translated,
     child_waits_for_its_parent_across_transactions,
     codes_move_up_in_one_transaction,
+    columns_may_be_called_anything,
     create_only_deletes_only_what_it_created,
     create_only_does_not_rename,
     create_only_leaves_an_existing_row_as_it_is,
+    customer_that_does_not_tell_capitals_apart,
     deferrable_constraints_do_not_fail_at_the_commit,
     deferrable_unique_key_swaps,
     deferred_check_of_the_customer_parks_one_row,
@@ -51,7 +56,9 @@ scenarios! {
     deleted_child_does_not_come_in_with_its_parent,
     each_schema_has_types_of_its_own,
     every_type_arrives_as_it_is,
+    example_rules_on_the_practice_schema,
     excluded_and_local_columns_stay,
+    existing_child_waits_with_its_change,
     fee_lines_point_at_the_customers_own_codes,
     folded_insert_and_update_has_the_full_value,
     full_replica_identity_without_primary_key,
@@ -61,6 +68,7 @@ scenarios! {
     huge_transaction_with_one_bad_row,
     identity_that_is_always_generated,
     journal_holds_the_old_image,
+    many_small_transactions_end_as_the_last_one_says,
     missing_parent_becomes_null_or_skips_the_row,
     names_are_quoted,
     natural_primary_key_is_renamed,
@@ -68,23 +76,31 @@ scenarios! {
     only_the_named_columns_are_carried,
     override_changes_only_what_differs,
     padded_characters_are_one_key,
+    parent_with_a_key_of_two_columns,
     partitioned_customer_table,
     partitioned_source_is_one_table,
+    parts_that_the_stream_leaves_out_differ_by_row,
     refused_row_is_parked_and_the_rest_arrives,
+    rename_that_the_customer_cannot_follow_is_parked,
     renamed_code_renames_one_row,
     replica_identity_by_the_natural_key,
     row_refers_to_a_row_of_its_own_table,
+    row_that_refers_to_itself,
     row_that_the_customer_deleted_comes_back,
     row_that_the_customer_renamed_is_still_the_row,
     row_that_the_customer_swallows_is_parked,
     rows_of_one_transaction_are_seen_together,
+    rows_that_refer_to_each_other,
     second_row_of_one_key_is_parked,
     several_groups_each_by_its_own_rule,
+    source_gives_its_rows_other_numbers,
     toast_with_full_replica_identity,
     truncate_is_ignored,
     two_candidates_are_parked_and_not_guessed,
+    two_natural_primary_keys_change_places,
     two_rows_swap_their_codes,
     unchanged_toast_stays,
+    unchanged_toast_under_a_natural_primary_key,
     what_was_synchronized_does_not_go_on,
 }
 
@@ -109,8 +125,9 @@ fn play(name: &str) {
     let folder = directory().join(name);
     let text = |file: &str| fs::read_to_string(folder.join(file));
     let database = Cluster::shared().database();
-    database.execute(&text("before.sql").expect("before.sql"));
-    let rules = text("rules.toml").expect("rules.toml").replace("\"practice\"", &format!("{:?}", database.name()));
+    prepare(&database, &text("before.sql").expect("before.sql"));
+    let rules = text("rules.toml").unwrap_or_else(|_| example());
+    let rules = rules.replace("database = \"practice\"", &format!("database = \"{}\"", database.name()));
     let schemas = if rules.contains("[customers.") { Vec::new() } else { customers(&database) };
     let named: Vec<(&str, &Database, &str)> =
         schemas.iter().map(|schema| (schema.as_str(), &database, schema.as_str())).collect();
@@ -138,9 +155,26 @@ fn play(name: &str) {
     daemon.stop();
 }
 
+fn prepare(database: &Database, before: &str) {
+    for schema in before.lines().filter_map(|line| line.strip_prefix("-- practice schema: ")) {
+        database.create_practice(schema);
+    }
+    database.execute(before);
+}
+
+/// The rules of `config/`, with the customers that they are about.
+fn example() -> String {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let read = |file: &str| fs::read_to_string(config.join(file)).expect("a file of the example");
+    let places = read("acequia.toml");
+    let (_, customers) = places.split_once("[customers.").expect("the example has customers");
+    format!("[customers.{customers}\n{}\n{}", read("conf.d/10-datasets.toml"), read("conf.d/20-sync.toml"))
+}
+
 /// The schemas of the scenario: all but PostgreSQL's own.
 fn customers(database: &Database) -> Vec<String> {
-    let schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public$)' ORDER BY 1";
+    let schemas =
+        "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public$)' ORDER BY 1";
     database.query(schemas).into_iter().flatten().flatten().collect()
 }
 
@@ -172,7 +206,8 @@ fn differences(database: &Database, expected: &str) -> String {
 }
 
 fn row_text(row: Vec<Option<String>>) -> String {
-    let cells: Vec<String> = row.into_iter().map(|cell| cell.unwrap_or_else(|| "(null)".to_owned())).collect();
+    let cells: Vec<String> =
+        row.into_iter().map(|cell| cell.unwrap_or_else(|| "(null)".to_owned())).collect();
     cells.join(" | ")
 }
 

@@ -252,8 +252,8 @@ impl Customer {
     }
 
     fn find(&self, table: Table, parent: Option<Slot>, key: &str) -> Option<Slot> {
-        let found = |(&(of, _), held): &(&(Table, Slot), &Held)| of == table && held.parent == parent && held.key == key;
-        self.rows.iter().find(found).map(|(&(_, slot), _)| slot)
+        let found = |(_, held): &(&(Table, Slot), &Held)| held.parent == parent && held.key == key;
+        self.rows.range((table, 0)..=(table, Slot::MAX)).find(found).map(|(&(_, slot), _)| slot)
     }
 
     fn park(&mut self, id: Id, parked: Parked) {

@@ -56,7 +56,10 @@ impl<'a> Config<'a> {
             // A literal string of TOML, which has no escapes, but for schemas with an apostrophe.
             let quote = if schema.contains('\'') { "'''" } else { "'" };
             let name = database.name();
-            _ = write!(text, "\n[customers.{customer}]\ndatabase = \"{name}\"\nschema = {quote}{schema}{quote}\n");
+            _ = write!(
+                text,
+                "\n[customers.{customer}]\ndatabase = \"{name}\"\nschema = {quote}{schema}{quote}\n"
+            );
         }
         text
     }

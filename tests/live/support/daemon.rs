@@ -101,7 +101,10 @@ impl<'a> Daemon<'a> {
             let ended = self.child.try_wait().expect("the daemon is our child");
             // Dropping the daemon shows its log.
             assert!(ended.is_none(), "waiting for {what}: the daemon ended ({ended:?})");
-            assert!(!self.log_of_this_start().contains("flow halted"), "waiting for {what}: the flow is halted");
+            assert!(
+                !self.log_of_this_start().contains("flow halted"),
+                "waiting for {what}: the flow is halted"
+            );
             condition()
         });
     }

@@ -85,7 +85,10 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         // As well as it goes: a server that a test stopped has nothing to drop, and all of it goes with the server.
-        let Ok(client) = runtime().block_on(try_connect(&self.socket, self.port, "postgres", "postgres")) else { return };
+        let Ok(client) = runtime().block_on(try_connect(&self.socket, self.port, "postgres", "postgres"))
+        else {
+            return;
+        };
         let slots = format!(
             "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = '{0}' AND active; \
              SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{0}' AND NOT active",

@@ -6,7 +6,10 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_millis(10);
 
 /// Asks until `condition` answers `Ok`; after `limit`, the last `Err`.
-pub(crate) fn poll<T>(limit: Duration, mut condition: impl FnMut() -> Result<T, String>) -> Result<T, String> {
+pub(crate) fn poll<T>(
+    limit: Duration,
+    mut condition: impl FnMut() -> Result<T, String>,
+) -> Result<T, String> {
     let deadline = Instant::now() + limit;
     loop {
         match condition() {

@@ -1,4 +1,4 @@
-SELECT h.name, to_jsonb(h) - 'id' = to_jsonb(n) - 'id' FROM hq.kinds h JOIN north.kinds n USING (name) ORDER BY 1;
+SELECT master.name, to_jsonb(master) - 'id' = to_jsonb(own) - 'id' FROM hq.kinds master JOIN north.kinds own USING (name) ORDER BY 1;
 --> edges | t
 --> nothing | t
 --> odd | t

@@ -1,0 +1,134 @@
+//! The table that is printed at the end: ratios first of all, the figures that they come from beside them.
+
+use std::fmt;
+
+use super::choice::{Choice, Scale};
+use super::drain::{Case, Drained};
+use super::latency::Latency;
+use super::table::Shape;
+
+/// What the daemon's memory has to stay below while a huge transaction passes.
+const MEMORY_LIMIT_MIB: f64 = 100.0 * 1000.0 * 1000.0 / 1024.0 / 1024.0;
+/// Width of every column but the first.
+const WIDTH: usize = 10;
+
+/// Everything that was measured, as lines of cells.
+pub(crate) struct Report {
+    head: Vec<String>,
+    drains: Vec<Vec<String>>,
+    latencies: Vec<Vec<String>>,
+    memory: Vec<Vec<String>>,
+}
+
+impl Report {
+    pub(crate) fn new(server_version: &str, choice: &Choice) -> Self {
+        let processors = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+        let servers = if choice.apart {
+            "Source and customers have a server each."
+        } else {
+            "Source and customers are databases of one server."
+        };
+        let mut head = vec![
+            format!(
+                "Acequia {} beside native subscriptions of PostgreSQL {server_version}, {processors} processors.",
+                env!("CARGO_PKG_VERSION")
+            ),
+            format!("{servers} It runs without fsync, for both sides alike: the disk is not compared."),
+            format!(
+                "Median of {} run(s) each. After every run, all customers equalled the source.",
+                choice.runs
+            ),
+        ];
+        if choice.scale != Scale::FULL {
+            head.push("The backlogs have not their full size: a quick look, no measurement.".to_owned());
+        }
+        Self { head, drains: Vec::new(), latencies: Vec::new(), memory: Vec::new() }
+    }
+
+    pub(crate) fn drain(&mut self, case: &Case, acequia: Option<Drained>, native: Option<Drained>) {
+        let rate = |drained: &Drained| case.rate(drained);
+        let ratio = acequia.as_ref().zip(native.as_ref()).map(|(ours, theirs)| rate(ours) / rate(theirs));
+        self.drains.push(vec![
+            case.title(),
+            case.shape.word().to_owned(),
+            case.targets.to_string(),
+            cell(acequia.as_ref().map(|drained| rate(drained) / 1000.0), 1, ""),
+            cell(native.as_ref().map(|drained| rate(drained) / 1000.0), 1, ""),
+            cell(ratio, 2, "x"),
+            cell(acequia.and_then(|drained| drained.start_up_seconds), 2, " s"),
+            cell(acequia.and_then(|drained| drained.peak_mib), 1, " MiB"),
+        ]);
+    }
+
+    pub(crate) fn latency(
+        &mut self,
+        shape: Shape,
+        targets: u32,
+        acequia: Option<Latency>,
+        native: Option<Latency>,
+    ) {
+        let ratio = acequia.zip(native).map(|(ours, theirs)| ours.p99_ms / theirs.p99_ms);
+        self.latencies.push(vec![
+            "50 changes a second".to_owned(),
+            shape.word().to_owned(),
+            targets.to_string(),
+            cell(acequia.map(|latency| latency.p50_ms), 1, " ms"),
+            cell(native.map(|latency| latency.p50_ms), 1, " ms"),
+            cell(acequia.map(|latency| latency.p99_ms), 1, " ms"),
+            cell(native.map(|latency| latency.p99_ms), 1, " ms"),
+            cell(ratio, 2, "x"),
+        ]);
+    }
+
+    pub(crate) fn memory(&mut self, case: &Case, drained: &Drained) {
+        let held = drained.peak_mib.map(|peak| if peak < MEMORY_LIMIT_MIB { "below" } else { "ABOVE" });
+        self.memory.push(vec![
+            case.title(),
+            case.shape.word().to_owned(),
+            case.targets.to_string(),
+            cell(drained.peak_mib, 1, " MiB"),
+            held.unwrap_or("unknown").to_owned(),
+        ]);
+    }
+}
+
+/// A number, or a dash for what was not measured.
+fn cell(number: Option<f64>, digits: usize, unit: &str) -> String {
+    number.map_or_else(|| "-".to_owned(), |number| format!("{number:.digits$}{unit}"))
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        for line in &self.head {
+            writeln!(f, "{line}")?;
+        }
+        let drain = "Drain rate: thousand customer rows per second, from the consumer's start to the last row in the \
+                     last customer.\nA ratio above 1: Acequia is faster.";
+        let names = ["shape", "customers", "acequia", "native", "ratio", "start-up", "memory"];
+        section(f, drain, &names, &self.drains)?;
+        let latency = "Latency: from the commit's return at the source to visibility in the last customer.\nA ratio below 1: \
+                       Acequia is faster.";
+        let names = ["shape", "customers", "acq. p50", "nat. p50", "acq. p99", "nat. p99", "p99 ratio"];
+        section(f, latency, &names, &self.latencies)?;
+        let memory = "Memory: Acequia's peak while one huge transaction passes.";
+        section(f, memory, &["shape", "customers", "peak", "100 MB"], &self.memory)
+    }
+}
+
+/// A heading, the columns' names, the lines; nothing where there are none.
+fn section(f: &mut fmt::Formatter<'_>, heading: &str, names: &[&str], lines: &[Vec<String>]) -> fmt::Result {
+    let Some(width) = lines.iter().filter_map(|line| line.first()).map(String::len).max() else {
+        return Ok(());
+    };
+    write!(f, "\n{heading}\n{:width$}", "")?;
+    names.iter().try_for_each(|name| write!(f, "  {name:>WIDTH$}"))?;
+    writeln!(f)?;
+    for line in lines {
+        let mut cells = line.iter();
+        write!(f, "{:width$}", cells.next().map_or("", String::as_str))?;
+        cells.try_for_each(|cell| write!(f, "  {cell:>WIDTH$}"))?;
+        writeln!(f)?;
+    }
+    Ok(())
+}

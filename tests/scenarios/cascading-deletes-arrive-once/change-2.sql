@@ -1,0 +1,1 @@
+DELETE FROM hq.fee_schedule WHERE seq_no = 1;

@@ -1,0 +1,1 @@
+UPDATE hq.plan SET rate = 2;

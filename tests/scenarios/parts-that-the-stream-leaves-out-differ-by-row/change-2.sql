@@ -1,0 +1,1 @@
+UPDATE hq.author SET name = 'Dr. Snow';
