@@ -12,9 +12,11 @@ use super::error::Error;
 use super::fold::{NewWave, Projection, WaveTable};
 
 /// A batch is closed when it has taken this many changes …
-pub const BATCH_ROWS: usize = 50_000;
-/// … or this many bytes of rows.
-pub const BATCH_BYTES: usize = 12 << 20;
+pub const BATCH_ROWS: usize = 16_000;
+/// … or this many bytes.
+pub const BATCH_BYTES: usize = 8 << 20;
+/// What a change costs in memory beside its values. Three batches live at a time: one fills, one waits, one is written.
+const CHANGE_BYTES: usize = 300;
 
 /// Gathers changes until the writer is free.
 #[derive(Debug)]
@@ -113,6 +115,7 @@ impl Batch {
     pub fn push(&mut self, change: Change) -> Result<(), Error> {
         self.open = true;
         self.changes += 1;
+        self.bytes += CHANGE_BYTES;
         let relation = match &change {
             Change::Insert { relation, new } => {
                 self.bytes += new.bytes();

@@ -38,22 +38,64 @@ impl Part<'_> {
         // What would fail at the commit has to fail here, while it can still be told which row it is.
         self.statements.batch("checking constraints at once", "SET CONSTRAINTS ALL IMMEDIATE").await?;
         let touched = self.touched();
+        let mut refused = Vec::with_capacity(touched.len());
         for &(route, staged) in &touched {
             let last = self.staged[staged].last();
             self.release(route, staged, 1, last).await?;
-            let refused = self.halve(Step::Upsert, route, staged, &mut tallies[route]).await?;
-            let table = tables.iter().find(|table| table.source == self.staged[staged].source);
-            if let Some(table) = table {
-                self.replay(route, staged, table, &refused, &mut tallies[route]).await?;
-            }
+            refused.push(self.halve(Step::Upsert, route, staged, &mut tallies[route]).await?);
         }
         for &(route, staged) in touched.iter().rev() {
             self.halve(Step::Delete, route, staged, &mut tallies[route]).await?;
+        }
+        if refused.iter().any(|rows| !rows.is_empty()) || self.has_taken().await? {
+            self.second_pass(tables, &touched, &refused, tallies).await?;
         }
         for &(route, staged) in &touched {
             self.finish(route, staged).await?;
         }
         Ok(())
+    }
+
+    /// Something was in the way that may be gone now: a code that another row of the wave has given up. What was refused
+    /// goes through its states in the order of the stream; then everything is tried once more. What gets in now is no
+    /// longer parked, because its entry is of an older generation.
+    async fn second_pass(
+        &mut self,
+        tables: &[WaveTable],
+        touched: &[(usize, usize)],
+        refused: &[Vec<i32>],
+        tallies: &mut [Tally],
+    ) -> Result<(), Error> {
+        let before = self.context.generation;
+        self.context.generation += 1;
+        // Deletes that could not be done are not tried a second time: their entries stay.
+        let keep = "UPDATE acequia.parked SET generation = $2 WHERE generation = $1 AND op = 'delete'";
+        let kept = self
+            .statements
+            .execute("keeping parked deletes", keep, &[&before, &self.context.generation])
+            .await?;
+        for (&(route, staged), refused) in touched.iter().zip(refused) {
+            if let Some(table) = tables.iter().find(|table| table.source == self.staged[staged].source) {
+                self.replay(route, staged, table, refused, &mut tallies[route]).await?;
+            }
+            tallies[route].parked = 0;
+            let mut again = Tally::default();
+            self.halve(Step::Upsert, route, staged, &mut again).await?;
+            // Rows that are equal by now have been counted the first time.
+            tallies[route].add(Tally { skipped: 0, ..again });
+        }
+        if let Some(&(route, _)) = touched.first() {
+            tallies[route].parked += kept;
+        }
+        Ok(())
+    }
+
+    /// Some row of this wave found its place taken.
+    async fn has_taken(&mut self) -> Result<bool, Error> {
+        let sql =
+            "SELECT count(*) FROM acequia.parked WHERE generation = $1 AND reason IN ('taken', 'ambiguous')";
+        let count = self.statements.count("looking for taken rows", sql, &[&self.context.generation]).await?;
+        Ok(count > 0)
     }
 
     /// Runs a step over all rows; answers the rows that a unique constraint refused.
@@ -164,11 +206,13 @@ impl Part<'_> {
         let mut states: Vec<(u64, usize, usize)> = Vec::new();
         for &n in refused {
             let row = usize::try_from(n).unwrap_or(1) - 1;
-            states.extend(
-                table.rows[row].history.iter().enumerate().map(|(i, state)| (state.sequence, row, i)),
-            );
+            let history = &table.rows[row].history;
+            // The link of a row that moved stands under its last identity: an earlier one would not be found.
+            let first = if history.iter().any(|state| state.old.is_some()) { history.len() - 1 } else { 0 };
+            states.extend((first..history.len()).map(|i| (history[i].sequence, row, i)));
         }
         states.sort_unstable();
+        let last = self.staged[staged].last();
         let source = self.plan.routes[route].source;
         let columns = self.plan.sources[source].columns.len();
         let copy = self.plan.sources[source].stage.copy.clone();
@@ -182,30 +226,13 @@ impl Part<'_> {
             let n = self.staged[staged].last();
             if let Ok(done) = self.attempt(Step::Upsert, route, staged, n, n).await? {
                 tally.add(done);
-                let is_last = i + 1 == table.rows[row].history.len();
-                if is_last {
-                    tally.parked = tally.parked.saturating_sub(self.unpark(route, n).await?);
-                }
             }
         }
+        // The stage is everybody's: the next customer must not find these states on it.
+        let sql = format!("DELETE FROM {} WHERE \"acequia:n\" > $1", self.plan.sources[source].stage.table);
+        self.statements.execute("taking states off the stage", &sql, &[&last]).await?;
+        self.staged[staged].rows.truncate(usize::try_from(last).unwrap_or(0));
         Ok(())
-    }
-
-    /// The row got in after all.
-    async fn unpark(&mut self, route: usize, n: i32) -> Result<u64, Error> {
-        let row = &self.plan.routes[route];
-        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
-        // No generation is this one: what was parked a moment ago goes too.
-        let none = -1_i64;
-        let dropped = self
-            .statements
-            .execute(
-                "taking a row out of the parked ones",
-                &row.sql.supersede,
-                &[&n, &n, &from, &to, &dataset, &none],
-            )
-            .await?;
-        Ok(dropped)
     }
 }
 

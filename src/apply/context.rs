@@ -1,5 +1,7 @@
 //! What the writing at hand knows beside the plan.
 
+use std::collections::HashMap;
+
 use crate::config::Database;
 use crate::lsn::Lsn;
 
@@ -9,6 +11,8 @@ pub(super) struct Context {
     pub(super) source: Database,
     /// The number of each route in the target's registry.
     pub(super) numbers: Vec<i32>,
+    /// The same for images that leave columns out, by route and the staged columns left out.
+    pub(super) partial_numbers: HashMap<(usize, Vec<usize>), i32>,
     /// Something may be parked.
     pub(super) has_parked: bool,
     /// Number of the writing at hand; no two are the same.

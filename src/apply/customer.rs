@@ -5,11 +5,12 @@
 //! stream did not bring, and what then has no place is parked with its reason.
 
 use crate::config::{Mode, OnDelete};
+use crate::name::Ident;
 use crate::rules::{Plan, Route};
 
 use super::context::Context;
 use super::error::Error;
-use super::ledger::Tally;
+use super::ledger::{self, Tally};
 use super::stage::Staged;
 use super::statements::Statements;
 use super::unchanged;
@@ -178,23 +179,40 @@ impl Part<'_> {
     async fn update(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<u64, Error> {
         let mut updated = 0;
         for set in self.staged[staged].sets_in(low, high) {
-            let without;
-            let sql = if set == 0 {
-                &self.plan.routes[route].sql.update
+            let (sql, number) = if set == 0 {
+                (self.plan.routes[route].sql.update.clone(), self.context.numbers[route])
             } else {
-                without = self.plan.routes[route].sql.update_without(&self.staged[staged].sets[set - 1]);
-                &without
+                let unchanged = self.staged[staged].sets[set - 1].clone();
+                (
+                    self.plan.routes[route].sql.update_without(&unchanged),
+                    self.partial_number(route, unchanged).await?,
+                )
             };
             let set = i32::try_from(set).unwrap_or(i32::MAX);
-            updated += self.change(route, sql, &[&low, &high, &set]).await?;
+            updated += self.change(route, number, &sql, &[&low, &high, &set]).await?;
         }
         Ok(updated)
+    }
+
+    /// The route's number for images without these staged columns.
+    async fn partial_number(&mut self, route: usize, unchanged: Vec<usize>) -> Result<i32, Error> {
+        let key = (route, unchanged);
+        if let Some(number) = self.context.partial_numbers.get(&key) {
+            return Ok(*number);
+        }
+        let row = &self.plan.routes[route];
+        let columns = &self.plan.sources[row.source].columns;
+        let is_known = |name: &&Ident| !key.1.iter().any(|&column| columns[column].name == **name);
+        let images: Vec<Ident> = row.image_columns.iter().filter(is_known).cloned().collect();
+        let number = ledger::register_one(self.statements, self.plan, row, &images).await?;
+        self.context.partial_numbers.insert(key, number);
+        Ok(number)
     }
 
     async fn rename(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
         let Some(sql) = self.plan.routes[route].sql.rename.clone() else { return Ok(0) };
         // What is renamed is then compared and updated like every other row: it is counted there, or was equal.
-        self.change(route, &sql, &[&low, &high, &0_i32]).await?;
+        self.change(route, self.context.numbers[route], &sql, &[&low, &high, &0_i32]).await?;
         Ok(0)
     }
 
@@ -202,10 +220,11 @@ impl Part<'_> {
     async fn change(
         &mut self,
         route: usize,
+        number: i32,
         sql: &str,
         range: &[super::statements::Param<'_>],
     ) -> Result<u64, Error> {
-        let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
+        let lsn = self.context.lsn_text();
         let mut params = range.to_vec();
         params.push(&lsn);
         params.push(&number);

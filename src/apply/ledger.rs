@@ -2,9 +2,9 @@
 
 use crate::name::Ident;
 use crate::postgres;
-use crate::rules::Plan;
+use crate::rules::{Plan, Route};
 
-use super::statements::Statements;
+use super::statements::{Param, Statements};
 
 /// What happened to the rows of one route.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,30 +39,29 @@ const ADD: &str = "INSERT INTO acequia.route_count AS c (route, created, updated
 
 /// The number of each route of the plan, in the plan's order; a route with other columns than before gets a new one.
 pub(super) async fn register(statements: &mut Statements, plan: &Plan) -> Result<Vec<i32>, postgres::Error> {
-    let names = |columns: &[Ident]| columns.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
     let mut numbers = Vec::with_capacity(plan.routes.len());
     for route in &plan.routes {
-        let (keys, images) = (names(&route.key_columns), names(&route.image_columns));
-        let flow = &plan.flow.name;
-        let rows = statements
-            .query(
-                "registering a route",
-                REGISTER,
-                &[
-                    flow,
-                    &route.sync.as_str(),
-                    &route.from.as_str(),
-                    &route.to.as_str(),
-                    &route.dataset.as_str(),
-                    &keys,
-                    &images,
-                ],
-            )
-            .await?;
-        let number = rows.first().map(|row| row.get(0));
-        numbers.push(number.ok_or_else(|| postgres::Error::protocol("registering a route", "no number"))?);
+        numbers.push(register_one(statements, plan, route, &route.image_columns).await?);
     }
     Ok(numbers)
+}
+
+/// The number of one route whose journal images hold these columns.
+pub(super) async fn register_one(
+    statements: &mut Statements,
+    plan: &Plan,
+    route: &Route,
+    images: &[Ident],
+) -> Result<i32, postgres::Error> {
+    let names = |columns: &[Ident]| columns.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
+    let (keys, images) = (names(&route.key_columns), names(images));
+    let flow = &plan.flow.name;
+    let (sync, from) = (route.sync.as_str(), route.from.as_str());
+    let (to, dataset) = (route.to.as_str(), route.dataset.as_str());
+    let params: [Param<'_>; 7] = [flow, &sync, &from, &to, &dataset, &keys, &images];
+    let rows = statements.query("registering a route", REGISTER, &params).await?;
+    let number = rows.first().map(|row| row.get(0));
+    number.ok_or_else(|| postgres::Error::protocol("registering a route", "no number"))
 }
 
 /// Adds what a transaction did.

@@ -144,6 +144,18 @@ pub(super) fn encode_state(
     (out.freeze(), staged)
 }
 
+/// Numbered values as COPY text, one on each line.
+pub(super) fn encode_cells<'v>(cells: impl Iterator<Item = (usize, Option<&'v str>)>) -> Bytes {
+    let mut out = BytesMut::new();
+    for (number, value) in cells {
+        write_number(&mut out, number);
+        out.put_u8(b'\t');
+        write_cell(&mut out, value.map(|value| Cell::Text(value.as_bytes())));
+        out.put_u8(b'\n');
+    }
+    out.freeze()
+}
+
 /// The scratch space of one line.
 struct Line<'a> {
     projection: &'a Projection,

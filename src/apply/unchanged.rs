@@ -8,11 +8,11 @@ use tokio_postgres::types::ToSql;
 
 use crate::config::Database;
 use crate::postgres::{self, Session};
-use crate::rules::SourceTable;
+use crate::rules::{SourceTable, StagedColumn};
 
 use super::error::Error;
-use super::stage::Staged;
-use super::statements::{Param, Statements};
+use super::stage::{Staged, encode_cells};
+use super::statements::Statements;
 
 /// Completes these rows of a stage.
 pub(super) async fn complete(
@@ -83,6 +83,7 @@ async fn fetch(
     Ok(row.map(|row| (0..columns.len()).map(|i| row.get(i)).collect()))
 }
 
+/// By COPY and not as parameters: a server that logs statements logs what is bound to them.
 async fn fill(
     statements: &mut Statements,
     table: &SourceTable,
@@ -90,17 +91,22 @@ async fn fill(
     columns: &[usize],
     values: &[Option<String>],
 ) -> Result<(), postgres::Error> {
-    let set = columns.iter().enumerate().map(|(i, &column)| {
-        let column = &table.columns[column];
-        format!("{} = ${}::text::{}", column.name.quoted(), i + 2, column.type_text)
+    statements
+        .batch("preparing fetched values", "CREATE TEMP TABLE IF NOT EXISTS fetched (c int4, v text)")
+        .await?;
+    let cells = columns.iter().zip(values).map(|(&column, value)| (column, value.as_deref()));
+    statements
+        .copy("staging fetched values", "COPY pg_temp.fetched (c, v) FROM STDIN", encode_cells(cells))
+        .await?;
+    let set = columns.iter().map(|&column| {
+        let StagedColumn { name, type_text } = &table.columns[column];
+        format!("{} = (SELECT v FROM pg_temp.fetched WHERE c = {column})::{type_text}", name.quoted())
     });
     let sql = format!(
         "UPDATE {} SET \"acequia:u\" = 0, {} WHERE \"acequia:n\" = $1",
         table.stage.table,
         set.collect::<Vec<_>>().join(", "),
     );
-    let mut params: Vec<Param<'_>> = vec![&n];
-    params.extend(values.iter().map(|value| value as Param<'_>));
-    statements.execute("completing a row", &sql, &params).await?;
-    Ok(())
+    statements.execute("completing a row", &sql, &[&n]).await?;
+    statements.batch("forgetting fetched values", "DELETE FROM pg_temp.fetched").await
 }

@@ -66,6 +66,7 @@ impl Writer {
         let context = Context {
             source: source.clone(),
             numbers,
+            partial_numbers: std::collections::HashMap::new(),
             has_parked: row.get(1),
             generation: row.get(0),
             lsn: Lsn::ZERO,

@@ -82,11 +82,17 @@ fn report(found: &Vec<Finding>, output: Output, unreachable: bool) -> anyhow::Re
             for finding in found {
                 print_diagnostics(std::slice::from_ref(&finding.diagnostic));
                 if let Some(sql) = &finding.sql {
-                    eprintln!("{}\n", indent(sql));
+                    eprintln!("{}", indent(sql));
                 }
+                eprintln!();
             }
             if errors > 0 {
                 eprintln!("{errors} error(s), {} warning(s)", found.len() - errors);
+            }
+            if found.iter().any(|finding| finding.sql.is_some()) {
+                eprintln!(
+                    "`acequia setup --print-sql` prints grants, publication and control schema at once."
+                );
             }
         }
     }

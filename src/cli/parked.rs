@@ -23,6 +23,9 @@ pub(super) enum Parked {
         /// Only this data set's
         #[arg(long, value_name = "NAME")]
         dataset: Option<String>,
+        /// Show the source rows' keys too: they are values of rows
+        #[arg(long)]
+        keys: bool,
         /// At most so many
         #[arg(long, value_name = "ROWS", default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..))]
         limit: i64,
@@ -87,10 +90,15 @@ pub(super) async fn parked(config: &Config, command: Parked) -> anyhow::Result<E
         }
     }
     match command {
-        Parked::List { output: Output::Json, .. } => {
-            println!("{}", serde_json::to_string_pretty(&listed.iter().map(as_json).collect::<Vec<_>>())?);
+        Parked::List { output: Output::Json, keys, .. } => {
+            println!(
+                "{}",
+                serde_json::to_string_pretty(
+                    &listed.iter().map(|row| as_json(row, keys)).collect::<Vec<_>>()
+                )?
+            );
         }
-        Parked::List { output: Output::Text, .. } => print_list(&listed),
+        Parked::List { output: Output::Text, keys, .. } => print_list(&listed, keys),
         Parked::Show { id, .. } => {
             eprintln!("acequia: no parked row has the id {id}; see `acequia parked list`");
             return Ok(Exit::Failed);
@@ -161,13 +169,14 @@ async fn forget(target: &Session, ids: &[i64]) -> anyhow::Result<u64> {
 }
 
 /// Why a row is parked, in one line.
-fn reason(row: &Row) -> String {
+fn reason(row: &Row, keys: bool) -> String {
     let text = |column: &str| row.get::<_, Option<String>>(column).unwrap_or_default();
     match row.get::<_, &str>("reason") {
         "missing_parent" if row.get::<_, Option<&str>>("waits_for").is_none() => {
             "its parent is not synchronized to this customer".to_owned()
         }
-        "missing_parent" => format!("waits for {} {}", text("waits_for"), text("waits_key")),
+        "missing_parent" if keys => format!("waits for {} {}", text("waits_for"), text("waits_key")),
+        "missing_parent" => format!("waits for its {}", text("waits_for")),
         "ambiguous" => "the customer has several rows with this key".to_owned(),
         "taken" => "the customer's row is linked to another source row".to_owned(),
         _rejected => match (description(row), text("object").as_str()) {
@@ -197,7 +206,7 @@ fn remedy(row: &Row) -> &'static str {
     }
 }
 
-fn print_list(rows: &[Row]) {
+fn print_list(rows: &[Row], keys: bool) {
     if rows.is_empty() {
         println!("nothing is parked");
         return;
@@ -207,9 +216,9 @@ fn print_list(rows: &[Row]) {
             row.get::<_, i64>("id").to_string(),
             row.get("to_customer"),
             row.get("dataset"),
-            row.get("key"),
+            if keys { row.get("key") } else { "(--keys)".to_owned() },
             row.get("op"),
-            reason(row),
+            reason(row, keys),
             row.get::<_, i32>("tries").to_string(),
             format!("{:.0} s", row.get::<_, f64>("age")),
         ]
@@ -218,11 +227,12 @@ fn print_list(rows: &[Row]) {
     println!("{}", table(&headings, lines.collect(), &[0, 6, 7]));
 }
 
-fn as_json(row: &Row) -> Value {
+fn as_json(row: &Row, keys: bool) -> Value {
+    let key = |column: &str| row.get::<_, Option<String>>(column).filter(|_| keys);
     let text = |column: &str| row.get::<_, Option<String>>(column);
     json!({ "id": row.get::<_, i64>("id"), "customer": text("to_customer"), "dataset": text("dataset"),
-            "from": text("from_customer"), "sync": text("sync"), "key": text("key"), "op": text("op"),
-            "reason": text("reason"), "waits_for": text("waits_for"), "waits_key": text("waits_key"),
+            "from": text("from_customer"), "sync": text("sync"), "key": key("key"), "op": text("op"),
+            "reason": text("reason"), "waits_for": text("waits_for"), "waits_key": key("waits_key"),
             "sqlstate": text("sqlstate"), "object": text("object"), "tries": row.get::<_, i32>("tries"),
             "age_seconds": row.get::<_, f64>("age"), "first_lsn": text("first_lsn"), "last_lsn": text("last_lsn"),
             "next_try_at": text("next_try") })
@@ -237,7 +247,7 @@ async fn show(target: &Session, row: &Row, id: i64, output: Output) -> anyhow::R
     let unchanged: Vec<String> = values.get(1);
     match output {
         Output::Json => {
-            let mut value = as_json(row);
+            let mut value = as_json(row, true);
             if let Value::Object(fields) = &mut value {
                 fields.insert("payload".to_owned(), payload);
                 fields.insert("unchanged".to_owned(), json!(unchanged));
@@ -251,7 +261,7 @@ async fn show(target: &Session, row: &Row, id: i64, output: Output) -> anyhow::R
                 row.get::<_, &str>("from_customer"),
                 row.get::<_, &str>("to_customer")
             );
-            println!("  why         {}", reason(row));
+            println!("  why         {}", reason(row, true));
             println!("  what to do  {}", remedy(row));
             println!("  source key  {}", row.get::<_, &str>("key"));
             println!("  sync        {}", row.get::<_, &str>("sync"));

@@ -157,15 +157,12 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
         ));
     }
     if !(table.privileges.select && table.privileges.schema) {
-        problems.push(
-            Problem::error(sync.from_spot, format!("SELECT on {} is not granted", table.name), "grant it")
-                .with_sql(format!(
-                    "GRANT USAGE ON SCHEMA {} TO {role};\nGRANT SELECT ON {} TO {role};",
-                    table.name.schema.quoted(),
-                    table.name.quoted(),
-                    role = role(config, &sync.from),
-                )),
-        );
+        let role = role(config, &sync.from);
+        let (schema, name) = (table.name.schema.quoted(), table.name.quoted());
+        let message = format!("SELECT on {} is not granted to {role}", table.name);
+        problems.push(Problem::error(sync.from_spot, message, "grant it").with_sql(format!(
+            "GRANT USAGE ON SCHEMA {schema} TO {role};\nGRANT SELECT ON {name} TO {role};"
+        )));
     }
     problems
 }

@@ -105,9 +105,10 @@ impl Shape {
         }
     }
 
-    /// The row as text, for the journal.
-    pub(super) fn image(&self) -> String {
-        format!("ROW({})::text", joined(self.columns.iter().map(|column| format!("t.{}", column.name)), ", "))
+    /// The written columns as text, for the journal; those that are not known are not touched and not kept.
+    pub(super) fn image(&self, unchanged: &[usize]) -> String {
+        let columns = self.columns.iter().filter(|column| !unchanged.contains(&column.staged));
+        format!("ROW({})::text", joined(columns.map(|column| format!("t.{}", column.name)), ", "))
     }
 
     pub(super) fn identity_text(&self) -> String {

@@ -34,7 +34,7 @@ fn park(select: &str) -> String {
 fn payload(shape: &Shape) -> String {
     let columns: Vec<String> = shape.staged.iter().map(|name| format!("s.{name}")).collect();
     format!(
-        "(SELECT row_to_json(c) FROM (SELECT {}) c), coalesce(($10::text[])[s.\"acequia:u\"], '{{}}')::text[]",
+        "(SELECT row_to_json(\"acequia:row\") FROM (SELECT {}) \"acequia:row\"), coalesce(($10::text[])[s.\"acequia:u\"], '{{}}')::text[]",
         columns.join(", ")
     )
 }

@@ -170,7 +170,7 @@ fn insert(shape: &Shape) -> String {
 
 /// The common form of a statement that journals and changes rows: `m` finds them, with their version, so that a row that
 /// somebody else changes in between is not overwritten unseen.
-fn change(shape: &Shape, find: &str, values: &[String], set: &str) -> String {
+fn change(shape: &Shape, find: &str, values: &[String], set: &str, unchanged: &[usize]) -> String {
     let keys =
         shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
     let values = values.iter().enumerate().map(|(i, value)| format!("{value} AS v{}", i + 1));
@@ -183,7 +183,7 @@ fn change(shape: &Shape, find: &str, values: &[String], set: &str) -> String {
         "WITH m AS MATERIALIZED (SELECT {outputs}, t.xmin AS version, {} AS old {find}), \
          up AS (UPDATE {} t SET {set} FROM m WHERE {same_row} AND t.xmin = m.version RETURNING 1), \
          j AS ({}) SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM up)",
-        shape.image(),
+        shape.image(unchanged),
         shape.target,
         shape.journal('u', "$4", "$5"),
     )
@@ -206,7 +206,7 @@ fn update(shape: &Shape, unchanged: &[usize]) -> String {
         shape.own_row_join(),
         shape.resolved(),
     );
-    change(shape, &find, &values, &joined(set, ", "))
+    change(shape, &find, &values, &joined(set, ", "), unchanged)
 }
 
 fn rename(shape: &Shape) -> String {
@@ -224,7 +224,7 @@ fn rename(shape: &Shape) -> String {
         shape.key_match("n"),
         target = shape.target,
     );
-    change(shape, &find, &values, &set)
+    change(shape, &find, &values, &set, &[])
 }
 
 fn matched(shape: &Shape, overrides: bool) -> String {
@@ -375,7 +375,7 @@ fn delete(shape: &Shape, only_created: bool) -> String {
          del AS (DELETE FROM {} t USING m WHERE {same_row} RETURNING 1), j AS ({}) \
          SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM del)",
         joined(keys, ", "),
-        shape.image(),
+        shape.image(&[]),
         shape.target,
         shape.journal('d', "$3", "$4"),
     )

@@ -173,13 +173,14 @@ fn files_of_the_daemon(config: &Config<'_>, outputs: &mut Outputs) {
 
 /// What the server has logged of the daemon's sessions: their statements and the values bound to them. Its own words
 /// about a row that it refuses (`ERROR`, `DETAIL: Key …`, `CONTEXT`) are the server's to give, and a DBA's to turn off.
+/// The session that fetches a value from the source asks for it by its key: the source's own log may know its own keys.
 fn statements_in(log: &str) -> String {
     let mut found = String::new();
     let mut wanted = false;
     for line in log.lines() {
         // A statement of several lines goes on with a tab.
         if !line.starts_with('\t') {
-            let ours = line.contains(" acequia@");
+            let ours = line.contains(" acequia@") && !line.contains(" acequia fetch ");
             wanted = ours
                 && [" LOG:  ", " STATEMENT:  ", " DETAIL:  parameters:"]
                     .iter()

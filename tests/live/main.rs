@@ -4,5 +4,8 @@
 
 mod support;
 
+mod bad_input;
+mod commands;
 mod leaks;
 mod scenarios;
+mod sessions;

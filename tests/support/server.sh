@@ -101,7 +101,7 @@ max_wal_senders = 40
 wal_sender_timeout = 10s
 max_connections = 200
 fsync = off
-log_line_prefix = '%m [%p] %q%u@%d '
+log_line_prefix = '%m [%p] %q%u@%d %a '
 END
     local setting value
     for setting in "${settings[@]}"; do

@@ -26,7 +26,9 @@ impl Cluster {
     /// The server that all tests of this process share. Every test has a database of its own on it.
     pub(crate) fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(&[]))
+        // As many tests run at once as the machine has processors, each with a slot and half a dozen sessions.
+        let room = ["max_replication_slots=200", "max_wal_senders=200", "max_connections=1000"];
+        SHARED.get_or_init(|| Self::start(&room))
     }
 
     /// A server for one test alone: `settings` are `name=value`, as in `postgresql.conf`.

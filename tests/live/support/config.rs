@@ -47,10 +47,13 @@ impl<'a> Config<'a> {
     }
 
     fn places(&self, customers: &[Customer<'_>]) -> String {
-        let mut text = format!("[daemon]\nruntime_directory = {:?}\n", self.runtime_directory());
+        let mut text = format!("[daemon]\nruntime_directory = \"{}\"\n", self.runtime_directory().display());
         for database in &self.databases {
-            let (name, socket, port) = (database.name(), database.socket(), database.port());
-            _ = write!(text, "\n[databases.{name}]\nhost = {socket:?}\nport = {port}\ndbname = \"{name}\"\n");
+            let (name, socket, port) = (database.name(), database.socket().display(), database.port());
+            _ = write!(
+                text,
+                "\n[databases.{name}]\nhost = \"{socket}\"\nport = {port}\ndbname = \"{name}\"\n"
+            );
         }
         for (customer, database, schema) in customers {
             // A literal string of TOML, which has no escapes, but for schemas with an apostrophe.

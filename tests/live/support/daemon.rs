@@ -10,7 +10,7 @@ use super::database::Database;
 use super::wait::{poll, wait_for};
 
 /// How long anything may take that a test waits for. Only a test that fails waits so long.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// `acequia run`. Killed when it is dropped; its log is shown when the test fails.
 pub(crate) struct Daemon<'a> {

@@ -67,11 +67,6 @@ impl Database {
         Session { client: connect(&self.socket, self.port, &self.name, "postgres") }
     }
 
-    /// The session again, after the server was stopped and started.
-    pub(crate) fn reconnect(&mut self) {
-        self.client = connect(&self.socket, self.port, &self.name, "postgres");
-    }
-
     /// Makes the sample practice's tables in a schema.
     pub(crate) fn create_practice(&self, schema: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/practice/practice_schema.sql");
@@ -131,7 +126,7 @@ pub(super) fn run(client: &Client, sql: &str) -> Rows {
             SimpleQueryMessage::Row(row) => {
                 rows.push((0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect());
             }
-            _ => {}
+            SimpleQueryMessage::CommandComplete(_) | _ => {}
         }
     }
     rows

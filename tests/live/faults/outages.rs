@@ -1,0 +1,270 @@
+//! Connections that end, a server that goes, a slot or a checkpoint that is not what it was, and a second daemon.
+
+use std::time::Instant;
+
+use super::{Config, Database, LIMIT, configure, make_tables, poll, wait_for};
+use crate::support::{Cluster, Daemon};
+
+/// The number that stands for "the configuration, or what it stands on, has to be changed".
+const REFUSED: i32 = 78;
+/// Rows of the large transaction. A million of them is for the benchmark.
+const LARGE_ROWS: u64 = 300_000;
+/// What the daemon may take of memory, however large a transaction is.
+const MEMORY_LIMIT_KB: u64 = 100 * 1024;
+
+/// A database with some rows in step, and the daemon stopped in good order.
+fn stopped_in_step<'a>(database: &'a Database) -> Config<'a> {
+    make_tables(database);
+    let config = configure(database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    add_events(database, 1, 3);
+    daemon.barrier();
+    daemon.stop();
+    config
+}
+
+fn add_events(database: &Database, first: u64, last: u64) {
+    database.execute(&format!(
+        "INSERT INTO source.event (key, value) SELECT 'e' || i, i FROM generate_series({first}, {last}) i"
+    ));
+}
+
+fn assert_in_step(database: &Database) {
+    let difference = database.query(
+        "(SELECT key, value FROM source.event EXCEPT ALL SELECT key, value FROM follows.event)
+         UNION ALL (SELECT key, value FROM follows.event EXCEPT ALL SELECT key, value FROM source.event)",
+    );
+    assert!(difference.is_empty(), "source and customer differ: {difference:?}");
+    let twice = database.query("SELECT customer, key FROM public.written GROUP BY 1, 2 HAVING count(*) > 1");
+    assert!(twice.is_empty(), "written twice: {twice:?}");
+}
+
+/// Starts a daemon that must refuse to work, and answers what it says.
+fn refused(config: &Config<'_>) -> String {
+    let output = config.run(&["run"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(REFUSED), "{said}");
+    said
+}
+
+fn assert_says(said: &str, words: &[&str]) {
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in what the daemon says:\n{said}");
+    }
+}
+
+fn slot(database: &Database) -> String {
+    database.value("SELECT slot FROM acequia.checkpoint")
+}
+
+fn checkpoint(database: &Database) -> String {
+    database.value("SELECT lsn FROM acequia.checkpoint")
+}
+
+#[test]
+fn a_second_daemon_waits_a_while_and_then_names_the_first() {
+    let database = Cluster::shared().database();
+    make_tables(&database);
+    let config = configure(&database);
+    let mut first = config.start();
+    first.wait_streaming();
+    let holder = database.value(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'acequia writer%'",
+    );
+    let said = refused(&config);
+    assert_says(&said, &["is served by another Acequia", &format!("session {holder}"), "acequia writer", "stop that one"]);
+    add_events(&database, 1, 5);
+    first.barrier();
+    assert_in_step(&database);
+}
+
+#[test]
+fn a_slot_that_is_gone_halts_the_flow_and_it_never_starts_from_now_by_itself() {
+    let database = Cluster::shared().database();
+    let config = stopped_in_step(&database);
+    let (slot, checkpoint_before) = (slot(&database), checkpoint(&database));
+    database.execute(&format!("SELECT pg_drop_replication_slot('{slot}')"));
+    add_events(&database, 4, 9);
+    for _ in 0..2 {
+        let said = refused(&config);
+        assert_says(&said, &["is gone from database", &slot, &checkpoint_before, "DELETE FROM acequia.checkpoint"]);
+        assert_eq!(database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"), "0");
+        assert_eq!(checkpoint(&database), checkpoint_before);
+    }
+    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
+}
+
+#[test]
+fn a_slot_dropped_under_a_running_daemon_halts_the_flow() {
+    let database = Cluster::shared().database();
+    make_tables(&database);
+    let config = configure(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let slot = slot(&database);
+    // It stands still while its slot is taken away, so that it can't be quicker.
+    daemon.signal("STOP");
+    wait_for("the slot dropped", LIMIT, || {
+        database.execute("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database() AND active");
+        database.execute(&format!(
+            "DO $$BEGIN PERFORM pg_drop_replication_slot('{slot}'); EXCEPTION WHEN object_in_use THEN NULL; END$$"
+        ));
+        let left = database.value(&format!("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{slot}'"));
+        if left == "0" { Ok(()) } else { Err(format!("{left} slot")) }
+    });
+    daemon.signal("CONT");
+    wait_for("the flow halted", LIMIT, || {
+        let status = config.run(&["status", "--output", "json"]);
+        let text = String::from_utf8_lossy(&status.stdout).into_owned();
+        if text.contains("\"halted\"") && text.contains("is gone from database") { Ok(()) } else { Err(text) }
+    });
+    assert_eq!(database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"), "0");
+}
+
+#[test]
+fn a_slot_made_anew_lies_ahead_and_is_refused_with_both_positions() {
+    let database = Cluster::shared().database();
+    let config = stopped_in_step(&database);
+    let slot = slot(&database);
+    database.execute(&format!("SELECT pg_drop_replication_slot('{slot}')"));
+    add_events(&database, 4, 9);
+    database.execute(&format!("SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')"));
+    let confirmed = database.value(&format!("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '{slot}'"));
+    let said = refused(&config);
+    assert_says(&said, &["lies ahead", &confirmed, &checkpoint(&database), &slot, "does not go on by itself"]);
+    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
+}
+
+#[test]
+fn a_checkpoint_of_another_cluster_is_refused() {
+    let database = Cluster::shared().database();
+    let config = stopped_in_step(&database);
+    let real = database.value("SELECT system_identifier FROM pg_control_system()");
+    database.execute("UPDATE acequia.checkpoint SET system_identifier = '7000000000000000007'");
+    let said = refused(&config);
+    assert_says(&said, &["belongs to cluster", &real, "7000000000000000007", "DELETE FROM acequia.checkpoint"]);
+    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
+}
+
+#[test]
+fn a_walsender_that_is_ended_comes_back() {
+    let database = Cluster::shared().database();
+    make_tables(&database);
+    let config = configure(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    for round in 0..3 {
+        add_events(&database, round * 10 + 1, round * 10 + 5);
+        let ended = database.query(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = current_database() AND active",
+        );
+        assert_eq!(ended.len(), 1, "one walsender");
+        add_events(&database, round * 10 + 6, round * 10 + 10);
+        daemon.barrier();
+        // The barrier may have been passed before the end was noticed.
+        daemon.wait_streaming();
+    }
+    assert_in_step(&database);
+    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "30");
+}
+
+#[test]
+fn a_writer_that_is_ended_in_the_middle_of_a_transaction_writes_all_of_it_once() {
+    let database = Cluster::shared().database();
+    make_tables(&database);
+    let config = configure(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    for round in 0..3 {
+        let other = database.session();
+        other.query("BEGIN; LOCK TABLE follows.event IN SHARE MODE");
+        add_events(&database, round * 10 + 1, round * 10 + 10);
+        let waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+            AND application_name LIKE 'acequia writer%' AND wait_event_type = 'Lock'";
+        let pid = wait_for("the writer waiting for the table", LIMIT, || {
+            let rows = database.query(waiting);
+            rows.first().and_then(|row| row[0].clone()).ok_or_else(|| format!("{rows:?}"))
+        });
+        database.execute(&format!("SELECT pg_terminate_backend({pid})"));
+        other.query("COMMIT");
+        daemon.barrier();
+    }
+    assert_in_step(&database);
+    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "30");
+}
+
+#[test]
+fn a_server_that_goes_and_comes_back_is_found_again() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    make_tables(&database);
+    let config = configure(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    add_events(&database, 1, 5);
+    for round in 1..3 {
+        cluster.stop();
+        cluster.restart();
+        // The database's first session went with the server.
+        let session = database.session();
+        session.query(&format!(
+            "INSERT INTO source.event (key, value) SELECT 'r{round}-' || i, i FROM generate_series(1, 5) i"
+        ));
+        daemon.wait_alive("everything arrived", || {
+            let left = session.query("SELECT key, value FROM source.event EXCEPT SELECT key, value FROM follows.event");
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        });
+        let twice = session.query("SELECT customer, key FROM public.written GROUP BY 1, 2 HAVING count(*) > 1");
+        assert!(twice.is_empty(), "written twice: {twice:?}");
+    }
+    daemon.stop();
+}
+
+#[test]
+fn one_large_transaction_to_three_customers_takes_no_more_memory() {
+    let database = Cluster::shared().database();
+    for schema in ["source", "one", "two", "three"] {
+        database.execute(&format!(
+            "CREATE SCHEMA {schema}; CREATE TABLE {schema}.code (id int8 GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+               key text NOT NULL UNIQUE, title text NOT NULL)"
+        ));
+    }
+    let names = ["source", "one", "two", "three"];
+    let config = Config::new(
+        &names.map(|name| (name, &database, name)),
+        "[datasets.code]\ntable = \"code\"\nkey = [\"key\"]\n\
+         [[sync]]\nname = \"all\"\nfrom = \"source\"\nto = [\"one\", \"two\", \"three\"]\ndata = [\"code\"]\nmode = \"override\"\n",
+    );
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let began = Instant::now();
+    database.execute(&format!(
+        "INSERT INTO source.code (key, title) SELECT 'c' || i, repeat('what it is ', 12) || i FROM generate_series(1, {LARGE_ROWS}) i"
+    ));
+    wait_for_all(&database, &mut daemon);
+    println!("{LARGE_ROWS} rows to three customers in {:?}, {} kB at most", began.elapsed(), peak_kb(&daemon));
+    for customer in ["one", "two", "three"] {
+        assert_eq!(database.value(&format!("SELECT count(*) FROM {customer}.code")), LARGE_ROWS.to_string());
+    }
+    let peak = peak_kb(&daemon);
+    assert!(peak < MEMORY_LIMIT_KB, "the daemon took {peak} kB");
+}
+
+/// As the barrier does, with the patience that so many rows need.
+fn wait_for_all(database: &Database, daemon: &mut Daemon<'_>) {
+    let lsn = database.value("SELECT pg_logical_emit_message(true, 'barrier', '')");
+    let arrived = poll(4 * LIMIT, || {
+        let passed = database.value(&format!("SELECT lsn >= '{lsn}' FROM acequia.checkpoint"));
+        if passed == "t" { Ok(()) } else { Err(passed) }
+    });
+    assert!(arrived.is_ok(), "the large transaction did not arrive\n{}", daemon.log());
+}
+
+/// The most memory that the daemon has ever held.
+fn peak_kb(daemon: &Daemon<'_>) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).expect("the daemon runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("a number of kilobytes")
+}

@@ -1,2 +1,0 @@
-UPDATE hq.area SET inside = NULL WHERE id = 1;
-DELETE FROM hq.area WHERE id = 2;

@@ -1,4 +1,0 @@
-SELECT a.name, p.name FROM north.area a LEFT JOIN north.area p ON p.id = a.inside ORDER BY 1;
---> North | (null)
-SELECT count(*) FROM acequia.parked;
---> 0
