@@ -419,8 +419,13 @@ fn parked_rows_are_listed_shown_tried_again_and_given_up() {
     assert_eq!(parked(&config, &["--customer", "south", "--dataset", "code"]).len(), 2);
     assert_eq!(parked(&config, &["--limit", "3"]).len(), 3);
     let list = config.succeed(&["parked", "list"]);
-    assert_says(&list, &["CUSTOMER", "a value is too long for its column (22001", "waits for code", "no_z"]);
-    assert!(!list.contains("too long for them"), "{list}");
+    assert_says(
+        &list,
+        &["CUSTOMER", "a value is too long for its column (22001", "waits for its code", "no_z"],
+    );
+    // No value of a row is shown unasked, keys included.
+    assert!(!list.contains("too long for them") && !list.contains("[\"1\"]"), "{list}");
+    assert_says(&config.succeed(&["parked", "list", "--keys"]), &["[\"1\"]", "waits for code [\"1\"]"]);
     for (filter, near) in
         [(["--customer", "nort"], "did you mean `north`?"), (["--dataset", "xyz"], "code, line")]
     {
