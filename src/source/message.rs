@@ -16,6 +16,8 @@ pub const ANSWER_MAX_BYTES: usize = 1 << 20;
 pub const FRAME_MAX_BYTES: usize = (1 << 30) + (1 << 16);
 /// What one read asks for.
 const READ_BYTES: usize = 256 << 10;
+/// A buffer with less room than this is full.
+const READ_MIN_BYTES: usize = 8 << 10;
 /// Memory grows by this at most before bytes have come to fill it, whatever length a header claims.
 const RESERVE_MAX_BYTES: usize = 16 << 20;
 /// Tag and length.
@@ -89,7 +91,10 @@ where
             return Ok(message);
         }
         let missing = announced(buffer, max_bytes)?.map_or(0, |total| total - buffer.len());
-        buffer.reserve(missing.clamp(READ_BYTES, RESERVE_MAX_BYTES));
+        // Rows are slices of this buffer: a new one is taken only when this one is full, or most of it would lie idle.
+        if buffer.capacity() - buffer.len() < missing.clamp(READ_MIN_BYTES, RESERVE_MAX_BYTES) {
+            buffer.reserve(missing.clamp(READ_BYTES, RESERVE_MAX_BYTES));
+        }
         match stream.read_buf(buffer).await {
             Ok(0) => return Err(Kind::Closed),
             Ok(_) => {}

@@ -5,6 +5,7 @@
 
 mod outages;
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -73,7 +74,8 @@ fn make_tables(database: &Database) {
 }
 
 fn configure(database: &Database) -> Config<'_> {
-    let customers = [("source", database, "source"), ("follows", database, "follows"), ("keeps", database, "keeps")];
+    let customers =
+        [("source", database, "source"), ("follows", database, "follows"), ("keeps", database, "keeps")];
     let config = Config::new(&customers, RULES);
     config.set_up();
     config
@@ -99,16 +101,16 @@ impl Load {
         while !self.stop.load(Ordering::Relaxed) {
             let number = self.transactions.load(Ordering::Relaxed);
             let (first, second) = (number * 7 % COUNTERS, number * 13 % COUNTERS);
-            let many = if number % 50 == 0 { 300 } else { 1 };
+            let many = if number.is_multiple_of(50) { 300 } else { 1 };
             let mut sql = format!(
                 "BEGIN; UPDATE source.counter SET value = value + 1 WHERE key IN ('c{first}', 'c{second}');
                  INSERT INTO source.event (key, value) SELECT 'e{number}-' || i, {number} FROM generate_series(1, {many}) i;"
             );
             if number % 9 == 8 {
-                sql += &format!("DELETE FROM source.event WHERE key LIKE 'e{}-%';", number - 4);
+                _ = write!(sql, "DELETE FROM source.event WHERE key LIKE 'e{}-%';", number - 4);
             }
             if number % 11 == 10 {
-                sql += &format!("UPDATE source.event SET key = 'f' || key WHERE key = 'e{}-1';", number - 5);
+                _ = write!(sql, "UPDATE source.event SET key = 'f' || key WHERE key = 'e{}-1';", number - 5);
             }
             session.query(&format!("{sql} COMMIT"));
             self.counted.fetch_add(if first == second { 1 } else { 2 }, Ordering::Relaxed);
@@ -132,12 +134,17 @@ impl Load {
         let session = database.session();
         while !self.stop.load(Ordering::Relaxed) {
             // In this order: both only grow.
-            let slot = session.query("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()");
+            let slot = session.query(
+                "SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()",
+            );
             let Some(confirmed) = slot.first().and_then(|row| row[0].clone()) else { continue };
             let ahead = session.query(&format!(
                 "SELECT lsn FROM acequia.checkpoint WHERE state = 'live' AND lsn < '{confirmed}'::pg_lsn"
             ));
-            assert!(ahead.is_empty(), "the slot confirmed {confirmed}, and the checkpoint stands at {ahead:?}");
+            assert!(
+                ahead.is_empty(),
+                "the slot confirmed {confirmed}, and the checkpoint stands at {ahead:?}"
+            );
         }
     }
 }
@@ -201,7 +208,11 @@ fn die_at(config: &Config<'_>, place: &str, count: u64) -> u64 {
     let status = daemon.wait_exit();
     // SIGABRT: the binary has fail points, and it was this one that ended it.
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
-    assert_eq!(signal, Some(6), "at {point} the daemon ended with {status}; are the tests built with --features failpoints?");
+    assert_eq!(
+        signal,
+        Some(6),
+        "at {point} the daemon ended with {status}; are the tests built with --features failpoints?"
+    );
     1
 }
 
@@ -214,23 +225,46 @@ fn check_end(database: &Database, load: &Load) {
     let counted = load.counted.load(Ordering::Relaxed).to_string();
     assert_eq!(count("SELECT sum(value) FROM source.counter"), counted, "the load's own sum");
     for table in ["counter", "event"] {
-        nothing("lost", &format!("SELECT key, value FROM source.{table} EXCEPT ALL SELECT key, value FROM follows.{table}"));
-        nothing("too much", &format!("SELECT key, value FROM follows.{table} EXCEPT ALL SELECT key, value FROM source.{table}"));
+        nothing(
+            "lost",
+            &format!(
+                "SELECT key, value FROM source.{table} EXCEPT ALL SELECT key, value FROM follows.{table}"
+            ),
+        );
+        nothing(
+            "too much",
+            &format!(
+                "SELECT key, value FROM follows.{table} EXCEPT ALL SELECT key, value FROM source.{table}"
+            ),
+        );
     }
     nothing(
         "a row that create-only never got",
         "SELECT key FROM source.event WHERE key NOT LIKE 'f%' EXCEPT SELECT key FROM keeps.event",
     );
-    nothing("a row created twice", "SELECT customer, tab, key FROM public.written WHERE op = 'INSERT' GROUP BY 1, 2, 3 HAVING count(*) > 1");
-    nothing("create-only that changed a row", "SELECT key FROM public.written WHERE customer = 'keeps' AND op <> 'INSERT'");
+    nothing(
+        "a row created twice",
+        "SELECT customer, tab, key FROM public.written WHERE op = 'INSERT' GROUP BY 1, 2, 3 HAVING count(*) > 1",
+    );
+    nothing(
+        "create-only that changed a row",
+        "SELECT key FROM public.written WHERE customer = 'keeps' AND op <> 'INSERT'",
+    );
     nothing(
         "a counter that was written twice or went back",
         "SELECT key, value FROM (SELECT key, value, lag(value) OVER (PARTITION BY key ORDER BY n) AS before FROM public.written
            WHERE customer = 'follows' AND tab = 'counter') c WHERE value <= before",
     );
     let written = count("SELECT count(*) FROM public.written WHERE op <> 'INSERT'");
-    assert_eq!(count("SELECT count(*) FROM acequia.journal"), written, "one journal row for each override and delete");
-    nothing("an old image journaled twice", "SELECT route, key, image FROM acequia.journal GROUP BY 1, 2, 3 HAVING count(*) > 1");
+    assert_eq!(
+        count("SELECT count(*) FROM acequia.journal"),
+        written,
+        "one journal row for each override and delete"
+    );
+    nothing(
+        "an old image journaled twice",
+        "SELECT route, key, image FROM acequia.journal GROUP BY 1, 2, 3 HAVING count(*) > 1",
+    );
     let sum = |column: &str| format!("SELECT coalesce(sum({column}), 0) FROM acequia.route_count");
     let recorded = |op: &str| format!("SELECT count(*) FROM public.written WHERE op = '{op}'");
     for (column, op) in [("created", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE")] {

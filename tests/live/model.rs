@@ -83,8 +83,11 @@ fn run(seed: u64) {
     let config = Config::new(&names.map(|name| (name, &database, name)), RULES);
     config.set_up();
     let (mut source, first) = Source::new(seed);
-    let mut customers =
-        [Customer::new("creates", false, false), Customer::new("overrides", true, false), Customer::new("deletes", true, true)];
+    let mut customers = [
+        Customer::new("creates", false, false),
+        Customer::new("overrides", true, false),
+        Customer::new("deletes", true, true),
+    ];
     database.execute(&first.sql);
     for (number, customer) in (0..).zip(&mut customers) {
         give_own_rows(&database, customer, number);
@@ -102,14 +105,18 @@ fn run(seed: u64) {
             source.frozen.extend(customer.parked.keys());
         }
         // Every third run lets each transaction arrive on its own: there, nothing is ever folded.
-        if seed % 3 == 0 { life.wait() } else { life.go_on() }
+        if seed.is_multiple_of(3) { life.wait() } else { life.go_on() }
     }
     life.settle(&database);
     let difference = compare(&database, &source, &mut customers);
     if !difference.is_empty() && std::env::var_os("ACEQUIA_SEED").is_some() {
         println!("{}", trace.join("\n"));
     }
-    assert!(difference.is_empty(), "ACEQUIA_SEED={seed} ({} kills): the customers differ from the model\n{difference}", life.kills);
+    assert!(
+        difference.is_empty(),
+        "ACEQUIA_SEED={seed} ({} kills): the customers differ from the model\n{difference}",
+        life.kills
+    );
 }
 
 /// The same tables for everybody; those of customers have a column of their own, and numbers of their own.
@@ -137,12 +144,14 @@ fn create_tables(database: &Database, schema: &str) {
 fn give_own_rows(database: &Database, customer: &mut Customer, number: u64) {
     let schema = customer.name;
     for table in [Table::Schedule, Table::Code, Table::Payer, Table::Doc] {
-        for own in (0..OWN_KEYS).filter(|own| (own + number) % 3 != 0) {
+        for own in (0..OWN_KEYS).filter(|own| !(own + number).is_multiple_of(3)) {
             let key = own_key(table, own);
             let body = if table == Table::Doc { own } else { 0 };
             let value = match (table, key.split_once('/')) {
                 (Table::Code, _) => format!("(key, value, local) VALUES ('{key}', -1, 'own')"),
-                (Table::Payer, Some((payer, plan))) => format!("VALUES ({own}, '{payer}', '{plan}', -1, 'own')"),
+                (Table::Payer, Some((payer, plan))) => {
+                    format!("VALUES ({own}, '{payer}', '{plan}', -1, 'own')")
+                }
                 (Table::Doc, _) => format!("VALUES ({own}, '{key}', -1, {}, 'own')", body_sql(own)),
                 _ => format!("VALUES ({own}, '{key}', -1, 'own')"),
             };
@@ -196,15 +205,16 @@ impl Life<'_> {
                 let doomed = self.dice.roll(2) == 0;
                 self.start(doomed);
             }
-            None => {}
             Some(_) if roll == 0 => {
                 self.kills += 1;
-                self.daemon.take().map(Daemon::kill);
+                if let Some(daemon) = self.daemon.take() {
+                    daemon.kill();
+                }
             }
             // While it stands still, the stream gathers and comes as one batch.
             Some(daemon) if roll == 1 => daemon.signal("STOP"),
             Some(daemon) if roll < 5 => daemon.signal("CONT"),
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
 
@@ -230,7 +240,9 @@ impl Life<'_> {
             // A daemon that starts looks at once.
             self.restart();
             wait_for("every parked row tried again", LIMIT, || {
-                let left = database.value("SELECT count(*) FROM acequia.parked WHERE next_try_at < now() - interval '1 day'");
+                let left = database.value(
+                    "SELECT count(*) FROM acequia.parked WHERE next_try_at < now() - interval '1 day'",
+                );
                 if left == "0" { Ok(()) } else { Err(left) }
             });
         }
@@ -259,7 +271,12 @@ fn compare(database: &Database, source: &Source, customers: &mut [Customer]) -> 
         customer.settle();
         expected.extend(expect(customer, source));
         for sql in dumps(customer.name) {
-            found.extend(database.query(&sql).into_iter().map(|row| format!("{} {}", customer.name, row[0].as_deref().unwrap_or("NULL"))));
+            found.extend(
+                database
+                    .query(&sql)
+                    .into_iter()
+                    .map(|row| format!("{} {}", customer.name, row[0].as_deref().unwrap_or("NULL"))),
+            );
         }
     }
     let missing = expected.difference(&found).map(|line| format!("- {line}\n"));
@@ -311,7 +328,9 @@ fn dumps(customer: &str) -> Vec<String> {
         };
         let body = match table {
             // Its number, where all of the text says the same.
-            Table::Doc => "CASE WHEN t.body = repeat(split_part(t.body, '-', 1) || '-', 1200) THEN substr(split_part(t.body, '-', 1), 2) ELSE 'torn' END",
+            Table::Doc => {
+                "CASE WHEN t.body = repeat(split_part(t.body, '-', 1) || '-', 1200) THEN substr(split_part(t.body, '-', 1), 2) ELSE 'torn' END"
+            }
             Table::Schedule | Table::Line | Table::Code | Table::Payer => "'-'",
         };
         dumps.push(format!(
@@ -319,7 +338,8 @@ fn dumps(customer: &str) -> Vec<String> {
         ));
         if table.has_crosswalk() {
             let crosswalk = crosswalk_name(customer, name);
-            let (source, target) = if table == Table::Payer { ("x.s1 || '/' || x.s2", "x.t1") } else { ("x.s1", "x.t1") };
+            let (source, target) =
+                if table == Table::Payer { ("x.s1 || '/' || x.s2", "x.t1") } else { ("x.s1", "x.t1") };
             dumps.push(format!(
                 "SELECT concat_ws(' ', 'link {name}', {source}, coalesce({key}, 'nothing')) \
                  FROM acequia.{crosswalk} x LEFT JOIN {customer}.{name} t ON t.id = {target}"
@@ -337,6 +357,6 @@ fn dumps(customer: &str) -> Vec<String> {
 fn crosswalk_name(customer: &str, dataset: &str) -> String {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(format!("source\n{customer}\n{dataset}").as_bytes());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("x_{hex}")
+    let first = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("x_{first:016x}")
 }

@@ -13,7 +13,7 @@ const LARGE_ROWS: u64 = 300_000;
 const MEMORY_LIMIT_KB: u64 = 100 * 1024;
 
 /// A database with some rows in step, and the daemon stopped in good order.
-fn stopped_in_step<'a>(database: &'a Database) -> Config<'a> {
+fn stopped_in_step(database: &Database) -> Config<'_> {
     make_tables(database);
     let config = configure(database);
     let mut daemon = config.start();
@@ -73,7 +73,10 @@ fn a_second_daemon_waits_a_while_and_then_names_the_first() {
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'acequia writer%'",
     );
     let said = refused(&config);
-    assert_says(&said, &["is served by another Acequia", &format!("session {holder}"), "acequia writer", "stop that one"]);
+    assert_says(
+        &said,
+        &["is served by another Acequia", &format!("session {holder}"), "acequia writer", "stop that one"],
+    );
     add_events(&database, 1, 5);
     first.barrier();
     assert_in_step(&database);
@@ -88,8 +91,14 @@ fn a_slot_that_is_gone_halts_the_flow_and_it_never_starts_from_now_by_itself() {
     add_events(&database, 4, 9);
     for _ in 0..2 {
         let said = refused(&config);
-        assert_says(&said, &["is gone from database", &slot, &checkpoint_before, "DELETE FROM acequia.checkpoint"]);
-        assert_eq!(database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"), "0");
+        assert_says(
+            &said,
+            &["is gone from database", &slot, &checkpoint_before, "DELETE FROM acequia.checkpoint"],
+        );
+        assert_eq!(
+            database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"),
+            "0"
+        );
         assert_eq!(checkpoint(&database), checkpoint_before);
     }
     assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
@@ -110,7 +119,8 @@ fn a_slot_dropped_under_a_running_daemon_halts_the_flow() {
         database.execute(&format!(
             "DO $$BEGIN PERFORM pg_drop_replication_slot('{slot}'); EXCEPTION WHEN object_in_use THEN NULL; END$$"
         ));
-        let left = database.value(&format!("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{slot}'"));
+        let left =
+            database.value(&format!("SELECT count(*) FROM pg_replication_slots WHERE slot_name = '{slot}'"));
         if left == "0" { Ok(()) } else { Err(format!("{left} slot")) }
     });
     daemon.signal("CONT");
@@ -119,7 +129,10 @@ fn a_slot_dropped_under_a_running_daemon_halts_the_flow() {
         let text = String::from_utf8_lossy(&status.stdout).into_owned();
         if text.contains("\"halted\"") && text.contains("is gone from database") { Ok(()) } else { Err(text) }
     });
-    assert_eq!(database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"), "0");
+    assert_eq!(
+        database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"),
+        "0"
+    );
 }
 
 #[test]
@@ -130,9 +143,13 @@ fn a_slot_made_anew_lies_ahead_and_is_refused_with_both_positions() {
     database.execute(&format!("SELECT pg_drop_replication_slot('{slot}')"));
     add_events(&database, 4, 9);
     database.execute(&format!("SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')"));
-    let confirmed = database.value(&format!("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '{slot}'"));
+    let confirmed = database
+        .value(&format!("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '{slot}'"));
     let said = refused(&config);
-    assert_says(&said, &["lies ahead", &confirmed, &checkpoint(&database), &slot, "does not go on by itself"]);
+    assert_says(
+        &said,
+        &["lies ahead", &confirmed, &checkpoint(&database), &slot, "does not go on by itself"],
+    );
     assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
 }
 
@@ -143,7 +160,10 @@ fn a_checkpoint_of_another_cluster_is_refused() {
     let real = database.value("SELECT system_identifier FROM pg_control_system()");
     database.execute("UPDATE acequia.checkpoint SET system_identifier = '7000000000000000007'");
     let said = refused(&config);
-    assert_says(&said, &["belongs to cluster", &real, "7000000000000000007", "DELETE FROM acequia.checkpoint"]);
+    assert_says(
+        &said,
+        &["belongs to cluster", &real, "7000000000000000007", "DELETE FROM acequia.checkpoint"],
+    );
     assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
 }
 
@@ -212,10 +232,12 @@ fn a_server_that_goes_and_comes_back_is_found_again() {
             "INSERT INTO source.event (key, value) SELECT 'r{round}-' || i, i FROM generate_series(1, 5) i"
         ));
         daemon.wait_alive("everything arrived", || {
-            let left = session.query("SELECT key, value FROM source.event EXCEPT SELECT key, value FROM follows.event");
+            let left = session
+                .query("SELECT key, value FROM source.event EXCEPT SELECT key, value FROM follows.event");
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
         });
-        let twice = session.query("SELECT customer, key FROM public.written GROUP BY 1, 2 HAVING count(*) > 1");
+        let twice =
+            session.query("SELECT customer, key FROM public.written GROUP BY 1, 2 HAVING count(*) > 1");
         assert!(twice.is_empty(), "written twice: {twice:?}");
     }
     daemon.stop();
@@ -244,7 +266,11 @@ fn one_large_transaction_to_three_customers_takes_no_more_memory() {
         "INSERT INTO source.code (key, title) SELECT 'c' || i, repeat('what it is ', 12) || i FROM generate_series(1, {LARGE_ROWS}) i"
     ));
     wait_for_all(&database, &mut daemon);
-    println!("{LARGE_ROWS} rows to three customers in {:?}, {} kB at most", began.elapsed(), peak_kb(&daemon));
+    println!(
+        "{LARGE_ROWS} rows to three customers in {:?}, {} kB at most",
+        began.elapsed(),
+        peak_kb(&daemon)
+    );
     for customer in ["one", "two", "three"] {
         assert_eq!(database.value(&format!("SELECT count(*) FROM {customer}.code")), LARGE_ROWS.to_string());
     }

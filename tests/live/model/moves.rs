@@ -1,10 +1,10 @@
 //! Random source transactions: the SQL of each, and what it did to every row.
 //!
 //! What is left out, because the outcome depends on the moment by nature: a row that some customer has parked is not
-//! touched again (it gets in when a timer rings or an operator asks), and documents that are older than the daemon keep
-//! their text (what the stream leaves out is read from the source later). A row that goes in the same transaction in which
-//! it changed its key is left out too: a customer that keeps deleted rows may keep it under a key on the way; and only rows
-//! that the daemon has seen swap their keys, else one may stop half-way where a customer has such a row of its own.
+//! touched again (it gets in when a timer rings or an operator asks), and documents that are older than the daemon stay
+//! and keep their text (what the stream leaves out is read from the source later). A key on the way counts for nothing, but
+//! where a customer has no place for the last one, its row may stay under the one before: so a row changes its key once in
+//! a transaction and does not go in it, and only rows that the daemon has seen swap theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -160,7 +160,8 @@ impl Source {
 
     /// A key that some row had.
     fn given_up(&mut self, table: Table, parent: Option<u64>) -> Option<String> {
-        let free = self.free.iter().filter(|free| (free.0, free.1) == (table, parent)).map(|free| free.2.clone());
+        let free =
+            self.free.iter().filter(|free| (free.0, free.1) == (table, parent)).map(|free| free.2.clone());
         let free: Vec<String> = free.filter(|key| !self.is_used(table, parent, key)).collect();
         self.dice.pick(&free)
     }
@@ -218,7 +219,7 @@ impl Source {
     }
 
     fn rename(&mut self, table: Table) {
-        let Some(id) = self.any_free(table) else { return };
+        let Some(id) = self.any_free(table).filter(|id| !self.has_moved(*id)) else { return };
         let parent = self.rows[&id].parent;
         let again = self.given_up(table, parent).filter(|_| self.dice.roll(4) == 0);
         let key = again.unwrap_or_else(|| self.fresh_key(table));
@@ -236,7 +237,11 @@ impl Source {
             Table::Line => "schedule, key",
             Table::Schedule | Table::Code | Table::Doc => "key",
         };
-        let set = if columns.contains(',') { format!("({columns}) = ({keys})") } else { format!("{columns} = {keys}") };
+        let set = if columns.contains(',') {
+            format!("({columns}) = ({keys})")
+        } else {
+            format!("{columns} = {keys}")
+        };
         self.update(id, &set, row);
     }
 
@@ -244,7 +249,8 @@ impl Source {
     fn swap(&mut self, table: Table) {
         let (Some(one), Some(other)) = (self.any_free(table), self.any_free(table)) else { return };
         let (first, second) = (self.rows[&one].clone(), self.rows[&other].clone());
-        if one == other || first.parent != second.parent || !self.seen.contains(&one) || !self.seen.contains(&other) {
+        let may_swap = |id| self.seen.contains(&id) && !self.has_moved(id);
+        if one == other || first.parent != second.parent || !may_swap(one) || !may_swap(other) {
             return;
         }
         let between = self.fresh_key(table);
@@ -271,8 +277,16 @@ impl Source {
     }
 
     fn may_go(&self, id: Id) -> bool {
-        let has_moved = |before: &Option<Row>| before.as_ref().is_none_or(|row| row.key != self.rows[&id].key);
-        !(id.0 == Table::Doc && self.before.contains(&id)) && !self.touched.get(&id).is_some_and(has_moved)
+        let is_old_text = id.0 == Table::Doc && self.before.contains(&id);
+        !is_old_text && !self.has_moved(id)
+    }
+
+    /// The transaction at hand has given it another key.
+    fn has_moved(&self, id: Id) -> bool {
+        let before = self.touched.get(&id).and_then(Option::as_ref);
+        before.is_some_and(|before| {
+            (&before.key, before.parent) != (&self.rows[&id].key, self.rows[&id].parent)
+        })
     }
 
     fn lines_of(&self, schedule: Id) -> Vec<Id> {
@@ -298,9 +312,11 @@ impl Source {
     }
 
     fn move_line(&mut self) {
-        let (Some(line), Some(schedule)) = (self.any_free(Table::Line), self.any(Table::Schedule)) else { return };
+        let (Some(line), Some(schedule)) = (self.any_free(Table::Line), self.any(Table::Schedule)) else {
+            return;
+        };
         let before = self.rows[&line].clone();
-        if self.is_used(Table::Line, Some(schedule.1), &before.key) {
+        if self.has_moved(line) || self.is_used(Table::Line, Some(schedule.1), &before.key) {
             return;
         }
         self.free.insert((Table::Line, before.parent, before.key.clone()));
@@ -320,7 +336,8 @@ impl Source {
 
     /// More than a thousand rows come, change or go at once.
     fn huge_move(&mut self) {
-        let huge = |id: &Id, mark: u64, row: &Row| id.0 == Table::Code && row.key.starts_with(&format!("h{mark}-"));
+        let huge =
+            |id: &Id, mark: u64, row: &Row| id.0 == Table::Code && row.key.starts_with(&format!("h{mark}-"));
         let Some(mark) = self.dice.pick(&self.huge.clone()).filter(|_| self.dice.roll(3) > 0) else {
             self.next_key += 1;
             let (mark, value) = (self.next_key, self.value());
@@ -335,7 +352,8 @@ impl Source {
             self.huge.push(mark);
             return;
         };
-        let ids: Vec<Id> = self.rows.iter().filter(|(id, row)| huge(id, mark, row)).map(|(id, _)| *id).collect();
+        let ids: Vec<Id> =
+            self.rows.iter().filter(|(id, row)| huge(id, mark, row)).map(|(id, _)| *id).collect();
         if self.dice.roll(2) == 0 {
             self.sql.push(format!("DELETE FROM source.code WHERE key LIKE 'h{mark}-%'"));
             for id in ids {

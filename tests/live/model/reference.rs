@@ -114,9 +114,10 @@ impl Customer {
             // A later change of a parked row takes its place: the newest state counts.
             self.parked.remove(&change.id);
             if let (None, Some(old)) = (&change.new, &change.old) {
-                let slot = match change.id.0.has_crosswalk() {
-                    true => self.links.remove(&change.id),
-                    false => self.find(change.id.0, None, &old.key),
+                let slot = if change.id.0.has_crosswalk() {
+                    self.links.remove(&change.id)
+                } else {
+                    self.find(change.id.0, None, &old.key)
                 };
                 released.extend(slot.map(|slot| (change.id, slot)));
             }
@@ -152,13 +153,16 @@ impl Customer {
             match self.own_row(change) {
                 // Create-only leaves a row that it knows alone, whatever happens at the source.
                 Some(_) if !self.overrides => {}
-                Some(_) if self.parent(row).is_err() => self.park(change.id, Parked::MissingParent(row.clone())),
+                Some(_) if self.parent(row).is_err() => {
+                    self.park(change.id, Parked::MissingParent(row.clone()));
+                }
                 Some(slot) => _ = moves.insert(slot, (change, row)),
                 None => loose.push((change, row)),
             }
         }
         // Rows that follow the source move all at once, and each only where nobody stands who stays.
-        let leaving: BTreeSet<Slot> = if self.deletes { released.values().copied().collect() } else { BTreeSet::new() };
+        let leaving: BTreeSet<Slot> =
+            if self.deletes { released.values().copied().collect() } else { BTreeSet::new() };
         let blocked = |customer: &Self, moves: &BTreeMap<Slot, (&Change, &Row)>| {
             let stands = |&slot: &Slot, row: &Row| {
                 let key = (customer.parent(row).ok().flatten(), &row.key);
@@ -206,7 +210,8 @@ impl Customer {
         };
         let slot = match self.find(id.0, parent, &row.key) {
             None => {
-                let held = Held { key: row.key.clone(), parent, value: row.value, body: row.body, own: false };
+                let held =
+                    Held { key: row.key.clone(), parent, value: row.value, body: row.body, own: false };
                 self.hold(id.0, held)
             }
             Some(slot) if self.links.iter().any(|(other, &linked)| (other.0, linked) == (id.0, slot)) => {
