@@ -12,14 +12,14 @@ help: ## print this
 demo: ## see it at work on throw-away servers, then explore; ARGS=--once ends by itself
 	@tests/demo/demo.sh $(ARGS)
 
-test: ## install what is missing, then run all tests; ARGS go to cargo test
+test: ## install what is missing, then run all tests; ARGS go to cargo test, such as "--test live"
 	@tests/support/install.sh
 	cargo test --locked --features failpoints $(ARGS)
 
-bench: ## compare with PostgreSQL's own subscriptions, on the same servers; ARGS go to cargo bench
+bench: ## compare with PostgreSQL's own subscriptions, 20-30 minutes; ARGS choose, such as "a c --targets 1"
 	@tests/support/install.sh
 	cargo build --release --locked
-	cargo bench --locked $(ARGS)
+	cargo bench --locked --bench compare -- $(ARGS)
 
 lint: ## formatting and clippy, as in CI
 	cargo fmt --all --check

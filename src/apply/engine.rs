@@ -29,6 +29,8 @@ pub(super) struct Engine {
     pub(super) arrivals: Vec<Arrival>,
     /// Stages that exist in the session. A session whose transaction fails is never used again.
     stages: HashSet<usize>,
+    /// Stages that hold rows nobody needs any more.
+    used: Vec<usize>,
     /// For each stage, how many of its rows are dead.
     dead_rows: Vec<usize>,
 }
@@ -43,6 +45,7 @@ impl Engine {
             tallies: vec![Tally::default(); routes],
             arrivals: Vec::new(),
             stages: HashSet::new(),
+            used: Vec::new(),
             dead_rows: vec![0; sources],
         }
     }
@@ -51,6 +54,7 @@ impl Engine {
     /// something, the careful way for each.
     pub(super) async fn wave(&mut self, wave: &Wave) -> Result<(), Error> {
         self.context.generation += 1;
+        self.sweep().await?;
         let mut staged = self.stage(wave).await?;
         crate::failpoint::hit("after-stage");
         self.unlink_truncated(&staged).await?;
@@ -77,7 +81,8 @@ impl Engine {
             total.add(tally);
         }
         self.note_arrivals(&staged).await?;
-        self.clear(&staged).await
+        self.leave(&staged);
+        Ok(())
     }
 
     async fn all_customers(&mut self, staged: &mut [Staged], tallies: &mut [Tally]) -> Result<(), Error> {
@@ -129,18 +134,35 @@ impl Engine {
         Ok(())
     }
 
-    /// Empties the stages that a wave used.
-    pub(super) async fn clear(&mut self, staged: &[Staged]) -> Result<(), Error> {
-        let plan = Arc::clone(&self.plan);
+    /// Has the stages that a wave used emptied before they are used again, at the latest with the commit.
+    pub(super) fn leave(&mut self, staged: &[Staged]) {
         for staged in staged.iter().filter(|staged| !staged.rows.is_empty()) {
-            let stage = &plan.sources[staged.source].stage;
             self.dead_rows[staged.source] += staged.rows.len();
-            if self.dead_rows[staged.source] > STAGE_DEAD_ROWS {
-                self.statements.batch("emptying a stage", &stage.truncate).await?;
-                self.dead_rows[staged.source] = 0;
+            self.used.push(staged.source);
+        }
+    }
+
+    /// The statements that empty the used stages, each with its semicolon.
+    pub(super) fn sweeping(&mut self) -> String {
+        let mut sql = String::new();
+        for source in std::mem::take(&mut self.used) {
+            let stage = &self.plan.sources[source].stage;
+            if self.dead_rows[source] > STAGE_DEAD_ROWS {
+                self.dead_rows[source] = 0;
+                sql += &stage.truncate;
             } else {
-                self.statements.execute("emptying a stage", &stage.delete, &[]).await?;
+                sql += &stage.delete;
             }
+            sql.push(';');
+        }
+        sql
+    }
+
+    /// Empties the used stages now.
+    pub(super) async fn sweep(&mut self) -> Result<(), Error> {
+        let sql = self.sweeping();
+        if !sql.is_empty() {
+            self.statements.batch("emptying stages", &sql).await?;
         }
         Ok(())
     }

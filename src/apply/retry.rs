@@ -85,6 +85,7 @@ pub(super) async fn try_again(engine: &mut Engine, due: &[(i64, String)]) -> Res
 async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<(), Error> {
     let plan = Arc::clone(&engine.plan);
     engine.context.generation += 1;
+    engine.sweep().await?;
     let rows = engine
         .statements
         .query(
@@ -133,5 +134,6 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
         total.add(tally);
     }
     engine.note_arrivals(&staged).await?;
-    engine.clear(&staged).await
+    engine.leave(&staged);
+    Ok(())
 }

@@ -94,10 +94,11 @@ impl Statements {
         Ok(rows.first().map_or((0, 0), |row| (number(row, 0), number(row, 1))))
     }
 
-    /// Sends COPY text. It is not prepared: a COPY has no plan.
+    /// Sends COPY text.
     pub(super) async fn copy(&mut self, doing: &str, sql: &str, text: Bytes) -> Result<(), Error> {
+        let statement = self.statement(doing, sql).await?;
         let failed = |error| Error::from_driver(doing, &error);
-        let sink = self.session.copy_in::<_, Bytes>(sql).await.map_err(failed)?;
+        let sink = self.session.copy_in::<_, Bytes>(&statement).await.map_err(failed)?;
         futures_util::pin_mut!(sink);
         sink.send(text).await.map_err(failed)?;
         sink.finish().await.map_err(failed)?;

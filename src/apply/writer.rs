@@ -19,8 +19,9 @@ use super::ledger::{self, Tally};
 use super::statements::Statements;
 use super::{control, crosswalk, retry};
 
-/// Marks the transaction as ours, so that no flow takes it for news.
-const MARK: &str = "SELECT pg_logical_emit_message(true, 'acequia', $1::text)";
+/// Locks the checkpoint, and marks the transaction as ours, so that no flow takes it for news.
+const LOCK: &str = "SELECT lsn::text, pg_logical_emit_message(true, 'acequia', $1::text) \
+                    FROM acequia.checkpoint WHERE flow = $1::text FOR UPDATE";
 
 /// What a commit made durable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -139,21 +140,12 @@ impl Writer {
     async fn begin(&mut self) -> Result<(), Error> {
         self.engine.statements.batch("beginning", "BEGIN").await?;
         let flow = self.engine.plan.flow.name.clone();
-        let rows = self
-            .engine
-            .statements
-            .query(
-                "locking the checkpoint",
-                "SELECT lsn::text FROM acequia.checkpoint WHERE flow = $1 FOR UPDATE",
-                &[&flow],
-            )
-            .await?;
+        let rows = self.engine.statements.query("locking the checkpoint", LOCK, &[&flow]).await?;
         let found: Option<Lsn> = rows.first().and_then(|row| row.get::<_, &str>(0).parse().ok());
         let found = found.unwrap_or(Lsn::ZERO);
         if found != self.applied {
             return Err(Error::Moved { flow, expected: self.applied, found });
         }
-        self.engine.statements.query("marking the transaction", MARK, &[&flow]).await?;
         Ok(())
     }
 
@@ -171,7 +163,9 @@ impl Writer {
             )
             .await?;
         crate::failpoint::hit("before-commit");
-        self.engine.statements.batch("committing", "COMMIT").await?;
+        // In one message with the sweeping: if that failed, the commit would not be carried out.
+        let sql = format!("{}COMMIT", self.engine.sweeping());
+        self.engine.statements.batch("committing", &sql).await?;
         crate::failpoint::hit("after-commit");
         let parked = self.engine.tallies.iter().map(|tally| tally.parked).sum();
         let applied = Applied { lsn, parked, ..std::mem::take(&mut self.pending) };

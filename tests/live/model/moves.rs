@@ -1,8 +1,8 @@
 //! Random source transactions: the SQL of each, and what it did to every row.
 //!
 //! What is left out, because the outcome depends on the moment by nature: a row that some customer has parked is not
-//! touched again (it gets in when a timer rings or an operator asks), and documents that are older than the daemon stay
-//! and keep their text (what the stream leaves out is read from the source later). A key on the way counts for nothing, but
+//! touched again (it gets in when a timer rings or an operator asks), and documents that are older than the daemon stay,
+//! keep their text and meet no row of a customer (what the stream leaves out is read from the source later, or not at all). A key on the way counts for nothing, but
 //! where a customer has no place for the last one, its row may stay under the one before: so a row changes its key once in
 //! a transaction and does not go in it, and only rows that the daemon has seen swap theirs.
 
@@ -83,7 +83,11 @@ impl Source {
         for table in Table::ALL {
             for number in 0..ROWS_BEFORE {
                 let parent = if table == Table::Line { source.any(Table::Schedule) } else { None };
-                let key = if number % 2 == 0 { own_key(table, number) } else { source.fresh_key(table) };
+                let key = if number.is_multiple_of(2) && table != Table::Doc {
+                    own_key(table, number)
+                } else {
+                    source.fresh_key(table)
+                };
                 source.insert(table, key, parent.map(|id| id.1));
             }
         }
@@ -221,7 +225,8 @@ impl Source {
     fn rename(&mut self, table: Table) {
         let Some(id) = self.any_free(table).filter(|id| !self.has_moved(*id)) else { return };
         let parent = self.rows[&id].parent;
-        let again = self.given_up(table, parent).filter(|_| self.dice.roll(4) == 0);
+        let again =
+            self.given_up(table, parent).filter(|_| self.dice.roll(4) == 0 && !self.before.contains(&id));
         let key = again.unwrap_or_else(|| self.fresh_key(table));
         self.rename_to(id, key);
     }

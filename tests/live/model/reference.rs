@@ -181,11 +181,11 @@ impl Customer {
                 loose.push((change, row));
             }
         }
-        for (slot, (_, row)) in moves {
-            self.write(table, slot, row);
+        for (slot, (change, row)) in moves {
+            self.write(change, slot, row);
         }
         for (change, row) in loose {
-            if let Some(slot) = self.place(change.id, row) {
+            if let Some(slot) = self.place(change, row) {
                 released.retain(|id, gone| (id.0, *gone) != (table, slot));
             }
         }
@@ -203,7 +203,8 @@ impl Customer {
     }
 
     /// Finds the row by its natural key, or creates it. Answers the row that it took.
-    fn place(&mut self, id: Id, row: &Row) -> Option<Slot> {
+    fn place(&mut self, change: &Change, row: &Row) -> Option<Slot> {
+        let id = change.id;
         let Ok(parent) = self.parent(row) else {
             self.park(id, Parked::MissingParent(row.clone()));
             return None;
@@ -224,15 +225,18 @@ impl Customer {
             self.links.insert(id, slot);
         }
         if self.overrides {
-            self.write(id.0, slot, row);
+            self.write(change, slot, row);
         }
         Some(slot)
     }
 
-    fn write(&mut self, table: Table, slot: Slot, row: &Row) {
+    fn write(&mut self, change: &Change, slot: Slot, row: &Row) {
         let parent = self.parent(row).ok().flatten();
-        if let Some(held) = self.rows.get_mut(&(table, slot)) {
-            *held = Held { key: row.key.clone(), parent, value: row.value, body: row.body, own: held.own };
+        // A large text that the source did not touch is not touched here either.
+        let is_untouched = change.old.as_ref().is_some_and(|old| old.body == row.body);
+        if let Some(held) = self.rows.get_mut(&(change.id.0, slot)) {
+            let body = if is_untouched { held.body } else { row.body };
+            *held = Held { key: row.key.clone(), parent, value: row.value, body, own: held.own };
         }
     }
 
