@@ -1,6 +1,33 @@
 //! Acequia: change data capture beside a PostgreSQL practice database.
 //!
-//! The modules, lowest first. **A module uses only modules listed above it**; `tests/tidy.rs` keeps that true.
+//! # The way of one changed row
+//!
+//! ```text
+//! source::duplex     a frame from the replication connection: WAL data or a keepalive
+//! source::pgoutput   bytes to one message, pure; it never panics
+//! source::assemble   messages to events of whole transactions; what a flow of ours wrote, and what was applied
+//!                    before, is dropped here
+//! rules              the plan: which source table this is, and the finished SQL of every route to a customer
+//! apply::batch       changes gather until the writer is free; apply::fold keeps the last state of each row, in waves
+//!                    that may be applied as sets
+//! apply::writer      one batch, one target transaction: the checkpoint is locked, the transaction is marked as ours,
+//!                    then wave by wave
+//!   apply::engine      apply::stage encodes the rows, and they are copied to the target once
+//!   apply::customer    for each customer, parents first: links, creates, changes, parks; then deletes, children first.
+//!                      Where the server refuses something, apply::careful does it again, and parks the rows at fault
+//!   apply::retry       parked rows whose parent has just arrived
+//!                    then counts, the checkpoint's new position, commit
+//! daemon::flow       tells on a watch channel what is committed
+//! daemon::capture    confirms it to the source, which may forget it now
+//! ```
+//!
+//! Between `daemon::capture`, which reads, and `daemon::flow`, which writes, lies a channel that holds one batch: that is
+//! the back-pressure. Whatever fails on the way, the target rolls back, and the stream is read again from the checkpoint.
+//! The plan is made once, by `daemon::start`, and never changed.
+//!
+//! # The modules
+//!
+//! Lowest first. **A module uses only modules listed above it**; `tests/tidy.rs` keeps that true.
 
 // -- words --
 /// Identifiers: newtypes, and the only place that quotes SQL.

@@ -2,9 +2,10 @@
 //!
 //! What is left out, because the outcome depends on the moment by nature: a row that some customer has parked is not
 //! touched again (it gets in when a timer rings or an operator asks), and documents that are older than the daemon stay,
-//! keep their text and meet no row of a customer (what the stream leaves out is read from the source later, or not at all). A key on the way counts for nothing, but
-//! where a customer has no place for the last one, its row may stay under the one before: so a row changes its key once in
-//! a transaction and does not go in it, and only rows that the daemon has seen swap theirs.
+//! keep their text and meet no row of a customer (what the stream leaves out is read from the source later, or not at
+//! all). A key on the way counts for nothing, but where a customer has no place for the last one, its row may stay under
+//! the one before: so a row changes its key once in a transaction and does not go in it, and only rows that the daemon
+//! has seen swap theirs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
