@@ -9,7 +9,7 @@ use crate::row::{Change, CommitPoint, Relation};
 use crate::rules::Plan;
 
 use super::error::Error;
-use super::fold::{NewWave, Projection, WaveTable};
+use super::fold::{Earlier, Moment, NewWave, Projection, WaveTable};
 
 /// A batch is closed when it has taken this many changes …
 pub const BATCH_ROWS: usize = 16_000;
@@ -38,6 +38,8 @@ pub struct Batch {
     pub oldest_us: Option<i64>,
     bytes: usize,
     transaction: u32,
+    /// The wave in which the transaction at hand began.
+    first_wave: usize,
 }
 
 /// A stretch of changes that can be applied as a set.
@@ -62,6 +64,7 @@ impl Batch {
             oldest_us: None,
             bytes: 0,
             transaction: 0,
+            first_wave: 0,
         }
     }
 
@@ -137,13 +140,25 @@ impl Batch {
             }
         };
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
-        let transaction = self.transaction;
-        if let Err(NewWave(change)) = self.table(source, &projection).push(change, transaction) {
+        let at = Moment { transaction: self.transaction, sequence: self.changes as u64 };
+        let earlier = self.earlier(source, &change);
+        if let Err(NewWave(change)) = self.table(source, &projection).push(change, at, earlier.clone()) {
             self.waves.push(Wave::default());
-            let refused = self.table(source, &projection).push(change, transaction);
+            // The wave that has just been closed may know the row too.
+            let earlier = if earlier.is_none() { self.earlier(source, &change) } else { earlier };
+            let refused = self.table(source, &projection).push(change, at, earlier);
             debug_assert!(refused.is_ok(), "an empty wave takes every change");
         }
         Ok(())
+    }
+
+    /// What earlier waves of the same transaction made of a row is not for the customers to see: it is taken back.
+    fn earlier(&mut self, source: usize, change: &Change) -> Earlier {
+        let last = self.waves.len().saturating_sub(1);
+        let waves = self.waves.get_mut(self.first_wave..last).unwrap_or_default();
+        let tables = waves.iter_mut().rev().flat_map(|wave| &mut wave.tables);
+        let mut known = tables.filter(|table| table.source == source);
+        known.find_map(|table| table.retract(change, self.transaction)).unwrap_or_default()
     }
 
     /// The transaction is whole.
@@ -153,6 +168,7 @@ impl Batch {
         self.idle = None;
         self.transactions += 1;
         self.transaction += 1;
+        self.first_wave = self.waves.len().saturating_sub(1);
         self.oldest_us.get_or_insert(point.time_us);
     }
 

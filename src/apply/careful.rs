@@ -110,7 +110,7 @@ impl Part<'_> {
         let mut ranges = vec![(1, self.staged[staged].last())];
         while let Some((low, high)) = ranges.pop() {
             let extent = self.staged[staged].extent(low, high);
-            let busy = if step == Step::Upsert { extent.living } else { extent.deletes };
+            let busy = if step == Step::Upsert { extent.living + extent.moved } else { extent.deletes };
             if low > high || busy == 0 {
                 continue;
             }

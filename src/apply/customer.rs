@@ -91,20 +91,18 @@ impl Part<'_> {
     ) -> Result<Tally, Error> {
         let extent = self.staged[staged].extent(low, high);
         let mut tally = Tally::default();
-        if extent.living == 0 {
-            return Ok(tally);
-        }
         let overrides = self.plan.routes[route].mode == Mode::Override;
+        self.complete_beside_parked(route, staged, low, high).await?;
         if extent.moved > 0 {
             tally.updated += self.rename(route, low, high).await?;
         }
         if extent.inserts > 0 {
             tally.created += self.insert(route, low, high).await?;
         }
-        if overrides && tally.created < extent.living {
+        if overrides && tally.created < extent.living + extent.moved {
             tally.updated += self.update(route, staged, low, high).await?;
         }
-        if tally.created == extent.living
+        if tally.created >= extent.living
             || (tally.created + tally.updated == extent.living && extent.moved == 0)
         {
             return Ok(tally);
@@ -157,11 +155,41 @@ impl Part<'_> {
         let row = &self.plan.routes[route];
         let rows =
             self.statements.query("looking for incomplete rows", &row.sql.incomplete, &[&low, &high]).await?;
+        self.fetch(route, staged, &rows).await
+    }
+
+    /// Fetches what the stream left out of rows that are parked already: the parked state may have brought it.
+    async fn complete_beside_parked(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<(), Error> {
+        if !self.context.has_parked || self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
+            return Ok(());
+        }
+        let row = &self.plan.routes[route];
+        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+        let params: [super::statements::Param<'_>; 5] = [&low, &high, &from, &to, &dataset];
+        let sql = &row.sql.incomplete_beside_parked;
+        let rows = self.statements.query("looking beside parked rows", sql, &params).await?;
+        self.fetch(route, staged, &rows).await?;
+        Ok(())
+    }
+
+    /// Completes staged rows from the source. Answers whether there were any.
+    async fn fetch(
+        &mut self,
+        route: usize,
+        staged: usize,
+        rows: &[tokio_postgres::Row],
+    ) -> Result<bool, Error> {
         if rows.is_empty() {
             return Ok(false);
         }
         let numbers: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
-        let table = &self.plan.sources[row.source];
+        let table = &self.plan.sources[self.plan.routes[route].source];
         unchanged::complete(self.statements, &self.context.source, table, &mut self.staged[staged], &numbers)
             .await?;
         Ok(true)

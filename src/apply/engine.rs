@@ -181,6 +181,11 @@ impl Engine {
                     self.statements.execute("releasing all links", unlink, &[]).await?;
                 }
             }
+            // What waits to be written is gone from the source.
+            let forget =
+                "DELETE FROM acequia.parked WHERE from_customer = $1 AND dataset = $2 AND op = 'upsert'";
+            let (from, dataset) = (source.customer.as_str(), source.dataset.as_str());
+            self.statements.execute("dropping parked rows", forget, &[&from, &dataset]).await?;
         }
         Ok(())
     }

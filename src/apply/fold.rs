@@ -30,6 +30,8 @@ pub(super) enum Op {
     Delete,
     /// Came and went inside one transaction: nothing to do.
     Nothing,
+    /// Changed again by the same transaction in a later wave: nobody may see this state, but its identity moves.
+    Passing,
 }
 
 /// One source row's changes in one wave.
@@ -41,15 +43,18 @@ pub(super) struct FoldedRow {
     /// The last state.
     pub(super) new: Option<Tuple>,
     /// Every state on the way, for a fold that the server refuses.
-    pub(super) history: SmallVec<[State; 1]>,
+    pub(super) history: History,
     /// The transaction that touched it first.
     transaction: u32,
 }
 
+/// The states of a row, in order.
+pub(super) type History = SmallVec<[State; 1]>;
+
 /// A row as one change left it.
 #[derive(Debug, Clone)]
 pub(super) struct State {
-    /// Place of the change among the table's changes in the wave.
+    /// Place of the change in the batch.
     pub(super) sequence: u64,
     /// The transaction that the change belongs to.
     transaction: u32,
@@ -61,7 +66,7 @@ pub(super) struct State {
 impl FoldedRow {
     /// One state on its own.
     pub(super) fn update(old: Option<Tuple>, new: Tuple) -> Self {
-        Self { op: Op::Update, old, new: Some(new), history: SmallVec::new(), transaction: 0 }
+        Self { op: Op::Update, old, new: Some(new), history: History::new(), transaction: 0 }
     }
 
     /// Takes back what a transaction did to the row, which it then deletes: nobody was to see that. Not where it also
@@ -85,6 +90,10 @@ pub(super) struct Projection {
     pub(super) identity: Vec<usize>,
     /// The same columns in the relation's order.
     ordered: Vec<usize>,
+    /// For each part of the natural key its column in the relation.
+    natural: Vec<usize>,
+    /// See [`SourceTable::first_state_counts`].
+    first_state_counts: bool,
 }
 
 impl Projection {
@@ -104,7 +113,19 @@ impl Projection {
         let identity: Vec<usize> = table.identity.iter().map(|&column| places[column]).collect();
         let mut ordered = identity.clone();
         ordered.sort_unstable();
-        Ok(Self { relation, staged, identity, ordered })
+        let natural = table.key.iter().map(|&column| places[column]).collect();
+        let first_state_counts = table.first_state_counts;
+        Ok(Self { relation, staged, identity, ordered, natural, first_state_counts })
+    }
+
+    /// Whether a customer can have taken notice of the older state in a way that the newer one does not make good: it
+    /// was found or created by another natural key, or create-only left it as it was.
+    fn is_a_step(&self, older: &Tuple, newer: &Tuple) -> bool {
+        let changed = |&place: &usize| match newer.cells().nth(place) {
+            Some(Cell::Unchanged) | None => false,
+            now @ Some(Cell::Null | Cell::Text(_)) => older.cells().nth(place) != now,
+        };
+        self.first_state_counts || self.natural.iter().any(changed)
     }
 
     fn key(&self, tuple: &Tuple) -> Key {
@@ -136,9 +157,32 @@ pub(super) struct WaveTable {
     pub(super) rows: Vec<FoldedRow>,
     /// The table was emptied before these changes.
     pub(super) truncated: bool,
-    changes: u64,
     by_key: HashMap<Key, usize, RandomState>,
     left: HashSet<Key, RandomState>,
+}
+
+/// What earlier waves of the same transaction made of a row.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Earlier {
+    history: History,
+    /// It came in this transaction.
+    is_new: bool,
+}
+
+impl Earlier {
+    /// They knew nothing of it.
+    pub(super) fn is_none(&self) -> bool {
+        self.history.is_empty() && !self.is_new
+    }
+}
+
+/// When a change happened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// Number of the transaction in the batch.
+    pub(super) transaction: u32,
+    /// Number of the change in the batch.
+    pub(super) sequence: u64,
 }
 
 /// A change that has to begin a new wave; it is given back.
@@ -152,39 +196,59 @@ impl WaveTable {
             projection,
             rows: Vec::new(),
             truncated: false,
-            changes: 0,
             by_key: HashMap::default(),
             left: HashSet::default(),
         }
     }
 
-    /// Folds one change of this table; truncates are the wave's business.
-    pub(super) fn push(&mut self, change: Change, transaction: u32) -> Result<(), NewWave> {
-        self.changes += 1;
+    /// Folds one change of this table; truncates are the wave's business. `earlier` is what earlier waves of
+    /// the same transaction made of the row.
+    pub(super) fn push(&mut self, change: Change, at: Moment, earlier: Earlier) -> Result<(), NewWave> {
         match change {
             Change::Insert { new, .. } => {
-                self.insert(new, transaction);
+                self.insert(new, at);
                 Ok(())
             }
-            Change::Update { relation, old, new } => self.update(relation, old, new, transaction),
-            Change::Delete { relation, old } => self.delete(relation, old, transaction),
+            Change::Update { relation, old, new } => self.update((relation, old, new), at, earlier),
+            Change::Delete { relation, old } => self.delete((relation, old), at, &earlier),
             Change::Truncate { .. } => Err(NewWave(change)),
         }
     }
 
-    fn insert(&mut self, new: Tuple, transaction: u32) {
+    /// Takes back what this wave made of the row that a later change of the same transaction is about: the customers
+    /// get the later state only. `None` where this wave knows nothing of it.
+    pub(super) fn retract(&mut self, change: &Change, transaction: u32) -> Option<Earlier> {
+        let key = match change {
+            Change::Update { old, new, .. } => self.projection.key(old.as_ref().unwrap_or(new)),
+            Change::Delete { old, .. } => self.projection.key(old),
+            Change::Insert { .. } | Change::Truncate { .. } => return None,
+        };
+        let Some(&place) = self.by_key.get(&key) else {
+            return self.left.contains(&key).then(Earlier::default);
+        };
+        let row = &mut self.rows[place];
+        // A state of an earlier transaction is for the customers to see.
+        if row.transaction != transaction || row.new.is_none() {
+            return Some(Earlier::default());
+        }
+        let is_new = row.op == Op::Insert;
+        row.op = Op::Passing;
+        Some(Earlier { history: std::mem::take(&mut row.history), is_new })
+    }
+
+    fn insert(&mut self, new: Tuple, at: Moment) {
         let key = self.projection.key(&new);
         let row = FoldedRow {
             op: Op::Insert,
             old: None,
             history: smallvec::smallvec![State {
-                sequence: self.changes,
-                transaction,
+                sequence: at.sequence,
+                transaction: at.transaction,
                 old: None,
                 new: new.clone()
             }],
             new: Some(new),
-            transaction,
+            transaction: at.transaction,
         };
         self.by_key.insert(key, self.rows.len());
         self.rows.push(row);
@@ -192,14 +256,22 @@ impl WaveTable {
 
     fn update(
         &mut self,
-        relation: u32,
-        old: Option<Tuple>,
-        new: Tuple,
-        transaction: u32,
+        (relation, old, new): (u32, Option<Tuple>, Tuple),
+        at: Moment,
+        Earlier { mut history, is_new }: Earlier,
     ) -> Result<(), NewWave> {
+        let transaction = at.transaction;
         let key = self.projection.key(&new);
         let before = old.as_ref().map(|old| self.projection.key(old)).filter(|before| *before != key);
         if before.is_some() && self.left.contains(&key) {
+            return Err(NewWave(Change::Update { relation, old, new }));
+        }
+        let known = self.by_key.get(before.as_ref().unwrap_or(&key)).copied();
+        let known = known.filter(|&place| self.rows[place].new.is_some());
+        // An earlier transaction's state was there to be seen.
+        let earlier = known.map(|place| &self.rows[place]).filter(|row| row.transaction != transaction);
+        let earlier = earlier.and_then(|row| row.new.as_ref());
+        if earlier.is_some_and(|earlier| self.projection.is_a_step(earlier, &new)) {
             return Err(NewWave(Change::Update { relation, old, new }));
         }
         // With a full replica identity the old row brings the values that the new one leaves out.
@@ -209,13 +281,19 @@ impl WaveTable {
             Some(_) | None => new,
         };
         let moved_from = before.is_some().then_some(old).flatten();
-        let known = self.by_key.get(before.as_ref().unwrap_or(&key)).copied();
-        let place = match known.filter(|&place| self.rows[place].new.is_some()) {
+        let place = match known {
             None => {
-                let state =
-                    State { sequence: self.changes, transaction, old: moved_from.clone(), new: new.clone() };
-                let history = smallvec::smallvec![state];
-                let row = FoldedRow { op: Op::Update, old: moved_from, new: Some(new), history, transaction };
+                if let Some(earlier) = history.last().filter(|_| new.has_unchanged()) {
+                    new = new.filled_from(&earlier.new);
+                }
+                history.push(State {
+                    sequence: at.sequence,
+                    transaction,
+                    old: moved_from.clone(),
+                    new: new.clone(),
+                });
+                let (op, old) = if is_new { (Op::Insert, None) } else { (Op::Update, moved_from) };
+                let row = FoldedRow { op, old, new: Some(new), history, transaction };
                 self.rows.push(row);
                 self.rows.len() - 1
             }
@@ -228,7 +306,7 @@ impl WaveTable {
                     row.old.clone_from(&moved_from);
                 }
                 row.history.push(State {
-                    sequence: self.changes,
+                    sequence: at.sequence,
                     transaction,
                     old: moved_from,
                     new: new.clone(),
@@ -245,15 +323,22 @@ impl WaveTable {
         Ok(())
     }
 
-    fn delete(&mut self, relation: u32, old: Tuple, transaction: u32) -> Result<(), NewWave> {
+    fn delete(
+        &mut self,
+        (relation, old): (u32, Tuple),
+        at: Moment,
+        earlier: &Earlier,
+    ) -> Result<(), NewWave> {
+        let transaction = at.transaction;
         let key = self.projection.key(&old);
         let living = self.by_key.get(&key).copied().filter(|&place| self.rows[place].new.is_some());
         match living {
+            None if earlier.is_new => {}
             None => self.rows.push(FoldedRow {
                 op: Op::Delete,
                 old: Some(old),
                 new: None,
-                history: SmallVec::new(),
+                history: History::new(),
                 transaction,
             }),
             // An earlier transaction's state was there to be seen: the customer gets it first.

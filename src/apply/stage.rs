@@ -81,7 +81,7 @@ impl Staged {
                 }
                 Op::Update => extent.living += 1,
                 Op::Delete => extent.deletes += 1,
-                Op::Nothing => {}
+                Op::Nothing | Op::Passing => {}
             }
             extent.moved += u64::from(row.moved);
         }
@@ -97,8 +97,10 @@ impl Staged {
     pub(super) fn sets_in(&self, low: i32, high: i32) -> Vec<usize> {
         let place = |n: i32| usize::try_from(n).unwrap_or(0);
         let rows = self.rows.iter().take(place(high)).skip(place(low).saturating_sub(1));
-        let mut sets: Vec<usize> =
-            rows.filter(|row| matches!(row.op, Op::Insert | Op::Update)).map(|row| row.set).collect();
+        let mut sets: Vec<usize> = rows
+            .filter(|row| matches!(row.op, Op::Insert | Op::Update | Op::Passing))
+            .map(|row| row.set)
+            .collect();
         sets.sort_unstable();
         sets.dedup();
         sets
@@ -192,13 +194,15 @@ impl<'a> Line<'a> {
         }
         unchanged.sort_unstable();
         let set = set_number(unchanged, sets);
-        if row.op == Op::Nothing {
+        let stays = row.op == Op::Passing && row.old.as_ref().is_none_or(|old| !self.has_moved(old));
+        if row.op == Op::Nothing || stays {
             return StagedRow { op: Op::Nothing, moved: false, set: 0 };
         }
         write_number(out, n);
         out.put_slice(match row.op {
             Op::Insert => b"\tI\t",
             Op::Delete => b"\tD\t",
+            Op::Passing => b"\tP\t",
             Op::Update | Op::Nothing => b"\tU\t",
         });
         write_number(out, set);

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::console::{Exit, Output, is_unreachable, print_diagnostics, session};
+use super::console::{Exit, Output, is_unreachable, print_diagnostics, say, session};
 use crate::apply::{self, control};
 use crate::catalog::{Publication, Server, Slot};
 use crate::config::{Config, Database, Diagnostic, Severity};
 use crate::daemon::{publication_gap, read_catalogs};
-use crate::name::{DatabaseName, Ident};
+use crate::name::{DatabaseName, Ident, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Plan, Problem};
 
@@ -53,7 +53,7 @@ pub(super) async fn check(directory: &Path, offline: bool, output: Output) -> an
         let flows = Flow::all(&config);
         let asked =
             if offline { "files only; no database was asked" } else { "files and databases fit together" };
-        println!(
+        say!(
             "ok: {} customers, {} data sets, {} sync groups, {} flow(s): {asked}",
             config.customers.len(),
             config.datasets.len(),
@@ -76,7 +76,7 @@ fn report(found: &Vec<Finding>, output: Output, unreachable: bool) -> anyhow::Re
                 Ok(value)
             });
             let all: Result<Vec<Value>, serde_json::Error> = all.collect();
-            println!("{}", serde_json::to_string_pretty(&all?)?);
+            say!("{}", serde_json::to_string_pretty(&all?)?);
         }
         Output::Text => {
             for finding in found {
@@ -136,7 +136,9 @@ impl Findings<'_> {
         for problem in &problems {
             self.add(problem);
         }
-        self.publication(flow, source, Publication::read(&here, &flow.publication).await?.as_ref());
+        let left_out = rules::setup::without_identity(config, flow, &source_catalog);
+        let found = Publication::read(&here, &flow.publication).await?;
+        self.publication(flow, source, found.as_ref(), &left_out);
         self.slot(flow, source, &server, Slot::read(&here, &flow.slot).await?);
         self.control(flow, &there, &target_server, &plan).await
     }
@@ -246,8 +248,14 @@ impl Findings<'_> {
         }
     }
 
-    fn publication(&mut self, flow: &Flow, database: &Database, found: Option<&Publication>) {
-        if let Some((what, sql)) = publication_gap(self.config, flow, found) {
+    fn publication(
+        &mut self,
+        flow: &Flow,
+        database: &Database,
+        found: Option<&Publication>,
+        left_out: &BTreeSet<TableName>,
+    ) {
+        if let Some((what, sql)) = publication_gap(self.config, flow, found, left_out) {
             let message = format!("publication {} of database {} {what}", flow.publication, database.name);
             self.add(
                 &Problem::error(database.spot, message, "a DBA who owns the tables runs")

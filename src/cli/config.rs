@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::console::{Exit, Output};
+use super::console::{Exit, Output, say};
 use crate::config::{Columns, Config, SecretSource, Tls};
 
 #[derive(Subcommand)]
@@ -19,7 +19,7 @@ pub(super) enum ConfigCommand {
 pub(super) fn config(config: &Config, command: &ConfigCommand) -> anyhow::Result<Exit> {
     let ConfigCommand::Show { output } = command;
     match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&as_json(config))?),
+        Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(config))?),
         Output::Text => print_text(config),
     }
     Ok(Exit::Done)
@@ -54,9 +54,9 @@ fn columns(columns: &Columns) -> String {
 }
 
 fn print_text(config: &Config) {
-    println!("sha256 {}\n", config.sha256);
+    say!("sha256 {}\n", config.sha256);
     for database in config.databases.values() {
-        println!(
+        say!(
             "database {}: {}:{} {} as {}, {}, password from {}",
             database.name,
             database.host,
@@ -67,10 +67,10 @@ fn print_text(config: &Config) {
             password(database.password.as_ref())
         );
     }
-    println!();
+    say!();
     for customer in config.customers.values() {
         let title = customer.title.as_deref().map_or_else(String::new, |title| format!(" ({title})"));
-        println!(
+        say!(
             "customer {}{title}: schema {} in {}",
             customer.name,
             customer.schema.quoted(),
@@ -80,11 +80,11 @@ fn print_text(config: &Config) {
     for sync in &config.syncs {
         let to: Vec<&str> = sync.to.iter().map(crate::name::CustomerName::as_str).collect();
         let state = if sync.enabled { "" } else { " (disabled)" };
-        println!("\nsync {}{state}: {} → {}", sync.name, sync.from, to.join(", "));
+        say!("\nsync {}{state}: {} → {}", sync.name, sync.from, to.join(", "));
         for name in &sync.data {
             let Some(dataset) = config.datasets.get(name) else { continue };
             let key: Vec<&str> = dataset.key.iter().map(crate::name::Ident::as_str).collect();
-            println!(
+            say!(
                 "  {name}: mode {}, on_delete {}, key {}, columns {}",
                 sync.mode_of(name).as_str(),
                 sync.on_delete_of(name).as_str(),

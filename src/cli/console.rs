@@ -1,6 +1,6 @@
 //! What every command shares: how it ends, how it prints, how it comes by the configuration and a session.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,6 +8,20 @@ use clap::ValueEnum;
 
 use crate::config::{Config, Database, Diagnostic, Problems, Style};
 use crate::postgres::{self, Session};
+
+/// Prints a line; like `println!`, but a reader that has seen enough (`| head`) is no reason to panic.
+macro_rules! say {
+    () => { $crate::cli::console::write_out(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::cli::console::write_out(format_args!("{}\n", format_args!($($text)*))) };
+}
+pub(super) use say;
+
+/// Writes to standard output. Nobody reads any more: then there is nothing left to do.
+pub(super) fn write_out(text: std::fmt::Arguments<'_>) {
+    if std::io::stdout().lock().write_fmt(text).is_err() {
+        std::process::exit(0);
+    }
+}
 
 /// How a command ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
 
-use super::console::{Exit, Output, session};
+use super::console::{Exit, Output, say, session};
 use super::status::has_control;
 use super::table::table;
 use crate::config::{Config, nearest};
@@ -91,7 +91,7 @@ pub(super) async fn parked(config: &Config, command: Parked) -> anyhow::Result<E
     }
     match command {
         Parked::List { output: Output::Json, keys, .. } => {
-            println!(
+            say!(
                 "{}",
                 serde_json::to_string_pretty(
                     &listed.iter().map(|row| as_json(row, keys)).collect::<Vec<_>>()
@@ -104,11 +104,11 @@ pub(super) async fn parked(config: &Config, command: Parked) -> anyhow::Result<E
             return Ok(Exit::Failed);
         }
         Parked::Retry { ids } => {
-            println!("{found} row(s) will be tried at the daemon's next look, within seconds");
+            say!("{found} row(s) will be tried at the daemon's next look, within seconds");
             return Ok(all_found(&ids, found));
         }
         Parked::Drop { ids } => {
-            println!("{found} row(s) dropped");
+            say!("{found} row(s) dropped");
             return Ok(all_found(&ids, found));
         }
     }
@@ -208,7 +208,7 @@ fn remedy(row: &Row) -> &'static str {
 
 fn print_list(rows: &[Row], keys: bool) {
     if rows.is_empty() {
-        println!("nothing is parked");
+        say!("nothing is parked");
         return;
     }
     let lines = rows.iter().map(|row| {
@@ -224,7 +224,7 @@ fn print_list(rows: &[Row], keys: bool) {
         ]
     });
     let headings = ["id", "customer", "data set", "source key", "op", "why", "tries", "age"];
-    println!("{}", table(&headings, lines.collect(), &[0, 6, 7]));
+    say!("{}", table(&headings, lines.collect(), &[0, 6, 7]));
 }
 
 fn as_json(row: &Row, keys: bool) -> Value {
@@ -252,29 +252,29 @@ async fn show(target: &Session, row: &Row, id: i64, output: Output) -> anyhow::R
                 fields.insert("payload".to_owned(), payload);
                 fields.insert("unchanged".to_owned(), json!(unchanged));
             }
-            println!("{}", serde_json::to_string_pretty(&value)?);
+            say!("{}", serde_json::to_string_pretty(&value)?);
         }
         Output::Text => {
-            println!(
+            say!(
                 "row {id}: {} of {} → {}",
                 row.get::<_, &str>("dataset"),
                 row.get::<_, &str>("from_customer"),
                 row.get::<_, &str>("to_customer")
             );
-            println!("  why         {}", reason(row, true));
-            println!("  what to do  {}", remedy(row));
-            println!("  source key  {}", row.get::<_, &str>("key"));
-            println!("  sync        {}", row.get::<_, &str>("sync"));
-            println!(
+            say!("  why         {}", reason(row, true));
+            say!("  what to do  {}", remedy(row));
+            say!("  source key  {}", row.get::<_, &str>("key"));
+            say!("  sync        {}", row.get::<_, &str>("sync"));
+            say!(
                 "  positions   first {}, last {}",
                 row.get::<_, &str>("first_lsn"),
                 row.get::<_, &str>("last_lsn")
             );
-            println!("  tries       {}, next {}", row.get::<_, i32>("tries"), row.get::<_, &str>("next_try"));
+            say!("  tries       {}, next {}", row.get::<_, i32>("tries"), row.get::<_, &str>("next_try"));
             if !unchanged.is_empty() {
-                println!("  not known   {}", unchanged.join(", "));
+                say!("  not known   {}", unchanged.join(", "));
             }
-            println!(
+            say!(
                 "  values      {}",
                 serde_json::to_string_pretty(&payload)?.replace('\n', "\n              ")
             );

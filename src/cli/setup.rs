@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::check::databases;
-use super::console::{Exit, session};
+use super::console::{Exit, say, session};
 use crate::apply::control;
 use crate::catalog::{Catalog, Publication};
 use crate::config::{Config, Database};
@@ -45,13 +45,13 @@ pub(super) async fn setup(
         let session = open(&database, print_sql).await?;
         let script = script(config, &flows, &name, session.as_ref(), &role).await?;
         if print_sql {
-            print!(
+            super::console::write_out(format_args!(
                 "{}",
                 HEAD.replace("{database}", name.as_str())
                     .replace("{dbname}", &database.dbname)
                     .replace("{role}", &role)
-            );
-            println!("{script}");
+            ));
+            say!("{script}");
         } else if let Some(session) = session {
             let done = session.batch_execute(&format!("BEGIN;\n{script}\nCOMMIT;")).await;
             if let Err(error) = done {
@@ -63,7 +63,7 @@ pub(super) async fn setup(
                 eprintln!("acequia: {error} Or name a role that owns the tables: `acequia setup --as ROLE`.");
                 return Ok(Exit::Failed);
             }
-            println!("database {name}: ready");
+            say!("database {name}: ready");
         }
     }
     Ok(Exit::Done)
@@ -100,7 +100,20 @@ async fn script(
             Some(session) => Publication::read(session, &flow.publication).await?,
             None => None,
         };
-        if let Some((_, statement)) = publication_gap(config, flow, found.as_ref()) {
+        let left_out = match session {
+            Some(session) => {
+                let (sources, _, tables) = rules::tables_to_read(config, flow);
+                sql::without_identity(config, flow, &read_catalogs(session, &sources, &tables).await?)
+            }
+            None => std::collections::BTreeSet::new(),
+        };
+        for table in &left_out {
+            eprintln!(
+                "warning: {table} has no replica identity and is left out of the publication: published, it would refuse \
+                 the application's own UPDATE and DELETE. See `acequia check`."
+            );
+        }
+        if let Some((_, statement)) = publication_gap(config, flow, found.as_ref(), &left_out) {
             _ = writeln!(script, "{statement};");
         }
     }

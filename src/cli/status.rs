@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::console::{Exit, Output, session};
+use super::console::{Exit, Output, say, session};
 use super::table::{bytes, table};
 use crate::catalog::Slot;
 use crate::config::Config;
@@ -51,7 +51,7 @@ pub(super) async fn status(config: &Config, output: Output) -> anyhow::Result<Ex
         reports.push(report);
     }
     match output {
-        Output::Json => println!("{}", serde_json::to_string_pretty(&as_json(&reports, daemon.as_ref()))?),
+        Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(&reports, daemon.as_ref()))?),
         Output::Text => print_text(&reports, daemon.as_ref()),
     }
     match reports.into_iter().find_map(|report| report.unknown) {
@@ -182,28 +182,28 @@ fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
 
 fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
     match daemon.filter(|daemon| is_fresh(daemon)) {
-        Some(daemon) => println!("acequia {} runs as process {}", daemon.version, daemon.pid),
-        None => println!("no daemon runs on this host with this runtime directory"),
+        Some(daemon) => say!("acequia {} runs as process {}", daemon.version, daemon.pid),
+        None => say!("no daemon runs on this host with this runtime directory"),
     }
     for report in reports {
-        println!("\nflow {}: {}", report.flow.name, report.state);
+        say!("\nflow {}: {}", report.flow.name, report.state);
         if let Some(reason) = &report.reason {
-            println!("  {reason}");
+            say!("  {reason}");
         }
         if report.state == Phase::Halted.as_str() {
-            println!("  Mend it, then restart the daemon.");
+            say!("  Mend it, then restart the daemon.");
         }
         let seconds = report.lag_seconds.map_or_else(String::new, |seconds| format!(", {seconds:.1} s"));
         if let Some(lag) = report.lag_bytes {
-            println!("  behind      {}{seconds}", bytes(lag));
+            say!("  behind      {}{seconds}", bytes(lag));
         }
         if let Some(retained) = report.retained_bytes {
-            println!("  WAL kept    {} by slot {}", bytes(retained), report.flow.slot);
+            say!("  WAL kept    {} by slot {}", bytes(retained), report.flow.slot);
         }
         if let Some(applied) = &report.applied {
             let time =
                 report.commit_time.as_deref().map_or_else(String::new, |time| format!(", committed {time}"));
-            println!("  applied     {applied}{time}");
+            say!("  applied     {applied}{time}");
         }
         if report.customers.is_empty() {
             continue;
@@ -224,6 +224,6 @@ fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
         });
         let headings =
             ["customer", "created", "updated", "deleted", "skipped", "parked", "oldest", "last written"];
-        println!("\n{}", table(&headings, rows.collect(), &[1, 2, 3, 4, 5, 6]));
+        say!("\n{}", table(&headings, rows.collect(), &[1, 2, 3, 4, 5, 6]));
     }
 }

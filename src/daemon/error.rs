@@ -143,6 +143,11 @@ pub enum Error {
         /// The source.
         database: String,
     },
+    /// A task of ours ended in a way that it must not.
+    #[error(
+        "the task that reads the stream broke down; this is a fault of Acequia, please report it with what it printed before"
+    )]
+    Broken,
     /// Nothing came for too long.
     #[error("nothing came from database {database} for {seconds} seconds: the connection is taken for dead")]
     Silent {
@@ -172,6 +177,7 @@ impl Error {
             | Self::UnknownSlot { .. }
             | Self::SlotGone { .. }
             | Self::Slot { .. }
+            | Self::Broken
             | Self::OtherCluster { .. } => Fault::Halt,
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::{self, Batch, Writer};
@@ -109,12 +110,21 @@ async fn attempt(
     };
     // The reading has a task of its own: it keeps talking to the server while the writer encodes.
     let mut capture = tokio::spawn(capture.run(stream));
-    let ended = tokio::select! {
-        joined = &mut capture => joined.unwrap_or(Ok(())),
+    let written = tokio::select! {
+        joined = &mut capture => return read(joined),
         written = write(writer, incoming, &applied, watched, (progress, stop), config.daemon.journal_keep_days) => written,
     };
+    if written.is_ok() && !stop.is_cancelled() {
+        // Nothing comes any more because the reading has ended: it knows why.
+        return read(capture.await);
+    }
     capture.abort();
-    ended
+    written
+}
+
+/// How the reading ended: never well, unless the writing has ended before.
+fn read(joined: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
+    joined.unwrap_or(Err(Error::Broken))
 }
 
 /// Writes batches as they come, and parked rows when their time has come.

@@ -26,8 +26,9 @@ pub use start::{Prepared, publication_gap, read_catalogs};
 
 /// How often the state file is written.
 const STATE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long flows may take to finish what they are writing when the daemon is told to stop.
-const DRAIN_LIMIT: Duration = Duration::from_secs(80);
+/// How long flows may take to notice that they shall stop. What they are writing is dropped with its transaction, and
+/// written at the next start.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +58,12 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Ended {
         () = publish(&config.daemon.runtime_directory, &config.sha256, &watched) => Ended::Stopped,
     };
     stop.cancel();
-    if tokio::time::timeout(DRAIN_LIMIT, tasks.wait()).await.is_err() {
+    if tokio::time::timeout(STOP_LIMIT, tasks.wait()).await.is_err() {
         tracing::warn!(
             "a flow did not stop in time; what it was writing will be written again at the next start"
         );
     }
-    write_state(&config.daemon.runtime_directory, &config.sha256, &watched);
+    ops::remove(&config.daemon.runtime_directory);
     ended
 }
 
@@ -85,13 +86,28 @@ async fn all_refused(watched: &[watch::Receiver<progress::Progress>]) {
 async fn publish(directory: &Path, sha256: &str, watched: &[watch::Receiver<progress::Progress>]) {
     let mut timer = tokio::time::interval(STATE_INTERVAL);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut told = false;
     loop {
         timer.tick().await;
-        write_state(directory, sha256, watched);
+        let written = write_state(directory, sha256, watched);
+        if let Err(error) = &written
+            && !told
+        {
+            tracing::warn!(
+                directory = %directory.display(),
+                kind = %error.kind(),
+                "the state file can't be written; check the directory's owner ([daemon] runtime_directory)"
+            );
+        }
+        told = written.is_err();
     }
 }
 
-fn write_state(directory: &Path, sha256: &str, watched: &[watch::Receiver<progress::Progress>]) {
+fn write_state(
+    directory: &Path,
+    sha256: &str,
+    watched: &[watch::Receiver<progress::Progress>],
+) -> std::io::Result<()> {
     let state = DaemonState {
         pid: std::process::id(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -99,7 +115,5 @@ fn write_state(directory: &Path, sha256: &str, watched: &[watch::Receiver<progre
         written_at: progress::unix_seconds(),
         flows: watched.iter().map(|seen| seen.borrow().state()).collect(),
     };
-    if let Err(error) = ops::write(directory, &state) {
-        tracing::warn!(directory = %directory.display(), kind = %error.kind(), "the state file can't be written; check the directory's owner");
-    }
+    ops::write(directory, &state)
 }

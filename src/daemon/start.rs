@@ -3,6 +3,7 @@
 //! The order matters: the publication must exist before the slot does, and the checkpoint says "creating" before the slot
 //! is made, so that a death in between is recognized and no change is taken for seen.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use crate::catalog::{Catalog, Publication, Server, Slot};
 use crate::config::{Config, Database};
 use crate::fault::Fault;
 use crate::lsn::Lsn;
-use crate::name::{Ident, literal};
+use crate::name::{Ident, TableName, literal};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Plan, Severity, setup};
 use crate::source::duplex::ReplicationStream;
@@ -136,12 +137,14 @@ pub fn publication_gap(
     config: &Config,
     flow: &Flow,
     found: Option<&Publication>,
+    left_out: &BTreeSet<TableName>,
 ) -> Option<(&'static str, String)> {
-    let wanted = setup::published_tables(config, flow);
+    let wanted: BTreeSet<TableName> =
+        setup::published_tables(config, flow).difference(left_out).cloned().collect();
     let Some(found) = found else {
         return Some(("is missing", setup::create_publication(flow, &wanted)));
     };
-    let missing: std::collections::BTreeSet<_> = wanted.difference(&found.tables).cloned().collect();
+    let missing: BTreeSet<_> = wanted.difference(&found.tables).cloned().collect();
     let publishes = found.inserts && found.updates && found.deletes;
     let all = format!(
         "ALTER PUBLICATION \"{}\" SET (publish = 'insert, update, delete, truncate')",
@@ -158,10 +161,12 @@ pub fn publication_gap(
     }
 }
 
-/// The publication is there with every table, or is made so where the role may.
+/// The publication is there with every table (the plan has found that each can be published), or is made so where the role may.
 async fn publication(config: &Config, flow: &Flow, session: &Session) -> Result<(), Error> {
     let found = Publication::read(session, &flow.publication).await?;
-    let Some((what, sql)) = publication_gap(config, flow, found.as_ref()) else { return Ok(()) };
+    let Some((what, sql)) = publication_gap(config, flow, found.as_ref(), &BTreeSet::new()) else {
+        return Ok(());
+    };
     let doing = format!("making publication {} in database {}", flow.publication, flow.source);
     match session.batch_execute(&sql).await.map_err(|error| postgres::Error::from_driver(doing, &error)) {
         Ok(()) => Ok(()),

@@ -94,6 +94,12 @@ pub fn write(directory: &Path, state: &DaemonState) -> std::io::Result<()> {
     std::fs::rename(new, file)
 }
 
+/// Removes the file, if it is there: no daemon runs any more.
+pub fn remove(directory: &Path) {
+    // What can't be removed is stale within seconds, and known by its age.
+    let _ = std::fs::remove_file(directory.join(STATE_FILE));
+}
+
 /// Reads the file; `None` where no daemon has written one.
 pub fn read(directory: &Path) -> std::io::Result<Option<DaemonState>> {
     let file: PathBuf = directory.join(STATE_FILE);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Table};
-use crate::config::{Config, Dataset, Sync};
+use crate::config::{Config, Dataset, Mode, Sync};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
 use super::order::parents_first;
@@ -236,6 +236,8 @@ fn source_table(
     let position = |name: &Ident| names.iter().position(|own| own == name);
     let identity: Vec<usize> = identity.iter().filter_map(position).collect();
     let stage = stage_sql(number, &columns, &identity);
+    let mut routed = world.routed.iter().filter(|(key, _)| key.0 == *from && key.2 == *dataset);
+    let first_state_counts = routed.any(|(_, policy)| policy.mode == Mode::CreateOnly);
     let wake = referenced.iter().map(|set| {
         let values: Vec<String> = set.iter().map(|name| format!("s.{}", name.quoted())).collect();
         parked::wake(&stage.table, &key_text(&values))
@@ -245,6 +247,8 @@ fn source_table(
         dataset: dataset.clone(),
         name: table.name.clone(),
         identity,
+        key: world.config.datasets.get(dataset)?.key.iter().filter_map(position).collect(),
+        first_state_counts,
         wake: wake.collect(),
         stage,
         columns,

@@ -7,7 +7,9 @@ use super::shape::{Shape, key_text, old_identity};
 /// The rows that this statement is about.
 pub(super) const PICK: &str = "s.\"acequia:n\" BETWEEN $1 AND $2";
 /// … and that are there.
-pub(super) const LIVING: &str = "s.\"acequia:op\" <> 'D'";
+pub(super) const LIVING: &str = "s.\"acequia:op\" IN ('I', 'U')";
+/// … or on their way to another identity inside a transaction: only links and keys follow.
+pub(super) const THERE: &str = "s.\"acequia:op\" <> 'D'";
 
 pub(super) fn joined(parts: impl IntoIterator<Item = String>, between: &str) -> String {
     parts.into_iter().collect::<Vec<_>>().join(between)

@@ -68,6 +68,11 @@ pub struct SourceTable {
     pub columns: Vec<StagedColumn>,
     /// Positions in `columns` of the row's identity: what an old tuple brings.
     pub identity: Vec<usize>,
+    /// Positions in `columns` of the natural key.
+    pub key: Vec<usize>,
+    /// Some route is create-only: what a row looked like when the customer got it is what the customer keeps, so the
+    /// states of two transactions are not folded into one.
+    pub first_state_counts: bool,
     /// Finds parked rows that wait for rows of this table, one statement for each set of columns that children refer to.
     /// `$1` from, `$2` to, `$3` this data set. Answers ids of `acequia.parked`.
     pub wake: Vec<String>,

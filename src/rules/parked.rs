@@ -68,6 +68,16 @@ pub(super) fn incomplete(shape: &Shape) -> String {
     )
 }
 
+/// Rows of which a parked state may have brought what this one leaves out. `$3` from, `$4` to, `$5` data set.
+pub(super) fn incomplete_beside_parked(shape: &Shape) -> String {
+    format!(
+        "SELECT s.\"acequia:n\" FROM {} s JOIN acequia.parked p ON p.from_customer = $3 AND p.to_customer = $4 \
+         AND p.dataset = $5 AND p.key = {} WHERE {PICK} AND {LIVING} AND s.\"acequia:u\" <> 0",
+        shape.stage,
+        shape.identity_text(),
+    )
+}
+
 pub(super) fn park_leftovers(shape: &Shape, overrides: bool) -> String {
     let (own_row, unlinked) = own_row(shape);
     let mut reasons = String::new();

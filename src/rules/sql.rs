@@ -7,7 +7,7 @@
 
 use crate::config::{Mode, OnDelete};
 
-use super::fragments::{LIVING, PICK, equal, joined, numbered, prefixed};
+use super::fragments::{LIVING, PICK, THERE, equal, joined, numbered, prefixed};
 use super::parked;
 use super::shape::{Shape, old_identity};
 
@@ -45,6 +45,9 @@ pub struct RouteSql {
     pub unlink_all: Option<String>,
     /// Finds rows that would have to be created, but of which the stream did not bring every value.
     pub incomplete: String,
+    /// Finds rows of which a parked state may have brought what this one leaves out.
+    /// `$3` from, `$4` to, `$5` data set.
+    pub incomplete_beside_parked: String,
     /// Parks what found no place, each with its reason. Parameters: see `parked`. Answers how many.
     pub park_leftovers: String,
     /// Parks rows that the server refused.
@@ -82,6 +85,7 @@ impl RouteSql {
             delete: delete(&shape, deletes_only_created),
             unlink_all: shape.crosswalk.as_ref().map(|table| format!("DELETE FROM {table}")),
             incomplete: parked::incomplete(&shape),
+            incomplete_beside_parked: parked::incomplete_beside_parked(&shape),
             park_leftovers: parked::park_leftovers(&shape, overrides),
             park_rejected: parked::park_rejected(&shape),
             supersede: parked::supersede(&shape),
@@ -97,6 +101,7 @@ impl RouteSql {
             &self.insert,
             &self.matched,
             &self.incomplete,
+            &self.incomplete_beside_parked,
             &self.park_leftovers,
             &self.park_rejected,
             &self.supersede,
@@ -199,8 +204,10 @@ fn update(shape: &Shape, unchanged: &[usize]) -> String {
         // Nothing is known but what is not to be touched: there is nothing to write.
         return "SELECT 0::int8, 0::int8 WHERE $1::int4 <= $2::int4 OR $3::int4 = 0 OR $4::text = '' OR $5::int4 = 0".to_owned();
     }
+    // The row of a link follows through every key on the way, so that others can take the ones that it leaves.
+    let picked = if shape.crosswalk.is_some() { THERE } else { LIVING };
     let find = format!(
-        "FROM {} s{}{} WHERE {PICK} AND {LIVING} AND s.\"acequia:u\" = $3 AND {} AND ({differs})",
+        "FROM {} s{}{} WHERE {PICK} AND {picked} AND s.\"acequia:u\" = $3 AND {} AND ({differs})",
         shape.stage,
         shape.parent_joins(),
         shape.own_row_join(),
@@ -214,7 +221,7 @@ fn rename(shape: &Shape) -> String {
     let set =
         joined(shape.key.iter().enumerate().map(|(i, key)| format!("{} = m.v{}", key.name, i + 1)), ", ");
     let find = format!(
-        "FROM {} s{} JOIN {target} t ON {} WHERE {PICK} AND {LIVING} AND s.\"acequia:u\" >= $3 AND {} IS NOT NULL \
+        "FROM {} s{} JOIN {target} t ON {} WHERE {PICK} AND {THERE} AND s.\"acequia:u\" >= $3 AND {} IS NOT NULL \
          AND {} AND NOT EXISTS (SELECT FROM {target} n WHERE {})",
         shape.stage,
         shape.parent_joins(),
@@ -308,7 +315,7 @@ fn relink(shape: &Shape) -> String {
     let values = shape.identity_values().into_iter().chain(shape.reference_values());
     let values = values.chain(prefixed("r", &numbered('t', shape.primary_key.len())));
     format!(
-        "INSERT INTO {} ({}, created) SELECT {}, r.created FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n WHERE {PICK} AND {LIVING}",
+        "INSERT INTO {} ({}, created) SELECT {}, r.created FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n WHERE {PICK} AND {THERE}",
         crosswalk(shape),
         shape.crosswalk_columns().join(", "),
         joined(values, ", "),

@@ -6,6 +6,8 @@ mod support;
 
 mod bad_input;
 mod commands;
+mod faults;
 mod leaks;
+mod model;
 mod scenarios;
 mod sessions;
