@@ -11,6 +11,9 @@
 //! arrivals   who has waited for what a wave brings
 //! retry      parked rows come back
 //! writer     one batch, one target transaction, and the checkpoint in it
+//! statements the writer's session, every statement prepared once
+//! context    what the writing at hand knows beside the plan
+//! error      what can go wrong while writing
 //! ```
 //!
 //! Control tables: `control` (migrations), `checkpoint`, `crosswalk`, `ledger` (routes and counts); `preflight` is for `check`.

@@ -54,9 +54,10 @@ A flow is one of:
   starting    it opens sessions and reads catalogs
   retrying    it was interrupted and tries again by itself
   halted      somebody has to mend what it says, then restart the daemon
+  stopping    it was told to stop
   stopped     no daemon runs on this host
 
-Exit status: 0 all databases answered, 69 one can't be reached";
+Exit status: 0 all databases answered, 69 one can't be reached, 78 one refused the password or the role";
 
 const AFTER_PARKED: &str = "\
 A row that a customer can't take is set aside with the reason and tried again from time to time;

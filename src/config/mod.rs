@@ -7,8 +7,11 @@
 //! tree      one table against the keys that it may have
 //! read/     trees → drafts, one file per table
 //! resolve   drafts → model: names looked up, defaults filled in
-//! semantic  contradictions
+//! semantic  contradictions (circle: customers in a circle)
 //! load      the way through all of these
+//! model     what comes out; secret and pgpass: passwords, read when they are needed
+//! finding, diagnostic, spot   what is wrong, and where
+//! keys, amount, spelling      the words of a table, sizes and days, did-you-mean
 //! ```
 //!
 //! Deliberately absent: anything that needs a database. `check` compares the configuration with the catalogs and

@@ -426,14 +426,7 @@ fn parked_rows_are_listed_shown_tried_again_and_given_up() {
     // No value of a row is shown unasked, keys included.
     assert!(!list.contains("too long for them") && !list.contains("[\"1\"]"), "{list}");
     assert_says(&config.succeed(&["parked", "list", "--keys"]), &["[\"1\"]", "waits for code [\"1\"]"]);
-    for (filter, near) in
-        [(["--customer", "nort"], "did you mean `north`?"), (["--dataset", "xyz"], "code, line")]
-    {
-        let output = config.run(&["parked", "list", filter[0], filter[1]]);
-        assert_exit(&output, 1);
-        assert_says(&text(&output.stderr), &[near]);
-    }
-
+    refuses_unknown_names(&config);
     show_and_drop(&config, &all);
     database.execute("ALTER TABLE north.code ALTER label TYPE varchar(60)");
     let id = |customer: &str| {
@@ -458,6 +451,16 @@ fn parked_rows_are_listed_shown_tried_again_and_given_up() {
         if said == "nothing is parked\n" { Ok(()) } else { Err(said) }
     });
     daemon.stop();
+}
+
+fn refuses_unknown_names(config: &Config<'_>) {
+    for (filter, near) in
+        [(["--customer", "nort"], "did you mean `north`?"), (["--dataset", "xyz"], "code, line")]
+    {
+        let output = config.run(&["parked", "list", filter[0], filter[1]]);
+        assert_exit(&output, 1);
+        assert_says(&text(&output.stderr), &[near]);
+    }
 }
 
 fn wait_row(daemon: &mut Daemon<'_>, database: &Database, sql: &str) {
