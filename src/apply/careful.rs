@@ -175,8 +175,11 @@ impl Part<'_> {
         if step == Step::Delete {
             // The row stays, and so does its link: a later try has to find it.
             let sql = Arc::clone(&self.plan.routes[route].sql);
-            if let Some(restore) = &sql.restore_links {
-                self.statements.execute("restoring a link", restore, &[&n, &n]).await?;
+            if let Some(restore) = &sql.restore_links
+                && self.statements.execute("restoring a link", restore, &[&n, &n]).await? == 0
+            {
+                // A new source row has the identity by now: the old row is the customer's own from here on.
+                return Ok(Tally { skipped: 1, ..Tally::default() });
             }
         }
         let object = object(error);
@@ -213,6 +216,8 @@ impl Part<'_> {
         }
         states.sort_unstable();
         let last = self.staged[staged].last();
+        // What is parked on the way is overtaken by what follows, unless the last try parks it again.
+        self.context.generation -= 1;
         let source = self.plan.routes[route].source;
         let columns = self.plan.sources[source].columns.len();
         let copy = self.plan.sources[source].stage.copy.clone();
@@ -228,6 +233,7 @@ impl Part<'_> {
                 tally.add(done);
             }
         }
+        self.context.generation += 1;
         // The stage is everybody's: the next customer must not find these states on it.
         let sql = format!("DELETE FROM {} WHERE \"acequia:n\" > $1", self.plan.sources[source].stage.table);
         self.statements.execute("taking states off the stage", &sql, &[&last]).await?;
@@ -244,6 +250,7 @@ fn sqlstate(error: &Error) -> Option<&str> {
         | Error::Moved { .. }
         | Error::Crosswalk { .. }
         | Error::Relation { .. }
+        | Error::Identity { .. }
         | Error::Unannounced { .. }
         | Error::Ignored { .. } => None,
     }
@@ -263,6 +270,7 @@ fn object(error: &Error) -> Option<String> {
         | Error::Moved { .. }
         | Error::Crosswalk { .. }
         | Error::Relation { .. }
+        | Error::Identity { .. }
         | Error::Unannounced { .. } => None,
     }
 }

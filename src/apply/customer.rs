@@ -103,7 +103,7 @@ impl Part<'_> {
             tally.updated += self.update(route, staged, low, high).await?;
         }
         if tally.created >= extent.living
-            || (tally.created + tally.updated == extent.living && extent.moved == 0)
+            || (tally.created == 0 && tally.updated == extent.living && extent.moved == 0)
         {
             return Ok(tally);
         }
@@ -288,13 +288,18 @@ impl Part<'_> {
         if self.plan.routes[route].on_delete == OnDelete::Delete {
             let sql = &self.plan.routes[route].sql.delete;
             let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
+            let mut taken = false;
             for _ in 0..ASK_AGAIN {
                 let (expected, written) =
                     self.statements.counts("deleting rows", sql, &[&low, &high, &lsn, &number]).await?;
                 tally.deleted += written;
-                if expected == written {
+                taken = expected == written;
+                if taken {
                     break;
                 }
+            }
+            if !taken {
+                return Err(Error::Ignored { table: self.plan.routes[route].target.to_string() });
             }
         }
         tally.skipped = deletes.saturating_sub(tally.deleted);

@@ -58,6 +58,15 @@ pub enum Error {
         /// Target customer.
         customer: String,
     },
+    /// Another replica identity than the plan was made for.
+    #[error(
+        "the replica identity of {table} is not the one that the flow started with, so its old rows can't be recognized: \
+         restart the daemon; if it then names a crosswalk, do what it says"
+    )]
+    Identity {
+        /// The source table.
+        table: String,
+    },
     /// A relation that lacks a column the plan needs.
     #[error(
         "{table} no longer has column \"{column}\" as the rules expect it: mend the table or leave the column out, \
@@ -96,6 +105,7 @@ impl Error {
             | Self::Control { .. }
             | Self::Crosswalk { .. }
             | Self::Relation { .. }
+            | Self::Identity { .. }
             | Self::Unannounced { .. } => Fault::Halt,
         }
     }

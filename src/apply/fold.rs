@@ -111,6 +111,9 @@ impl Projection {
             places.push(at);
         }
         let identity: Vec<usize> = table.identity.iter().map(|&column| places[column]).collect();
+        if identity.iter().any(|&place| !relation.columns[place].in_identity) {
+            return Err(Error::Identity { table: table.name.to_string() });
+        }
         let mut ordered = identity.clone();
         ordered.sort_unstable();
         let natural = table.key.iter().map(|&column| places[column]).collect();

@@ -23,7 +23,8 @@ pub(super) struct Statements {
 /// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
 /// one is a disaster for the other. Temporary tables get enough buffers to stay in memory.
 const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET temp_buffers = '32MB'; SET work_mem = '32MB'; SET random_page_cost = 1.1; \
-                        SET client_min_messages = error";
+                        SET client_min_messages = error; \
+                        SET client_connection_check_interval = '2s'";
 
 impl std::ops::Deref for Statements {
     type Target = tokio_postgres::Client;

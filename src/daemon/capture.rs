@@ -82,6 +82,10 @@ impl Capture {
                     if let Some(end) = batch.commit.map(|point| point.end).or(batch.idle) {
                         reading.handed = end;
                     }
+                    if batch.is_full() {
+                        // While it was full nothing was read: that silence was ours.
+                        self.seen.send_modify(|seen| seen.heard_at = Instant::now());
+                    }
                     permit.send(batch);
                 }
                 frame = reader.next(), if !reading.batch.is_full() => {

@@ -36,7 +36,7 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let mut delays = Delays::default();
-    let started = Instant::now();
+    let mut held_since: Option<Instant> = None;
     loop {
         progress.send_modify(|progress| {
             if progress.phase != Phase::Retrying {
@@ -49,7 +49,11 @@ pub(super) async fn run(
             ended = attempt(&config, &flow, &progress, &mut delays, &stop) => ended,
         };
         let Err(error) = ended else { return stopped(&progress) };
-        if fault(&error, &config, &flow, started) == Fault::Halt {
+        let is_held = matches!(error, Error::Apply(apply::Error::Served { .. }));
+        held_since = is_held.then(|| held_since.unwrap_or_else(Instant::now));
+        // One that has streamed is its own predecessor: its last statement may still be running.
+        let patient = progress.borrow().has_streamed;
+        if fault(&error, &config, &flow, held_since.filter(|_| !patient)) == Fault::Halt {
             tracing::error!(flow = %flow.name, "flow halted: {error}");
             progress.send_modify(|progress| progress.enter(Phase::Halted, Some(error.to_string())));
             stop.cancelled().await;
@@ -70,11 +74,12 @@ fn stopped(progress: &watch::Sender<Progress>) {
 }
 
 /// A lock that somebody holds may be that of our own predecessor, killed a moment ago.
-fn fault(error: &Error, config: &Config, flow: &Flow, started: Instant) -> Fault {
+fn fault(error: &Error, config: &Config, flow: &Flow, held_since: Option<Instant>) -> Fault {
     if let Error::Apply(apply::Error::Served { .. }) = error {
         let socket = config.databases.get(&flow.target).is_some_and(|database| database.tls == Tls::Socket);
         let wait = if socket { LOCK_WAIT_SOCKET } else { LOCK_WAIT_TCP };
-        return if started.elapsed() < wait { Fault::Retry } else { Fault::Halt };
+        let waited = held_since.map_or(Duration::ZERO, |since| since.elapsed());
+        return if waited < wait { Fault::Retry } else { Fault::Halt };
     }
     error.fault()
 }
@@ -137,13 +142,31 @@ async fn write(
     journal_keep_days: u32,
 ) -> Result<(), Error> {
     let mut parked = tokio::time::interval(PARKED_INTERVAL);
-    parked.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut look = tokio::time::interval(Duration::from_millis(500));
     let mut journal = tokio::time::interval(JOURNAL_INTERVAL);
+    for timer in [&mut parked, &mut look, &mut journal] {
+        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    }
     loop {
         tokio::select! {
+            // The timers before the batches: under a backlog there is always a batch.
             biased;
             () = stop.cancelled() => return Ok(()),
+            _ = parked.tick() => {
+                writer.retry_due().await?;
+            }
+            _ = journal.tick() => {
+                writer.prune_journal(journal_keep_days).await?;
+            }
+            _ = look.tick() => {
+                let now = *seen.borrow();
+                progress.send_if_modified(|progress| {
+                    progress.received = now.received;
+                    progress.heard_at = now.heard_at;
+                    progress.oldest_us = now.oldest_us;
+                    false
+                });
+            }
             batch = incoming.recv() => {
                 let Some(batch) = batch else { return Ok(()) };
                 let oldest = batch.oldest_us;
@@ -161,21 +184,6 @@ async fn write(
                         false
                     });
                 }
-            }
-            _ = parked.tick() => {
-                writer.retry_due().await?;
-            }
-            _ = journal.tick() => {
-                writer.prune_journal(journal_keep_days).await?;
-            }
-            _ = look.tick() => {
-                let now = *seen.borrow();
-                progress.send_if_modified(|progress| {
-                    progress.received = now.received;
-                    progress.heard_at = now.heard_at;
-                    progress.oldest_us = now.oldest_us;
-                    false
-                });
             }
         }
     }

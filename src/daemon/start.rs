@@ -16,7 +16,7 @@ use crate::name::{Ident, TableName, literal};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Plan, Severity, setup};
 use crate::source::duplex::ReplicationStream;
-use crate::source::wire::ReplicationConnection;
+use crate::source::wire::{ReplicationConnection, SystemIdentity};
 
 use super::error::Error;
 
@@ -65,7 +65,7 @@ pub(super) async fn prepare(config: &Config, flow: &Flow) -> Result<Prepared, Er
     let mut writer = Writer::open(source, target, Arc::clone(&plan)).await?;
     let application = format!("acequia capture {}", flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
-    let system = connection.identify_system().await?.system_identifier;
+    let system = connection.identify_system().await?;
     let applied = position(flow, source, &session, &writer, &mut connection, &system).await?;
     writer.start_at(applied);
     let started = connection.start(&ident(&flow.slot)?, &ident(&flow.publication)?, applied).await;
@@ -187,8 +187,9 @@ async fn position(
     session: &Session,
     writer: &Writer,
     connection: &mut ReplicationConnection,
-    system: &str,
+    identity: &SystemIdentity,
 ) -> Result<Lsn, Error> {
+    let system = identity.system_identifier.as_str();
     let checkpoint = writer.checkpoint().await?;
     let slot = Slot::read(session, &flow.slot).await?;
     let (name, database, slot_name) = (flow.name.clone(), source.name.to_string(), flow.slot.clone());
@@ -206,6 +207,11 @@ async fn position(
         }),
         (Some(checkpoint), None) => {
             Err(Error::SlotGone { slot: slot_name, database, flow: name, checkpoint: checkpoint.lsn })
+        }
+        (Some(checkpoint), Some(_)) if identity.wal_position < checkpoint.lsn => {
+            let what =
+                format!("belongs to a server whose WAL ends at {}: it was set back", identity.wal_position);
+            Err(Error::Slot { slot: slot_name, database, flow: name, what, checkpoint: checkpoint.lsn })
         }
         (Some(checkpoint), Some(slot)) => match fault_of_slot(&slot, source, checkpoint.lsn) {
             None => Ok(checkpoint.lsn),

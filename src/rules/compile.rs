@@ -37,6 +37,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
     let mut problems = Vec::new();
     let mut world = World { config, source, target, routed: BTreeMap::new() };
     let wanted = wanted_routes(config, flow, &mut world, &mut problems);
+    problems.extend(chains(config, &wanted));
     let order = dataset_order(&world);
     let mut plan = Plan {
         flow: flow.clone(),
@@ -121,6 +122,26 @@ fn wanted_routes<'a>(
         }
     }
     wanted
+}
+
+/// Rows that a customer received are not news of its own: they do not go on from there.
+fn chains(config: &Config, wanted: &BTreeMap<RouteKey, &Sync>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for ((from, to, dataset), sync) in wanted {
+        let gives = |other: &&Sync| other.enabled && other.from == *to && other.data.contains(dataset);
+        if let Some(other) = config.syncs.iter().find(gives) {
+            problems.push(Problem::warning(
+                other.from_spot,
+                format!(
+                    "data set {dataset} comes to {to} from {from} (sync \"{}\"): those rows do not go on by sync \"{}\", \
+                     only {to}'s own do",
+                    sync.name, other.name
+                ),
+                format!("name the customers of \"{}\" in sync \"{}\" too", other.name, sync.name),
+            ));
+        }
+    }
+    problems
 }
 
 /// What can be wrong with a table at the source.

@@ -32,7 +32,8 @@ fn park(select: &str) -> String {
 
 /// The source row as JSON, and which of its columns are not known.
 fn payload(shape: &Shape) -> String {
-    let columns: Vec<String> = shape.staged.iter().map(|name| format!("s.{name}")).collect();
+    // Each as its text: JSON's own null, numbers and arrays would not come back as they were.
+    let columns: Vec<String> = shape.staged.iter().map(|name| format!("s.{name}::text AS {name}")).collect();
     format!(
         "(SELECT row_to_json(\"acequia:row\") FROM (SELECT {}) \"acequia:row\"), coalesce(($10::text[])[s.\"acequia:u\"], '{{}}')::text[]",
         columns.join(", ")

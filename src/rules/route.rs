@@ -398,7 +398,12 @@ fn crosswalk(input: &RouteInput<'_>, identity: &[Ident]) -> (Option<Crosswalk>, 
     let table = crosswalk_table(key);
     let typed = |letter: char, names: &[Ident], table: &Table, base: fn(&Column) -> String| -> Vec<String> {
         let columns = names.iter().filter_map(|name| table.column(name));
-        columns.enumerate().map(|(i, column)| format!("{letter}{} {}", i + 1, base(column))).collect()
+        // The name stands in a comment: a crosswalk made for other columns of the same types is another one.
+        let name = |column: &Column| column.name.as_str().replace(['*', '/'], "_");
+        columns
+            .enumerate()
+            .map(|(i, column)| format!("{letter}{} {} /* {} */", i + 1, base(column), name(column)))
+            .collect()
     };
     let staged = |column: &Column| staged_type(&column.base);
     let mut columns = typed('s', identity, source, staged);

@@ -314,20 +314,31 @@ fn release(shape: &Shape) -> String {
 fn relink(shape: &Shape) -> String {
     let values = shape.identity_values().into_iter().chain(shape.reference_values());
     let values = values.chain(prefixed("r", &numbered('t', shape.primary_key.len())));
+    // A link that stands under the new identity is of a source row that is gone: a delete that could not be done.
+    let identity = numbered('s', shape.identity.len());
+    let columns = shape.crosswalk_columns();
+    let others = columns
+        .iter()
+        .filter(|name| !identity.contains(name))
+        .map(|name| format!("{name} = excluded.{name}"));
     format!(
-        "INSERT INTO {} ({}, created) SELECT {}, r.created FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n WHERE {PICK} AND {THERE}",
+        "INSERT INTO {} ({}, created) SELECT {}, r.created FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n \
+         WHERE {PICK} AND {THERE} ON CONFLICT ({}) DO UPDATE SET {}, created = excluded.created",
         crosswalk(shape),
-        shape.crosswalk_columns().join(", "),
+        columns.join(", "),
         joined(values, ", "),
         shape.released,
         shape.stage,
+        identity.join(", "),
+        joined(others, ", "),
     )
 }
 
 fn restore_links(shape: &Shape) -> String {
     let columns = shape.crosswalk_columns().join(", ");
     format!(
-        "INSERT INTO {} ({columns}, created) SELECT {columns}, created FROM {} WHERE n BETWEEN $1 AND $2",
+        "INSERT INTO {} ({columns}, created) SELECT {columns}, created FROM {} WHERE n BETWEEN $1 AND $2 \
+         ON CONFLICT DO NOTHING",
         crosswalk(shape),
         shape.released,
     )
@@ -378,8 +389,8 @@ fn delete(shape: &Shape, only_created: bool) -> String {
         prefixed("m", &numbered('k', shape.primary_key.len())),
     );
     format!(
-        "WITH m AS MATERIALIZED (SELECT {}, {} AS old {find}), \
-         del AS (DELETE FROM {} t USING m WHERE {same_row} RETURNING 1), j AS ({}) \
+        "WITH m AS MATERIALIZED (SELECT {}, t.xmin AS version, {} AS old {find}), \
+         del AS (DELETE FROM {} t USING m WHERE {same_row} AND t.xmin = m.version RETURNING 1), j AS ({}) \
          SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM del)",
         joined(keys, ", "),
         shape.image(&[]),

@@ -4,7 +4,7 @@
 //! customer's schema (an enum, a composite) is staged as text, because every customer has its own.
 
 use crate::catalog::{BaseType, Table};
-use crate::name::Ident;
+use crate::name::{Ident, literal};
 
 use super::StageSql;
 
@@ -66,7 +66,7 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
     for column in columns {
         definitions.push(format!("{} {}", column.name.quoted(), column.type_text));
         names.push(column.name.quoted());
-        restored.push(format!("r.{}", column.name.quoted()));
+        restored.push(format!("(p.payload->>{})::{}", literal(column.name.as_str()), column.type_text));
     }
     let (names, definitions, restored) = (names.join(", "), definitions.join(", "), restored.join(", "));
     StageSql {
@@ -76,8 +76,7 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
         truncate: format!("TRUNCATE {table}"),
         restore: format!(
             "INSERT INTO {table} ({names}) SELECT {restored} \
-             FROM unnest($1::int8[]) WITH ORDINALITY o (id, n) JOIN acequia.parked p ON p.id = o.id \
-             CROSS JOIN LATERAL json_populate_record(NULL::{table}, p.payload) r"
+             FROM unnest($1::int8[]) WITH ORDINALITY o (id, n) JOIN acequia.parked p ON p.id = o.id"
         ),
         table,
     }

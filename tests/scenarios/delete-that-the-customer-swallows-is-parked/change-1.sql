@@ -1,0 +1,1 @@
+INSERT INTO hq.item VALUES (1, 'A');

@@ -1,0 +1,1 @@
+DELETE FROM hq.item WHERE id = 1;

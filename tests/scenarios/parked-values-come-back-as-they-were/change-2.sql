@@ -1,0 +1,1 @@
+UPDATE hq.item SET code = 'there' WHERE id = 1;

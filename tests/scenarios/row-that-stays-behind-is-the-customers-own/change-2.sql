@@ -1,0 +1,2 @@
+-- The customer bills it.
+INSERT INTO north.charge SELECT id FROM north.item;
