@@ -126,8 +126,6 @@ pub struct Route {
     pub image_columns: Vec<Ident>,
     /// A row can refer to another row of the same table.
     pub refers_to_itself: bool,
-    /// Data sets whose arrival may let rows of this route in.
-    pub parents: Vec<DatasetName>,
     /// Every statement.
     pub sql: Arc<RouteSql>,
 }

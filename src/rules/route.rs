@@ -153,7 +153,6 @@ pub(super) fn route(
         key_columns: target.primary_key().to_vec(),
         image_columns: carried.to_vec(),
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
-        parents: links.iter().filter_map(|link| link.dataset.clone()).collect(),
         sql: Arc::new(RouteSql::new(shape, mode, on_delete)),
     })
 }
