@@ -64,10 +64,11 @@ CREATE TABLE acequia.parked (
   to_customer   text NOT NULL,
   dataset       text NOT NULL,
   key           text NOT NULL,                   -- the source row's identity, a JSON array
-  op            text NOT NULL CHECK (op IN ('upsert', 'delete')),
+  op            text NOT NULL CHECK (op IN ('upsert', 'delete', 'replace')),   -- replace: delete, then a new row of that identity
   payload       json NOT NULL,                   -- the newest state of the source row
   unchanged     text[] NOT NULL DEFAULT '{}',    -- columns whose value the stream did not bring
-  reason        text NOT NULL CHECK (reason IN ('missing_parent', 'rejected', 'ambiguous', 'taken')),
+  reason        text NOT NULL CHECK (reason IN ('missing_parent', 'rejected', 'ambiguous', 'taken', 'unmatched', 'mismatch',
+                                                'paused', 'locked', 'broken', 'scheduled')),
   waits_for     text,                            -- missing_parent: the parent's data set …
   waits_key     text,                            -- … and the value that refers to it, a JSON array
   sqlstate      text,                            -- rejected: what the server said …
@@ -83,6 +84,58 @@ CREATE TABLE acequia.parked (
 );
 CREATE INDEX parked_waiting ON acequia.parked (to_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
 CREATE INDEX parked_due ON acequia.parked (flow, next_try_at);
+
+-- Who is held: everything for a customer, or for one data set of it, waits in "parked" until the hold goes. A row here outlives
+-- the daemon, so that the order of a row's states does.
+CREATE TABLE acequia.hold (
+  id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  flow        text NOT NULL,
+  sync        text,                              -- NULL: whatever group writes it
+  to_customer text,                              -- NULL: every customer of the flow
+  dataset     text,                              -- NULL: every data set
+  reason      text NOT NULL CHECK (reason IN ('paused', 'locked', 'broken', 'scheduled', 'overflow')),
+  what        text,                              -- names and words only, never a value
+  sqlstate    text,
+  since       timestamptz NOT NULL DEFAULT now(),
+  tries       integer NOT NULL DEFAULT 0,
+  next_try_at timestamptz,                       -- NULL: not before somebody says so
+  who         text NOT NULL DEFAULT session_user
+);
+CREATE UNIQUE INDEX hold_of ON acequia.hold (flow, coalesce(sync, ''), coalesce(to_customer, ''), coalesce(dataset, ''), reason);
+
+-- What operators ask the daemon to do; done in a transaction of the writer, and gone with it.
+CREATE TABLE acequia.wish (
+  id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at          timestamptz NOT NULL DEFAULT now(),
+  who         text NOT NULL DEFAULT session_user,
+  flow        text NOT NULL,
+  what        text NOT NULL CHECK (what IN ('pause', 'resume', 'apply')),
+  sync        text,
+  to_customer text,
+  dataset     text
+);
+
+-- Events to tell, written with the data and delivered after: counts, and keys where the table is not protected.
+CREATE TABLE acequia.outbox (
+  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  flow    text NOT NULL,
+  at      timestamptz NOT NULL DEFAULT now(),
+  channel text NOT NULL,
+  event   json NOT NULL
+);
+
+-- The source's columns as the flow last saw them: a column dropped and added again under its name has another number.
+CREATE TABLE acequia.source_column (
+  flow          text NOT NULL,
+  from_customer text NOT NULL,
+  dataset       text NOT NULL,
+  name          text NOT NULL,
+  number        smallint NOT NULL,               -- pg_attribute.attnum
+  type          text NOT NULL,
+  in_identity   boolean NOT NULL,
+  since         pg_lsn NOT NULL,                 -- values in changes before this position are of another column
+  PRIMARY KEY (flow, from_customer, dataset, name)
+);
 
 -- Old images of overridden and deleted rows. Holds row values. Pruned by age.
 CREATE TABLE acequia.journal (
