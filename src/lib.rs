@@ -40,6 +40,8 @@ pub mod row;
 pub mod fault;
 /// Where the tests stop the process dead.
 pub mod failpoint;
+/// SQL of the rules: one expression over a row, and the columns in it.
+pub mod expression;
 // -- settings --
 /// Rule files to configuration, with every problem at its place.
 pub mod config;

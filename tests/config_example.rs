@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use acequia::config::{Config, Mode, OnDelete, Style};
+use acequia::config::{Config, Gone, Mode, Style};
 
 fn example() -> Config {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
@@ -24,10 +24,13 @@ fn the_example_loads_without_a_problem_or_a_warning() {
 #[test]
 fn the_example_synchronizes_and_shows_both_modes() {
     let config = example();
-    let sync = config.syncs.iter().find(|sync| sync.enabled).expect("a group that does something");
-    let modes: Vec<Mode> = sync.data.iter().map(|dataset| sync.mode_of(dataset)).collect();
+    let sync = config.syncs.iter().find(|sync| config.is_active(sync)).expect("a group that does something");
+    let modes: Vec<Mode> =
+        sync.data.iter().map(|dataset| config.rule(sync, &sync.to[0], dataset).mode).collect();
     assert!(modes.contains(&Mode::CreateOnly) && modes.contains(&Mode::Override), "{modes:?}");
-    assert!(sync.data.iter().any(|dataset| sync.on_delete_of(dataset) == OnDelete::Delete));
+    assert!(
+        sync.data.iter().any(|dataset| config.rule(sync, &sync.to[0], dataset).on_delete == Gone::Delete)
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use acequia::config::{Columns, Config, Mode, OnDelete, SecretSource, Severity, Style, Tls};
+use acequia::config::{Columns, Config, Gone, Mode, SecretSource, Severity, Style, Tls};
 use proptest::prelude::*;
 
 /// The folders, by name. Relative, so that the answers name the same paths on every machine.
@@ -192,12 +192,10 @@ fn a_right_configuration_is_understood_word_for_word() {
     let data: Vec<&str> = sync.data.iter().map(acequia::name::DatasetName::as_str).collect();
     assert_eq!(data, ["revenue_code", "cpt_code"]);
     assert_eq!((sync.data_spots.len(), sync.to_spots.len()), (2, 2));
-    assert_eq!(
-        (sync.mode_of(&cpt_code.name), sync.on_delete_of(&cpt_code.name)),
-        (Mode::Override, OnDelete::Delete)
-    );
-    let others = (sync.mode_of(&revenue_code.name), sync.on_delete_of(&revenue_code.name));
-    assert_eq!(others, (Mode::CreateOnly, OnDelete::Ignore));
+    let rule = config.rule(sync, &sync.to[0], &cpt_code.name);
+    assert_eq!((rule.mode, rule.on_delete), (Mode::Override, Gone::Delete));
+    let rule = config.rule(sync, &sync.to[0], &revenue_code.name);
+    assert_eq!((rule.mode, rule.on_delete), (Mode::CreateOnly, Gone::Ignore));
     assert_eq!(config.daemon.journal_keep_days, 90);
     assert_eq!(config.daemon.runtime_directory, Path::new("/run/acequia-test"));
     assert_eq!(config.sha256.len(), 64);

@@ -4,7 +4,7 @@
 //! over go through the longer way: stale links dropped, existing rows linked by natural key, values fetched that the
 //! stream did not bring, and what then has no place is parked with its reason.
 
-use crate::config::{Mode, OnDelete};
+use crate::config::{Gone, Mode};
 use crate::name::Ident;
 use crate::rules::{Plan, Route};
 
@@ -285,7 +285,7 @@ impl Part<'_> {
         if deletes == 0 {
             return Ok(tally);
         }
-        if self.plan.routes[route].on_delete == OnDelete::Delete {
+        if self.plan.routes[route].on_delete == Gone::Delete {
             let sql = &self.plan.routes[route].sql.delete;
             let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
             let mut taken = false;

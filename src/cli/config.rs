@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::console::{Exit, Output, say};
-use crate::config::{Columns, Config, SecretSource, Tls};
+use crate::config::{Columns, Config, KeyPart, SecretSource, Tls};
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
@@ -79,15 +79,16 @@ fn print_text(config: &Config) {
     }
     for sync in &config.syncs {
         let to: Vec<&str> = sync.to.iter().map(crate::name::CustomerName::as_str).collect();
-        let state = if sync.enabled { "" } else { " (disabled)" };
+        let state = if config.is_active(sync) { "" } else { " (disabled)" };
         say!("\nsync {}{state}: {} → {}", sync.name, sync.from, to.join(", "));
         for name in &sync.data {
             let Some(dataset) = config.datasets.get(name) else { continue };
-            let key: Vec<&str> = dataset.key.iter().map(crate::name::Ident::as_str).collect();
+            let Some(rule) = sync.to.first().map(|to| config.rule(sync, to, name)) else { continue };
+            let key: Vec<&str> = dataset.key.iter().map(KeyPart::text).collect();
             say!(
                 "  {name}: mode {}, on_delete {}, key {}, columns {}",
-                sync.mode_of(name).as_str(),
-                sync.on_delete_of(name).as_str(),
+                rule.mode.as_str(),
+                rule.on_delete.as_str(),
                 key.join(" + "),
                 columns(&dataset.columns)
             );
@@ -107,13 +108,14 @@ fn as_json(config: &Config) -> Value {
     });
     let syncs = config.syncs.iter().map(|sync| {
         let data = sync.data.iter().filter_map(|name| config.datasets.get(name)).map(|dataset| {
-            let key: Vec<&str> = dataset.key.iter().map(crate::name::Ident::as_str).collect();
+            let key: Vec<&str> = dataset.key.iter().map(KeyPart::text).collect();
+            let rule = sync.to.first().map(|to| config.rule(sync, to, &dataset.name));
             json!({ "dataset": dataset.name.as_str(), "table": dataset.table.as_str(), "key": key,
-                    "columns": columns(&dataset.columns), "mode": sync.mode_of(&dataset.name),
-                    "on_delete": sync.on_delete_of(&dataset.name) })
+                    "columns": columns(&dataset.columns), "mode": rule.as_ref().map(|rule| rule.mode),
+                    "on_delete": rule.as_ref().map(|rule| rule.on_delete.as_str()) })
         });
         let to: Vec<&str> = sync.to.iter().map(crate::name::CustomerName::as_str).collect();
-        json!({ "name": sync.name.as_str(), "enabled": sync.enabled, "from": sync.from.as_str(), "to": to,
+        json!({ "name": sync.name.as_str(), "enabled": config.is_active(sync), "from": sync.from.as_str(), "to": to,
                 "data": data.collect::<Vec<_>>() })
     });
     json!({ "sha256": config.sha256, "databases": databases.collect::<Vec<_>>(),

@@ -76,6 +76,8 @@ impl Resolved {
             data_types: self.data_types,
             protected: self.protected,
             syncs: self.syncs,
+            defaults: self.defaults,
+            notifies: self.notifies,
             daemon: self.daemon,
             sha256: sources.sha256.clone(),
             sources: Arc::new(sources),

@@ -9,7 +9,8 @@
 //! resolve   drafts → model: names looked up, defaults filled in
 //! semantic  contradictions (circle: customers in a circle)
 //! load      the way through all of these
-//! model     what comes out; secret and pgpass: passwords, read when they are needed
+//! model     what comes out (words: what a rule can say; merge: the most specific word wins)
+//! secret, pgpass              passwords, read when they are needed
 //! finding, diagnostic, spot   what is wrong, and where
 //! keys, amount, spelling      the words of a table, sizes and days, did-you-mean
 //! ```
@@ -24,6 +25,7 @@ mod finding;
 mod keys;
 mod load;
 mod mask;
+mod merge;
 mod model;
 pub mod pgpass;
 mod read;
@@ -35,12 +37,14 @@ mod spelling;
 mod spot;
 mod syntax;
 mod tree;
+mod words;
 
 pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, Style};
 pub use model::{
-    ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, DatasetRule, KEY_COLUMNS_MAX,
-    Missing, Mode, OnDelete, Reference, SecretSource, Sync, Tls,
+    ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, KEY_COLUMNS_MAX, KeyPart,
+    Missing, Notify, NotifyEvent, Reference, SecretSource, Sync, Tls,
 };
 pub use secret::SecretError;
 pub use spelling::nearest;
 pub use spot::Spot;
+pub use words::{Apply, CustomerWords, Gone, Mode, OnTruncate, Rule, RuleWords, Said};

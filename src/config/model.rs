@@ -12,6 +12,8 @@ use serde::Serialize;
 
 use super::source::Sources;
 use super::spot::Spot;
+use super::words::{CustomerWords, RuleWords};
+use crate::expression::Expression;
 use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, SyncName};
 
 /// Everything that the rule files say, checked as far as files alone can be checked.
@@ -29,6 +31,10 @@ pub struct Config {
     pub protected: BTreeSet<Ident>,
     /// `[[sync]]`, in the order of the files, disabled groups included.
     pub syncs: Vec<Sync>,
+    /// `[defaults]`: what holds for every group that does not say otherwise.
+    pub defaults: RuleWords,
+    /// `[[notify]]`
+    pub notifies: Vec<Notify>,
     /// `[daemon]`
     pub daemon: Daemon,
     /// SHA-256 in hexadecimal over all files' names and contents, in the order in which they were merged.
@@ -118,8 +124,8 @@ pub struct Dataset {
     pub name: DatasetName,
     /// The table's name in every customer's schema; NAME unless the file says another.
     pub table: Ident,
-    /// The natural key: 1 to [`KEY_COLUMNS_MAX`] columns.
-    pub key: Vec<Ident>,
+    /// The natural key: 1 to [`KEY_COLUMNS_MAX`] parts.
+    pub key: Vec<KeyPart>,
     /// Which columns are copied.
     pub columns: Columns,
     /// What to do about a parent that the customer lacks, by foreign-key column.
@@ -130,6 +136,40 @@ pub struct Dataset {
     pub key_spot: Spot,
     /// The value of `exclude` or `columns`.
     pub columns_spot: Option<Spot>,
+}
+
+/// One entry of `key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPart {
+    /// A column.
+    Column(Ident),
+    /// SQL over a row, the same for both sides: `upper(trim(code))`.
+    Expression(Expression),
+}
+
+impl KeyPart {
+    /// The column's name, or the expression's text.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Column(name) => name.as_str(),
+            Self::Expression(sql) => sql.text(),
+        }
+    }
+}
+
+impl Dataset {
+    /// The parts of the natural key that are plain columns.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Ident> {
+        self.key.iter().filter_map(|part| match part {
+            KeyPart::Column(name) => Some(name),
+            KeyPart::Expression(_) => None,
+        })
+    }
+
+    /// The same as a list.
+    pub fn key_names(&self) -> Vec<Ident> {
+        self.key_columns().cloned().collect()
+    }
 }
 
 /// The most columns that a natural key has: PostgreSQL's limit for an index.
@@ -174,93 +214,48 @@ pub enum Missing {
 pub struct Sync {
     /// The group's name.
     pub name: SyncName,
-    /// A disabled group is checked and does nothing.
-    pub enabled: bool,
     /// The customer that gives.
     pub from: CustomerName,
-    /// The customers that receive: at least one, none twice, never `from`.
+    /// The customers that receive: at least one, none twice, never `from`; `"*"` expanded, `except` taken out.
     pub to: Vec<CustomerName>,
     /// The data sets, data types expanded, none twice, in the order of the file.
     pub data: Vec<DatasetName>,
-    /// The group's mode; [`Sync::mode_of`] knows the exceptions.
-    pub mode: Mode,
-    /// What a delete does; [`Sync::on_delete_of`] knows the exceptions.
-    pub on_delete: OnDelete,
-    /// `[sync.dataset.NAME]`: exceptions for one data set.
-    pub datasets: BTreeMap<DatasetName, DatasetRule>,
+    /// What the group's own table says.
+    pub words: RuleWords,
+    /// `[sync.dataset.NAME]`
+    pub datasets: BTreeMap<DatasetName, RuleWords>,
+    /// `[sync.customer.NAME]`, with `[sync.customer.NAME.dataset.NAME]` inside.
+    pub customers: BTreeMap<CustomerName, CustomerWords>,
     /// The group may write protected tables.
     pub allow_protected: bool,
     /// The group's name, or its header.
     pub spot: Spot,
     /// The value of `from`.
     pub from_spot: Spot,
-    /// One for each of `to`.
+    /// One for each of `to`; with `"*"`, that text for each.
     pub to_spots: Vec<Spot>,
     /// One for each of `data`: the word in the group's `data`, be it the data set or its data type.
     pub data_spots: Vec<Spot>,
 }
 
-impl Sync {
-    /// The mode for one data set: the data set's own, else the group's.
-    pub fn mode_of(&self, dataset: &DatasetName) -> Mode {
-        self.datasets.get(dataset).and_then(|rule| rule.mode).unwrap_or(self.mode)
-    }
-
-    /// What a delete does for one data set: the data set's own, else the group's.
-    pub fn on_delete_of(&self, dataset: &DatasetName) -> OnDelete {
-        self.datasets.get(dataset).and_then(|rule| rule.on_delete).unwrap_or(self.on_delete)
-    }
-}
-
-/// `[sync.dataset.NAME]`: what is different for one data set of a group.
-#[derive(Debug, Clone)]
-pub struct DatasetRule {
-    /// The mode, if it differs from the group's.
-    pub mode: Option<Mode>,
-    /// The effect of a delete, if it differs from the group's.
-    pub on_delete: Option<OnDelete>,
-    /// NAME in its header.
+/// `[[notify]]`: who is told of what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notify {
+    /// Its name.
+    pub name: String,
+    /// `on`: of what.
+    pub events: Vec<NotifyEvent>,
+    /// `channel = { listen = "…" }`: the channel of PostgreSQL's NOTIFY at the source.
+    pub listen: Ident,
+    /// Its name, or its header.
     pub spot: Spot,
 }
 
-/// What happens to a row that the customer already has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// It is left alone. The default.
-    CreateOnly,
-    /// The rule's columns are changed where they differ.
-    Override,
-}
-
-impl Mode {
-    /// The word in the rule file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CreateOnly => "create-only",
-            Self::Override => "override",
-        }
-    }
-}
-
-/// What a delete in the source does in the customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OnDelete {
-    /// Nothing. The default.
-    Ignore,
-    /// The customer's row is deleted.
-    Delete,
-}
-
-impl OnDelete {
-    /// The word in the rule file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ignore => "ignore",
-            Self::Delete => "delete",
-        }
-    }
+/// What somebody can be told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum NotifyEvent {
+    /// `sync.applied`: a source transaction reached the customers.
+    SyncApplied,
 }
 
 /// `[daemon]`: the process itself.
@@ -270,4 +265,7 @@ pub struct Daemon {
     pub runtime_directory: PathBuf,
     /// `journal_keep`: for how many days old images are kept. 30 unless the file says another.
     pub journal_keep_days: u32,
+    /// `parked_limit`: so many rows wait at most for one customer; past it the customer needs a resync.
+    /// 1,000,000 unless the file says another.
+    pub parked_limit: u64,
 }

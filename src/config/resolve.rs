@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Findings;
 use super::mask::quote;
-use super::model::{Customer, Daemon, Database, Dataset, DatasetRule, Reference, Sync};
+use super::model::{Customer, Daemon, Database, Dataset, Notify, Reference, Sync};
 use super::read::customer::CustomerDraft;
 use super::read::dataset::DatasetDraft;
-use super::read::sync::SyncDraft;
+use super::read::sync::{DatasetWords, Receivers, SyncDraft};
 use super::read::{Draft, Named};
 use super::spelling::remedy;
 use super::spot::Spot;
 use super::tree::Spotted;
+use super::words::{CustomerWords, RuleWords};
 use crate::name::{CustomerName, DatabaseName, DatasetName, Ident};
 
 /// The parts of a configuration, as far as they are right.
@@ -25,6 +26,8 @@ pub(super) struct Resolved {
     pub(super) data_types: BTreeMap<String, Vec<DatasetName>>,
     pub(super) protected: BTreeSet<Ident>,
     pub(super) syncs: Vec<Sync>,
+    pub(super) defaults: RuleWords,
+    pub(super) notifies: Vec<Notify>,
     pub(super) daemon: Daemon,
 }
 
@@ -56,6 +59,8 @@ impl Resolved {
             data_types,
             protected: draft.protected.keys().cloned().collect(),
             syncs,
+            defaults: draft.defaults.clone(),
+            notifies: draft.notifies.clone(),
             daemon: draft.daemon.clone().finish(),
         }
     }
@@ -123,7 +128,7 @@ fn resolve_dataset(
     Dataset {
         name: draft.name.clone(),
         table: draft.table.value.clone(),
-        key: draft.key.value.iter().map(|column| column.value.clone()).collect(),
+        key: draft.key.value.iter().map(|part| part.value.clone()).collect(),
         columns: draft.columns.clone(),
         references,
         spot,
@@ -181,16 +186,7 @@ fn resolve_data_type_entry(
 /// Looks up the names of a group. Nothing comes back when it has no name or nobody who gives.
 fn resolve_sync(draft: &SyncDraft, all: &Draft, findings: &mut Findings) -> Option<Sync> {
     let from = draft.from.as_ref().and_then(|from| resolve_customer_name(from, all, findings));
-    let mut to = Vec::new();
-    for name in draft.to.iter().flat_map(|to| &to.value) {
-        let itself = draft.from.as_ref().filter(|from| from.value == name.value);
-        if let Some(from) = itself {
-            let message = format!("customer {} is `from` and in `to`", quote(&name.value));
-            findings.error(name.spot, message, "remove it from `to`").relate(from.spot, "it gives here");
-        } else if let Some(customer) = resolve_customer_name(name, all, findings) {
-            to.push((customer, name.spot));
-        }
-    }
+    let to = resolve_receivers(draft, all, findings);
     let mut data: DataSets = Vec::new();
     for word in draft.data.iter().flat_map(|data| &data.value) {
         for dataset in resolve_data(word, all, findings) {
@@ -199,25 +195,57 @@ fn resolve_sync(draft: &SyncDraft, all: &Draft, findings: &mut Findings) -> Opti
             }
         }
     }
-    let datasets = resolve_rules(draft, &data, all, findings);
+    let datasets = resolve_rules(&draft.datasets, draft, &data, all, findings);
+    let customers = resolve_customer_rules(draft, &to, &data, all, findings);
     let from_spot = draft.from.as_ref().map_or(draft.spot, |from| from.spot);
     let (to, to_spots) = to.into_iter().unzip();
     let (data, data_spots) = data.into_iter().unzip();
     Some(Sync {
         name: draft.name.as_ref()?.value.clone(),
-        enabled: draft.enabled,
         from: from?,
         to,
         data,
-        mode: draft.mode,
-        on_delete: draft.on_delete,
+        words: draft.words.clone(),
         datasets,
+        customers,
         allow_protected: draft.allow_protected,
         spot: draft.spot,
         from_spot,
         to_spots,
         data_spots,
     })
+}
+
+/// Looks up the customers that receive.
+fn resolve_receivers(draft: &SyncDraft, all: &Draft, findings: &mut Findings) -> Vec<(CustomerName, Spot)> {
+    let mut to = Vec::new();
+    let Some(receivers) = &draft.to else {
+        return to;
+    };
+    let from = draft.from.as_ref();
+    match &receivers.value {
+        Receivers::Named(names) => {
+            for name in names {
+                if let Some(from) = from.filter(|from| from.value == name.value) {
+                    let message = format!("customer {} is `from` and in `to`", quote(&name.value));
+                    findings
+                        .error(name.spot, message, "remove it from `to`")
+                        .relate(from.spot, "it gives here");
+                } else if let Some(customer) = resolve_customer_name(name, all, findings) {
+                    to.push((customer, name.spot));
+                }
+            }
+        }
+        Receivers::Everybody { except } => {
+            for name in except {
+                resolve_customer_name(name, all, findings);
+            }
+            let left_out = |name: &str| except.iter().chain(from).any(|one| one.value == name);
+            let others = all.customers.keys().filter(|name| !left_out(name));
+            to.extend(others.filter_map(|name| Some((CustomerName::new(name).ok()?, receivers.spot))));
+        }
+    }
+    to
 }
 
 /// Whether every word of `data` is a data set or a data type: else one that is meant may only be mistyped.
@@ -259,24 +287,52 @@ fn resolve_data(word: &Spotted<String>, draft: &Draft, findings: &mut Findings) 
 
 /// Looks up `[sync.dataset.NAME]`: a rule for a data set that the group does not have would never do anything.
 fn resolve_rules(
+    rules: &DatasetWords,
     draft: &SyncDraft,
     data: &DataSets,
     all: &Draft,
     findings: &mut Findings,
-) -> BTreeMap<DatasetName, DatasetRule> {
-    let mut rules = BTreeMap::new();
-    for (name, rule) in &draft.datasets {
+) -> BTreeMap<DatasetName, RuleWords> {
+    let mut resolved = BTreeMap::new();
+    for (name, (spot, words)) in rules {
         if let Some((dataset, _)) = data.iter().find(|(dataset, _)| dataset.as_str() == name) {
-            rules.insert(dataset.clone(), rule.clone());
+            resolved.insert(dataset.clone(), words.clone());
         } else if !all.datasets.contains_key(name) {
-            report_unknown("data set", name, rule.spot, names(&all.datasets), "[datasets.NAME]", findings);
+            report_unknown("data set", name, *spot, names(&all.datasets), "[datasets.NAME]", findings);
         } else if let Some(words) = draft.data.as_ref().filter(|words| is_defined(words, all)) {
             let message = format!("data set {} is not in `data` of this group", quote(name));
             findings
-                .error(rule.spot, message, "add it to `data`, or remove this table")
+                .error(*spot, message, "add it to `data`, or remove this table")
                 .relate(words.spot, "`data` is here")
                 .mark_absence();
         }
     }
-    rules
+    resolved
+}
+
+/// Looks up `[sync.customer.NAME]`, the same for customers.
+fn resolve_customer_rules(
+    draft: &SyncDraft,
+    to: &[(CustomerName, Spot)],
+    data: &DataSets,
+    all: &Draft,
+    findings: &mut Findings,
+) -> BTreeMap<CustomerName, CustomerWords> {
+    let mut resolved = BTreeMap::new();
+    for (name, customer) in &draft.customers {
+        let datasets = resolve_rules(&customer.datasets, draft, data, all, findings);
+        if let Some((to, _)) = to.iter().find(|(to, _)| to.as_str() == name) {
+            resolved.insert(to.clone(), CustomerWords { words: customer.words.clone(), datasets });
+        } else if !all.customers.contains_key(name) {
+            let table = "[customers.NAME]";
+            report_unknown("customer", name, customer.spot, names(&all.customers), table, findings);
+        } else if let Some(to) = &draft.to {
+            let message = format!("customer {} does not receive from this group", quote(name));
+            findings
+                .error(customer.spot, message, "add it to `to`, or remove this table")
+                .relate(to.spot, "`to` is here")
+                .mark_absence();
+        }
+    }
+    resolved
 }

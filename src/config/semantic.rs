@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::circle::find_circles;
 use super::finding::Findings;
 use super::mask::quote;
-use super::model::{Columns, Dataset, Sync};
+use super::model::{Columns, Dataset, KeyPart, Sync};
 use super::read::Draft;
 use super::resolve::Resolved;
 use super::spot::Spot;
@@ -24,7 +24,7 @@ pub(super) fn check(draft: &Draft, config: &Resolved, findings: &mut Findings) {
     for sync in &config.syncs {
         check_protected(sync, draft, config, findings);
     }
-    let enabled: Vec<&Sync> = config.syncs.iter().filter(|sync| sync.enabled).collect();
+    let enabled: Vec<&Sync> = config.syncs.iter().filter(|sync| sync.is_active(&config.defaults)).collect();
     for (index, sync) in enabled.iter().enumerate() {
         for earlier in &enabled[..index] {
             check_writers(earlier, sync, findings);
@@ -89,11 +89,13 @@ fn check_columns(dataset: &Dataset, draft: &Draft, findings: &mut Findings) {
     else {
         return;
     };
-    for column in &definition.key.value {
-        if let Some((why, at)) = not_copied(&column.value, dataset) {
-            let message = format!("key column {} is not copied", quote(column.value.as_str()));
-            let help = "a row is recognized by its key: copy the column, or choose another key";
-            findings.error(column.spot, message, help).relate(at, why);
+    for part in &definition.key.value {
+        for column in key_columns(&part.value) {
+            if let Some((why, at)) = not_copied(&column, dataset) {
+                let message = format!("key column {} is not copied", quote(column.as_str()));
+                let help = "a row is recognized by its key: copy the column, or choose another key";
+                findings.error(part.spot, message, help).relate(at, why);
+            }
         }
     }
     for (column, reference) in &dataset.references {
@@ -102,6 +104,14 @@ fn check_columns(dataset: &Dataset, draft: &Draft, findings: &mut Findings) {
                 format!("the reference {} does nothing: the column is not copied", quote(column.as_str()));
             findings.warning(reference.spot, message, "remove it, or copy the column").relate(at, why);
         }
+    }
+}
+
+/// The columns of one part of a key.
+fn key_columns(part: &KeyPart) -> Vec<Ident> {
+    match part {
+        KeyPart::Column(name) => vec![name.clone()],
+        KeyPart::Expression(sql) => sql.columns().into_iter().map(|column| column.name).collect(),
     }
 }
 

@@ -175,6 +175,11 @@ impl<'t> Section<'t> {
         self.table.get(key).map(|value| Item { file: self.file, value })
     }
 
+    /// Whether tables of this kind may have the key.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.keys.known.contains(&key)
+    }
+
     /// Whether the key is there at all, known or not.
     pub(super) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)

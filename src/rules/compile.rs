@@ -105,7 +105,8 @@ fn wanted_routes<'a>(
             };
             problems.extend(source_problems(config, sync, dataset, table));
             for (to, to_spot) in sync.to.iter().zip(&sync.to_spots) {
-                if config.customers.get(to).is_none_or(|to| to.database != flow.target) {
+                let elsewhere = config.customers.get(to).is_none_or(|to| to.database != flow.target);
+                if elsewhere || !config.carries(sync, to, dataset) {
                     continue;
                 }
                 if world.target_table(to, dataset).is_none() {
@@ -114,8 +115,8 @@ fn wanted_routes<'a>(
                     continue;
                 }
                 let key = (sync.from.clone(), to.clone(), dataset.clone());
-                let policy =
-                    RoutePolicy { mode: sync.mode_of(dataset), on_delete: sync.on_delete_of(dataset) };
+                let rule = config.rule(sync, to, dataset);
+                let policy = RoutePolicy { mode: rule.mode, on_delete: rule.on_delete };
                 world.routed.insert(key.clone(), policy);
                 wanted.insert(key, sync);
             }
@@ -128,7 +129,8 @@ fn wanted_routes<'a>(
 fn chains(config: &Config, wanted: &BTreeMap<RouteKey, &Sync>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for ((from, to, dataset), sync) in wanted {
-        let gives = |other: &&Sync| other.enabled && other.from == *to && other.data.contains(dataset);
+        let gives =
+            |other: &&Sync| config.is_active(other) && other.from == *to && other.data.contains(dataset);
         if let Some(other) = config.syncs.iter().find(gives) {
             problems.push(Problem::warning(
                 other.from_spot,
@@ -151,7 +153,7 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
     if table.identity().is_none() {
         problems.push(no_identity(dataset, table));
     }
-    for key in &dataset.key {
+    for key in dataset.key_columns() {
         match table.column(key) {
             None => problems.push(Problem::error(
                 dataset.key_spot,
@@ -169,8 +171,8 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
             Some(_) => {}
         }
     }
-    let known = dataset.key.iter().all(|key| table.column(key).is_some());
-    if known && !table.is_unique(&dataset.key) {
+    let known = dataset.key_columns().all(|key| table.column(key).is_some());
+    if known && !table.is_unique(&dataset.key_names()) {
         problems.push(Problem::warning(
             dataset.key_spot,
             format!("no unique index of {} covers the natural key: two rows with one key can't be told apart and will be parked", table.name),
@@ -196,7 +198,7 @@ fn no_identity(dataset: &Dataset, table: &Table) -> Problem {
     } else if has_unique {
         ("give it a primary key, or publish its old rows whole", "REPLICA IDENTITY FULL".to_owned())
     } else {
-        let key: Vec<String> = dataset.key.iter().map(Ident::quoted).collect();
+        let key: Vec<String> = dataset.key_columns().map(Ident::quoted).collect();
         ("give it a primary key", format!("ADD PRIMARY KEY ({})", key.join(", ")))
     };
     let message = format!(
@@ -268,7 +270,7 @@ fn source_table(
         dataset: dataset.clone(),
         name: table.name.clone(),
         identity,
-        key: world.config.datasets.get(dataset)?.key.iter().filter_map(position).collect(),
+        key: world.config.datasets.get(dataset)?.key_columns().filter_map(position).collect(),
         first_state_counts,
         wake: wake.collect(),
         stage,

@@ -44,24 +44,28 @@ impl Flow {
     /// All flows that the enabled groups need, in the order of their names.
     pub fn all(config: &Config) -> Vec<Self> {
         let mut pairs = BTreeSet::new();
-        for sync in config.syncs.iter().filter(|sync| sync.enabled) {
+        for sync in &config.syncs {
             let Some(from) = config.customers.get(&sync.from) else { continue };
-            for to in sync.to.iter().filter_map(|to| config.customers.get(to)) {
+            let receives =
+                |to: &&CustomerName| sync.data.iter().any(|dataset| config.carries(sync, to, dataset));
+            for to in sync.to.iter().filter(receives).filter_map(|to| config.customers.get(to)) {
                 pairs.insert((from.database.clone(), to.database.clone()));
             }
         }
         pairs.iter().map(|(source, target)| Self::new(source, target)).collect()
     }
 
-    /// The enabled groups that have a customer on each side of this flow.
+    /// The groups that have a route between the two databases.
     pub fn syncs<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = &'a Sync> {
         let lives_in = |customer: &CustomerName, database: &DatabaseName| {
             config.customers.get(customer).is_some_and(|customer| customer.database == *database)
         };
         config.syncs.iter().filter(move |sync| {
-            sync.enabled
-                && lives_in(&sync.from, &self.source)
-                && sync.to.iter().any(|to| lives_in(to, &self.target))
+            lives_in(&sync.from, &self.source)
+                && sync.to.iter().any(|to| {
+                    lives_in(to, &self.target)
+                        && sync.data.iter().any(|dataset| config.carries(sync, to, dataset))
+                })
         })
     }
 }

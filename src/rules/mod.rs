@@ -21,7 +21,7 @@ mod stage;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Mode, OnDelete};
+use crate::config::{Gone, Mode};
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
 pub use compile::{compile, parent_tables, tables_to_read};
@@ -117,7 +117,7 @@ pub struct Route {
     /// What may be written.
     pub mode: Mode,
     /// What a delete at the source means here.
-    pub on_delete: OnDelete,
+    pub on_delete: Gone,
     /// How the customer's row is remembered; `None` where the primary key *is* the natural key.
     pub crosswalk: Option<Crosswalk>,
     /// Names of the customer's primary key, for the journal.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Table};
-use crate::config::{Config, Dataset, Missing, Mode, OnDelete};
+use crate::config::{Config, Dataset, Gone, Missing, Mode};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
 /// The configuration with both catalogs, and which data sets go from whom to whom.
@@ -26,12 +26,12 @@ pub(super) struct World<'a> {
 pub(super) type RouteKey = (CustomerName, CustomerName, DatasetName);
 
 /// The part of a rule that other routes must know.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct RoutePolicy {
     /// create-only or override.
     pub(super) mode: Mode,
     /// What a delete does.
-    pub(super) on_delete: OnDelete,
+    pub(super) on_delete: Gone,
 }
 
 /// A foreign key as a route sees it.
@@ -137,7 +137,7 @@ impl<'a> World<'a> {
         asked: &mut BTreeSet<DatasetName>,
     ) -> Resolution {
         let key = (from.clone(), to.clone(), parent.name.clone());
-        let natural = link.parent_columns.iter().all(|column| parent.key.contains(column));
+        let natural = link.parent_columns.iter().all(|column| parent.key_columns().any(|key| key == column));
         if natural && self.is_plain(&key, &link.parent_columns, asked) {
             return Resolution::Pass;
         }
@@ -174,11 +174,11 @@ impl<'a> World<'a> {
             return false;
         };
         // Create-only deletes nothing that it has not created: it must remember what it has.
-        let must_remember = policy.mode == Mode::CreateOnly && policy.on_delete == OnDelete::Delete;
+        let must_remember = policy.mode == Mode::CreateOnly && policy.on_delete == Gone::Delete;
         !must_remember
-            && source.identity().is_some_and(|identity| same_set(identity, &dataset.key))
-            && same_set(target.primary_key(), &dataset.key)
-            && self.is_plain(key, &dataset.key, &mut BTreeSet::new())
+            && source.identity().is_some_and(|identity| same_set(identity, &dataset.key_names()))
+            && same_set(target.primary_key(), &dataset.key_names())
+            && self.is_plain(key, &dataset.key_names(), &mut BTreeSet::new())
     }
 
     /// The columns of a data set's table that children of the same pair of customers translate, each set once.

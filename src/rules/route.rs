@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::{Column, ColumnDefault, Table};
-use crate::config::{Columns, Config, Dataset, Mode, OnDelete, Spot, Sync};
+use crate::config::{Columns, Config, Dataset, Gone, Mode, Spot, Sync};
 use crate::name::{CustomerName, DatasetName, Ident};
 
 use super::family::{Fit, fit};
@@ -38,7 +38,7 @@ pub(super) fn carried_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem
         let always = target
             .column(name)
             .is_some_and(|c| matches!(c.default, ColumnDefault::Sequence { always: true, .. }));
-        (in_some_key || always) && !dataset.key.contains(name) && !refers(name)
+        (in_some_key || always) && !dataset.key_columns().any(|key| key == name) && !refers(name)
     };
     let mut carried = Vec::new();
     for column in &source.columns {
@@ -48,7 +48,10 @@ pub(super) fn carried_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem
             Columns::Except(left_out) => !left_out.iter().any(|(out, _)| out == name),
             Columns::Only(only) => only.iter().any(|(one, _)| one == name),
         };
-        if column.generated || !(wanted || dataset.key.contains(name)) || is_number_of_its_own(name) {
+        if column.generated
+            || !(wanted || dataset.key_columns().any(|key| key == name))
+            || is_number_of_its_own(name)
+        {
             continue;
         }
         match target.column(name) {
@@ -129,7 +132,7 @@ pub(super) fn route(
         key: key_matches(input, identity, carried, &values, &links),
         parents: joins,
         staged: staged.iter().map(|column| column.name.quoted()).collect(),
-        key_is_unique: source.is_unique(&dataset.key)
+        key_is_unique: source.is_unique(&dataset.key_names())
             && !links.iter().any(|link| link.resolution == Resolution::Never),
         columns: written_columns(input, &links, staged, carried, &values),
     };
@@ -138,8 +141,8 @@ pub(super) fn route(
     {
         return None;
     }
-    let mode = sync.mode_of(&dataset.name);
-    let on_delete = sync.on_delete_of(&dataset.name);
+    let rule = input.world.config.rule(sync, &key.1, &dataset.name);
+    let (mode, on_delete) = (rule.mode, rule.on_delete);
     Some(Route {
         sync: sync.name.clone(),
         from: key.0.clone(),
@@ -148,12 +151,12 @@ pub(super) fn route(
         source: source_number,
         target: target.name.clone(),
         mode,
-        on_delete,
+        on_delete: on_delete.clone(),
         crosswalk,
         key_columns: target.primary_key().to_vec(),
         image_columns: carried.to_vec(),
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
-        sql: Arc::new(RouteSql::new(shape, mode, on_delete)),
+        sql: Arc::new(RouteSql::new(shape, mode, &on_delete)),
     })
 }
 
@@ -319,8 +322,9 @@ fn check_target(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
             .with_sql(format!("ALTER ROLE {role} BYPASSRLS;")),
         );
     }
-    let overrides = sync.mode_of(&dataset.name) == Mode::Override;
-    let deletes = sync.on_delete_of(&dataset.name) == OnDelete::Delete;
+    let rule = input.world.config.rule(sync, &input.key.1, &dataset.name);
+    let overrides = rule.mode == Mode::Override;
+    let deletes = rule.on_delete == Gone::Delete;
     let wanted = [
         (true, target.privileges.select, "SELECT"),
         (true, target.privileges.insert, "INSERT"),
@@ -372,7 +376,7 @@ fn key_matches(
     links: &[ParentLink],
 ) -> Vec<KeyMatch> {
     let RouteInput { dataset, source, target, .. } = input;
-    let matches = dataset.key.iter().filter_map(|name| {
+    let matches = dataset.key_columns().filter_map(|name| {
         let (own, theirs) = (source.column(name)?, target.column(name)?);
         let translated =
             links.iter().any(|link| link.columns.contains(name) && link.resolution != Resolution::Pass);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::catalog::{Catalog, ColumnDefault};
-use crate::config::{Config, Mode, OnDelete};
+use crate::config::{Config, Gone, Mode};
 use crate::name::{CustomerName, TableName};
 
 use super::Flow;
@@ -79,10 +79,11 @@ pub fn target_grants(config: &Config, flow: &Flow, catalog: &Catalog, role: &str
                 }
                 let own = privileges.entry(table).or_default();
                 own.extend(["SELECT", "INSERT"]);
-                if sync.mode_of(&dataset.name) == Mode::Override {
+                let rule = config.rule(sync, &to.name, &dataset.name);
+                if rule.mode == Mode::Override {
                     own.insert("UPDATE");
                 }
-                if sync.on_delete_of(&dataset.name) == OnDelete::Delete {
+                if rule.on_delete == Gone::Delete {
                     own.insert("DELETE");
                 }
             }

@@ -5,7 +5,7 @@
 //! A statement that writes rows of the customer answers two numbers, expected and written: they differ where the row was
 //! changed under our feet, or where row-level security or a trigger swallowed the write in silence.
 
-use crate::config::{Mode, OnDelete};
+use crate::config::{Gone, Mode};
 
 use super::fragments::{LIVING, PICK, THERE, equal, joined, numbered, prefixed};
 use super::parked;
@@ -61,9 +61,9 @@ pub struct RouteSql {
 
 impl RouteSql {
     /// Writes the statements for a shape.
-    pub(super) fn new(shape: Shape, mode: Mode, on_delete: OnDelete) -> Self {
+    pub(super) fn new(shape: Shape, mode: Mode, on_delete: &Gone) -> Self {
         let overrides = mode == Mode::Override;
-        let deletes = on_delete == OnDelete::Delete;
+        let deletes = *on_delete == Gone::Delete;
         // Create-only takes away only what it brought.
         let deletes_only_created = deletes && !overrides;
         let crosswalk = shape.crosswalk.is_some();

@@ -8,11 +8,11 @@ use crate::config::finding::Findings;
 use crate::config::keys::KeyTable;
 use crate::config::model::Daemon;
 use crate::config::spot::Spot;
-use crate::config::tree::{Item, Spotted};
+use crate::config::tree::{Item, Section, Spotted};
 
 /// `[daemon]`
 const KEYS: KeyTable =
-    KeyTable { title: "[daemon]", known: &["runtime_directory", "journal_keep"], later: &[] };
+    KeyTable { title: "[daemon]", known: &["runtime_directory", "journal_keep", "parked_limit"], later: &[] };
 
 /// Where the runtime directory is when neither the file nor systemd says so.
 const RUNTIME_DIRECTORY: &str = "/run/acequia";
@@ -20,11 +20,15 @@ const RUNTIME_DIRECTORY: &str = "/run/acequia";
 /// For how many days old images are kept when the file does not say so.
 const JOURNAL_KEEP_DAYS: u32 = 30;
 
+/// How many rows wait at most for one customer when the file does not say so.
+const PARKED_LIMIT: u64 = 1_000_000;
+
 /// What the files say about the process.
 #[derive(Debug, Clone, Default)]
 pub(in crate::config) struct DaemonDraft {
     runtime_directory: Option<Spotted<PathBuf>>,
     journal_keep_days: Option<Spotted<u32>>,
+    parked_limit: Option<Spotted<u64>>,
 }
 
 impl DaemonDraft {
@@ -37,8 +41,10 @@ impl DaemonDraft {
             .text("runtime_directory", findings)
             .map(|text| Spotted { value: directory.join(text.value), spot: text.spot });
         let journal_keep = section.parsed("journal_keep", parse_days, "write it as \"30d\"", findings);
+        let parked_limit = read_parked_limit(&section, findings);
         set_once(&mut self.runtime_directory, runtime_directory, "runtime_directory", findings);
         set_once(&mut self.journal_keep_days, journal_keep, "journal_keep", findings);
+        set_once(&mut self.parked_limit, parked_limit, "parked_limit", findings);
     }
 
     /// Fills in what no file says.
@@ -48,8 +54,27 @@ impl DaemonDraft {
                 .runtime_directory
                 .map_or_else(default_runtime_directory, |directory| directory.value),
             journal_keep_days: self.journal_keep_days.map_or(JOURNAL_KEEP_DAYS, |days| days.value),
+            parked_limit: self.parked_limit.map_or(PARKED_LIMIT, |limit| limit.value),
         }
     }
+}
+
+/// Reads `parked_limit`: a number of rows.
+fn read_parked_limit(section: &Section<'_>, findings: &mut Findings) -> Option<Spotted<u64>> {
+    let item = section.get("parked_limit")?;
+    let Some(number) = item.value.get_ref().as_integer() else {
+        item.mistyped("a whole number", "write it without quotation marks", findings);
+        return None;
+    };
+    let value = u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|limit| *limit > 0);
+    if value.is_none() {
+        findings.error(
+            item.spot(),
+            "`parked_limit` must be at least 1",
+            "write a number of rows: 1000000 is the default",
+        );
+    }
+    Some(Spotted { value: value?, spot: item.spot() })
 }
 
 /// Keeps the first value of a key and records a second one.

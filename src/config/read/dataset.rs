@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use crate::config::finding::Findings;
 use crate::config::keys::KeyTable;
 use crate::config::mask::quote;
-use crate::config::model::{Columns, KEY_COLUMNS_MAX, Missing};
+use crate::config::model::{Columns, KEY_COLUMNS_MAX, KeyPart, Missing};
 use crate::config::spot::Spot;
 use crate::config::tree::{Item, Section, Spotted, Words};
+use crate::expression::Expression;
 use crate::name::{DatasetName, Ident};
 
 /// `[datasets.NAME]`
@@ -33,7 +34,7 @@ const MISSING: Words<Missing> =
 pub(in crate::config) struct DatasetDraft {
     pub(in crate::config) name: DatasetName,
     pub(in crate::config) table: Spotted<Ident>,
-    pub(in crate::config) key: Spotted<Vec<Spotted<Ident>>>,
+    pub(in crate::config) key: Spotted<Vec<Spotted<KeyPart>>>,
     pub(in crate::config) columns: Columns,
     pub(in crate::config) columns_spot: Option<Spot>,
     pub(in crate::config) references: BTreeMap<Ident, ReferenceDraft>,
@@ -89,7 +90,7 @@ pub(super) fn read_data_type(
 }
 
 /// Reads the natural key. Nothing comes back when one of its entries is wrong: half a key is another key.
-fn read_key(section: &Section<'_>, findings: &mut Findings) -> Option<Spotted<Vec<Spotted<Ident>>>> {
+fn read_key(section: &Section<'_>, findings: &mut Findings) -> Option<Spotted<Vec<Spotted<KeyPart>>>> {
     let list = section.get("key")?.list(findings)?;
     let entries = list.value.len();
     if !(1..=KEY_COLUMNS_MAX).contains(&entries) {
@@ -97,21 +98,29 @@ fn read_key(section: &Section<'_>, findings: &mut Findings) -> Option<Spotted<Ve
         findings.error(list.spot, message, "name the columns by which people recognize the row");
         return None;
     }
-    let columns: Vec<Spotted<Ident>> =
+    let parts: Vec<Spotted<KeyPart>> =
         list.value.into_iter().filter_map(|item| read_key_entry(item, findings)).collect();
+    let columns: Vec<Spotted<Ident>> = parts
+        .iter()
+        .filter_map(|part| match &part.value {
+            KeyPart::Column(name) => Some(Spotted { value: name.clone(), spot: part.spot }),
+            KeyPart::Expression(_) => None,
+        })
+        .collect();
     report_repeated(&columns, "the key", findings);
-    (columns.len() == entries).then_some(Spotted { value: columns, spot: list.spot })
+    (parts.len() == entries).then_some(Spotted { value: parts, spot: list.spot })
 }
 
-/// Reads one entry of a natural key: a column.
-fn read_key_entry(item: Item<'_>, findings: &mut Findings) -> Option<Spotted<Ident>> {
+/// Reads one entry of a natural key: a column, or SQL over a row.
+fn read_key_entry(item: Item<'_>, findings: &mut Findings) -> Option<Spotted<KeyPart>> {
     let text = item.text(findings)?;
     if looks_like_expression(&text.value) {
-        let message = "an SQL expression in a key is not supported by this version";
-        findings.error(text.spot, message, "write the name of a column, as it is in the catalog");
-        return None;
+        let help = "write the name of a column, as it is in the catalog, or one SQL expression over a row";
+        let sql = item.parsed(Expression::parse, help, findings)?;
+        return Some(Spotted { value: KeyPart::Expression(sql.value), spot: sql.spot });
     }
-    item.parsed(Ident::new, "write the name of a column", findings)
+    let column = item.parsed(Ident::new, "write the name of a column", findings)?;
+    Some(Spotted { value: KeyPart::Column(column.value), spot: column.spot })
 }
 
 /// Whether a text is no plain name of a column. Blanks and hyphens occur in names of real tables.

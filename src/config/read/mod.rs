@@ -7,6 +7,8 @@ pub(super) mod customer;
 pub(super) mod daemon;
 pub(super) mod database;
 pub(super) mod dataset;
+mod notify;
+mod rule;
 pub(super) mod sync;
 
 use std::collections::BTreeMap;
@@ -18,18 +20,29 @@ use self::sync::SyncDraft;
 use super::finding::Findings;
 use super::keys::KeyTable;
 use super::mask::quote;
-use super::model::Database;
+use super::model::{Database, Notify};
 use super::source::SourceFile;
 use super::spot::Spot;
 use super::syntax::Document;
 use super::tree::{Item, Section, Spotted};
+use super::words::RuleWords;
 use crate::name::Ident;
 
 /// The tables of a file.
 const KEYS: KeyTable = KeyTable {
     title: "a configuration file",
-    known: &["databases", "customers", "datasets", "data_types", "protected", "sync", "daemon"],
-    later: &["snapshot", "notify", "alert"],
+    known: &[
+        "databases",
+        "customers",
+        "datasets",
+        "data_types",
+        "protected",
+        "defaults",
+        "sync",
+        "notify",
+        "daemon",
+    ],
+    later: &["snapshot", "alert"],
 };
 
 /// `[protected]`
@@ -53,7 +66,11 @@ pub(super) struct Draft {
     pub(super) datasets: Named<DatasetDraft>,
     pub(super) data_types: Named<Vec<Spotted<String>>>,
     pub(super) protected: BTreeMap<Ident, Spot>,
+    pub(super) defaults: RuleWords,
+    /// Where `[defaults]` was found first.
+    defaults_spot: Option<Spot>,
     pub(super) syncs: Vec<SyncDraft>,
+    pub(super) notifies: Vec<Notify>,
     pub(super) daemon: DaemonDraft,
 }
 
@@ -81,9 +98,30 @@ impl Draft {
             define(&mut self.data_types, "data type", &name, entries, findings);
         }
         self.read_protected(&root, findings);
+        self.read_defaults(&root, findings);
         self.syncs.extend(sync::read(&root, findings));
+        self.notifies.extend(notify::read(&root, findings));
         if let Some(item) = root.get("daemon") {
             self.daemon.read(item, root.key_spot("daemon"), &source.directory, findings);
+        }
+    }
+
+    /// `[defaults]`: one table, in whichever file.
+    fn read_defaults(&mut self, root: &Section<'_>, findings: &mut Findings) {
+        let Some(item) = root.get("defaults") else {
+            return;
+        };
+        let spot = root.key_spot("defaults");
+        if let Some(first) = self.defaults_spot {
+            let message = "[defaults] is defined twice";
+            findings
+                .error(spot, message, "write all defaults in one of the two")
+                .relate(first, "defined here first");
+            return;
+        }
+        self.defaults_spot = Some(spot);
+        if let Some(section) = item.section(&rule::DEFAULT_KEYS, "[defaults]".to_owned(), spot, findings) {
+            self.defaults = rule::read_words(&section, findings);
         }
     }
 

@@ -1,83 +1,126 @@
-//! `[[sync]]` and `[sync.dataset.NAME]`: who gives what to whom.
+//! `[[sync]]`, `[sync.dataset.NAME]` and `[sync.customer.NAME]`: who gives what to whom.
 
 use std::collections::BTreeMap;
 
 use crate::config::finding::Findings;
 use crate::config::keys::KeyTable;
 use crate::config::mask::quote;
-use crate::config::model::{DatasetRule, Mode, OnDelete};
 use crate::config::spot::Spot;
-use crate::config::tree::{Item, LATER, Section, Spotted, Words};
+use crate::config::tree::{Item, Section, Spotted};
+use crate::config::words::RuleWords;
 use crate::name::SyncName;
+
+use super::rule::read_words;
 
 /// `[[sync]]`
 const KEYS: KeyTable = KeyTable {
     title: "[[sync]]",
-    known: &["name", "enabled", "from", "to", "data", "mode", "on_delete", "allow_protected", "dataset"],
-    later: &[
-        "apply",
-        "between",
-        "cascade",
-        "conflict",
-        "customer",
-        "default",
+    known: &[
+        "name",
+        "enabled",
+        "from",
+        "to",
         "except",
-        "hold_until",
+        "data",
+        "mode",
         "initial",
-        "map",
+        "where",
+        "on_delete",
         "on_leave",
         "on_truncate",
-        "owner",
-        "priority",
+        "map",
         "set",
-        "where",
+        "default",
+        "priority",
+        "cascade",
+        "apply",
+        "allow_protected",
+        "dataset",
+        "customer",
     ],
+    later: &["between", "conflict", "hold_until", "owner"],
 };
 
-/// `[sync.dataset.NAME]`
+/// `[sync.dataset.NAME]` and `[sync.customer.NAME.dataset.NAME]`
 const DATASET_KEYS: KeyTable = KeyTable {
     title: "[sync.dataset.NAME]",
-    known: &["mode", "on_delete"],
-    later: &[
-        "apply",
-        "cascade",
-        "conflict",
-        "default",
-        "hold_until",
+    known: &[
+        "enabled",
+        "mode",
         "initial",
-        "map",
+        "where",
+        "on_delete",
         "on_leave",
         "on_truncate",
-        "priority",
+        "map",
         "set",
-        "where",
+        "default",
+        "priority",
+        "cascade",
+        "apply",
     ],
+    later: &["conflict", "hold_until"],
 };
 
-/// `mode`
-const MODES: Words<Mode> = Words {
-    known: &[("create-only", Mode::CreateOnly), ("override", Mode::Override)],
-    later: &["link-only"],
+/// `[sync.customer.NAME]`
+const CUSTOMER_KEYS: KeyTable = KeyTable {
+    title: "[sync.customer.NAME]",
+    known: &[
+        "enabled",
+        "mode",
+        "initial",
+        "where",
+        "on_delete",
+        "on_leave",
+        "on_truncate",
+        "map",
+        "set",
+        "default",
+        "priority",
+        "cascade",
+        "apply",
+        "dataset",
+    ],
+    later: &["conflict", "hold_until"],
 };
 
-/// `on_delete`
-const ON_DELETES: Words<OnDelete> =
-    Words { known: &[("ignore", OnDelete::Ignore), ("delete", OnDelete::Delete)], later: &[] };
+/// Words by the name of the data set that they are for, with the place of that name.
+pub(in crate::config) type DatasetWords = BTreeMap<String, (Spot, RuleWords)>;
 
 /// A group whose names may not exist.
 #[derive(Debug)]
 pub(in crate::config) struct SyncDraft {
     pub(in crate::config) name: Option<Spotted<SyncName>>,
-    pub(in crate::config) enabled: bool,
     pub(in crate::config) from: Option<Spotted<String>>,
     /// Nothing when `to` is missing or wrong, which has been recorded then.
-    pub(in crate::config) to: Option<Spotted<Vec<Spotted<String>>>>,
+    pub(in crate::config) to: Option<Spotted<Receivers>>,
     /// The same for `data`.
     pub(in crate::config) data: Option<Spotted<Vec<Spotted<String>>>>,
-    pub(in crate::config) mode: Mode,
-    pub(in crate::config) on_delete: OnDelete,
-    pub(in crate::config) datasets: BTreeMap<String, DatasetRule>,
+    pub(in crate::config) words: RuleWords,
+    pub(in crate::config) datasets: DatasetWords,
+    pub(in crate::config) customers: BTreeMap<String, CustomerDraft>,
     pub(in crate::config) allow_protected: bool,
+    pub(in crate::config) spot: Spot,
+}
+
+/// Who receives.
+#[derive(Debug)]
+pub(in crate::config) enum Receivers {
+    /// These.
+    Named(Vec<Spotted<String>>),
+    /// `"*"`: every customer but the one who gives and those of `except`.
+    Everybody {
+        /// `except`
+        except: Vec<Spotted<String>>,
+    },
+}
+
+/// `[sync.customer.NAME]`
+#[derive(Debug)]
+pub(in crate::config) struct CustomerDraft {
+    pub(in crate::config) words: RuleWords,
+    pub(in crate::config) datasets: DatasetWords,
+    /// NAME in its header.
     pub(in crate::config) spot: Spot,
 }
 
@@ -106,19 +149,36 @@ fn read_group(item: Item<'_>, findings: &mut Findings) -> Option<SyncDraft> {
     }
     section.require("data", "[\"…\"]", findings);
     let name = section.parsed("name", SyncName::new, "give the group another name", findings);
-    let mode = section.word("mode", &MODES, findings);
     Some(SyncDraft {
         spot: name.as_ref().map_or(section.spot, |name| name.spot),
         name,
-        enabled: section.flag("enabled", findings).is_none_or(|flag| flag.value),
         from: section.text("from", findings),
-        to: read_names(&section, "to", "a customer", findings),
+        to: read_receivers(&section, findings),
         data: read_names(&section, "data", "a data set or a data type", findings),
-        mode: mode.map_or(Mode::CreateOnly, |mode| mode.value),
-        on_delete: read_on_delete(&section, findings).unwrap_or(OnDelete::Ignore),
-        datasets: read_datasets(&section, findings),
+        words: read_words(&section, findings),
+        datasets: read_datasets(&section, "sync.", findings),
+        customers: read_customers(&section, findings),
         allow_protected: section.flag("allow_protected", findings).is_some_and(|flag| flag.value),
     })
+}
+
+/// Reads `to` and `except`.
+fn read_receivers(section: &Section<'_>, findings: &mut Findings) -> Option<Spotted<Receivers>> {
+    let everybody = section.get("to").filter(|item| item.value.get_ref().as_str() == Some("*"));
+    if everybody.is_none() && section.has("except") && section.has("to") {
+        let help = "write to = \"*\", or leave these customers out of `to`";
+        findings.error(section.key_spot("except"), "`except` without `to = \"*\"` means nothing", help);
+    }
+    let Some(item) = everybody else {
+        let names = read_names(section, "to", "a customer", findings)?;
+        return Some(Spotted { value: Receivers::Named(names.value), spot: names.spot });
+    };
+    let except = if section.has("except") {
+        read_names(section, "except", "a customer", findings)?.value
+    } else {
+        Vec::new()
+    };
+    Some(Spotted { value: Receivers::Everybody { except }, spot: item.spot() })
 }
 
 /// Reads a list of names, of which none may occur twice.
@@ -129,11 +189,6 @@ fn read_names(
     findings: &mut Findings,
 ) -> Option<Spotted<Vec<Spotted<String>>>> {
     let item = section.get(key)?;
-    if item.value.get_ref().as_str() == Some("*") {
-        let message = format!("`{key} = \"*\"` is not supported by this version");
-        findings.error(item.spot(), message, format!("name every one: {key} = [\"…\", \"…\"]"));
-        return None;
-    }
     let list = item.list(findings)?;
     if list.value.is_empty() {
         let message = format!("`{key}` is empty");
@@ -159,30 +214,36 @@ fn read_names(
     Some(Spotted { value: names, spot: list.spot })
 }
 
-/// Reads `on_delete`: a word; a later version has a table too.
-fn read_on_delete(section: &Section<'_>, findings: &mut Findings) -> Option<OnDelete> {
-    let item = section.get("on_delete")?;
-    if item.value.get_ref().is_table() {
-        findings.error(item.spot(), "`on_delete = { set = … }` is not supported by this version", LATER);
-        return None;
-    }
-    section.word("on_delete", &ON_DELETES, findings).map(|word| word.value)
-}
-
-/// Reads `[sync.dataset.NAME]`.
-fn read_datasets(section: &Section<'_>, findings: &mut Findings) -> BTreeMap<String, DatasetRule> {
+/// Reads the tables `dataset.NAME` of a group or of one customer in it.
+fn read_datasets(section: &Section<'_>, path: &str, findings: &mut Findings) -> DatasetWords {
     let mut rules = BTreeMap::new();
     let Some(item) = section.get("dataset") else {
         return rules;
     };
-    for (name, item) in item.entries("[sync.dataset.NAME]", findings) {
-        let title = format!("[sync.dataset.{}]", quote(name.value).trim_matches('`'));
+    for (name, item) in item.entries(&format!("[{path}dataset.NAME]"), findings) {
+        let title = format!("[{path}dataset.{}]", quote(name.value).trim_matches('`'));
         let Some(section) = item.section(&DATASET_KEYS, title, name.spot, findings) else {
             continue;
         };
-        let mode = section.word("mode", &MODES, findings).map(|word| word.value);
-        let on_delete = read_on_delete(&section, findings);
-        rules.insert(name.value.to_owned(), DatasetRule { mode, on_delete, spot: name.spot });
+        rules.insert(name.value.to_owned(), (name.spot, read_words(&section, findings)));
     }
     rules
+}
+
+/// Reads `[sync.customer.NAME]`.
+fn read_customers(section: &Section<'_>, findings: &mut Findings) -> BTreeMap<String, CustomerDraft> {
+    let mut customers = BTreeMap::new();
+    let Some(item) = section.get("customer") else {
+        return customers;
+    };
+    for (name, item) in item.entries("[sync.customer.NAME]", findings) {
+        let path = format!("sync.customer.{}", quote(name.value).trim_matches('`'));
+        let Some(section) = item.section(&CUSTOMER_KEYS, format!("[{path}]"), name.spot, findings) else {
+            continue;
+        };
+        let words = read_words(&section, findings);
+        let datasets = read_datasets(&section, &format!("{path}."), findings);
+        customers.insert(name.value.to_owned(), CustomerDraft { words, datasets, spot: name.spot });
+    }
+    customers
 }
