@@ -1,0 +1,2 @@
+SELECT code, description FROM north.code;
+--> A01 | Of north

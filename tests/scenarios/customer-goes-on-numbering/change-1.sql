@@ -1,0 +1,1 @@
+INSERT INTO hq.code (code) VALUES ('A00'), ('A01'), ('A02');

@@ -1,0 +1,10 @@
+SELECT * FROM (
+SELECT 'north', 'code', code FROM north.code
+UNION ALL SELECT 'north', 'place', code FROM north.place
+UNION ALL SELECT 'south', 'code', code FROM south.code
+UNION ALL SELECT 'south', 'place', code FROM south.place
+UNION ALL SELECT 'east', 'code', code FROM east.code
+UNION ALL SELECT 'east', 'place', code FROM east.place
+) x ORDER BY 1, 2, 3;
+--> north | code | A00
+--> south | place | P1

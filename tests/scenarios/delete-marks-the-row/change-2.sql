@@ -1,0 +1,3 @@
+INSERT INTO north.charge VALUES (501);
+COMMIT;
+DELETE FROM hq.code WHERE id = 1;

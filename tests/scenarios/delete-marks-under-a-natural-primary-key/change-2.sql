@@ -1,0 +1,1 @@
+DELETE FROM hq.revenue_code WHERE rev_code = '0420';

@@ -1,0 +1,2 @@
+SELECT code, taken_over = current_date FROM north.code;
+--> A00 | t

@@ -1,0 +1,1 @@
+UPDATE region.code SET price = price + 1;

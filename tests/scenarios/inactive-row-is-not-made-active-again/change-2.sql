@@ -1,0 +1,2 @@
+UPDATE hq.code SET inactive = true;
+UPDATE hq.code SET inactive = false, price = 11;

@@ -1,0 +1,1 @@
+INSERT INTO hq.payer VALUES (1, 'AKMAD', 'MEDICAID', 'Alaska Medicaid'), (2, 'Akmad', 'OTHER', 'Alaska');

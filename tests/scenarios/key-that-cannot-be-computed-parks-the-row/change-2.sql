@@ -1,0 +1,1 @@
+UPDATE hq.code SET code = '8' WHERE id = 2;

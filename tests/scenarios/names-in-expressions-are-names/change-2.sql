@@ -1,0 +1,1 @@
+DELETE FROM "Head ""Quarters"""."Code ""List""" WHERE "Id" = 1;

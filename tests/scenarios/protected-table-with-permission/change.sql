@@ -1,0 +1,1 @@
+INSERT INTO hq.provider VALUES (1, '1679576722', 'Snow');

@@ -1,0 +1,1 @@
+INSERT INTO hq.referring_provider (seq_no, npi, last_name, is_organization) VALUES (1, NULL, 'Legacy', false), (2, NULL, 'Another', false), (3, '1679576722', 'Snow', false), (4, '1245319599', 'Community Clinic', true);

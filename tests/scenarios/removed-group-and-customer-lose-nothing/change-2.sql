@@ -1,0 +1,2 @@
+DELETE FROM hq.code;
+DELETE FROM hq.place;

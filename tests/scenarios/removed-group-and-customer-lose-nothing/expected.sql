@@ -1,0 +1,8 @@
+SELECT * FROM (
+SELECT 'north', 'code', code FROM north.code
+UNION ALL SELECT 'north', 'place', code FROM north.place
+UNION ALL SELECT 'south', 'code', code FROM south.code
+UNION ALL SELECT 'south', 'place', code FROM south.place
+) x ORDER BY 1, 2, 3;
+--> north | code | A00
+--> north | place | P1

@@ -1,0 +1,6 @@
+-- It was linked still.
+SELECT count(*) FROM north.code;
+--> 0
+
+SELECT count(*) FROM acequia.parked;
+--> 0

@@ -1,0 +1,2 @@
+-- The third one was never given.
+UPDATE hq.code SET inactive = true;

@@ -1,0 +1,1 @@
+UPDATE hq.code SET inactive = false WHERE id = 1;

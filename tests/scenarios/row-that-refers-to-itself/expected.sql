@@ -1,0 +1,6 @@
+SELECT a.name, p.name FROM north.area a LEFT JOIN north.area p ON p.id = a.inside ORDER BY 1;
+--> The country | The country
+--> World | (null)
+
+SELECT count(*) FROM acequia.parked;
+--> 0

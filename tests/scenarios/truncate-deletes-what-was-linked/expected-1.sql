@@ -1,0 +1,5 @@
+SELECT code, description FROM north.code ORDER BY code;
+--> A00 | Cholera
+--> A01 | Typhoid
+--> Z98 | Of north
+--> Z99 | Of north

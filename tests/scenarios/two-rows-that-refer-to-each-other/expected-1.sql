@@ -1,0 +1,4 @@
+SELECT a.name, p.name FROM north.area a LEFT JOIN north.area p ON p.id = a.inside ORDER BY 1;
+--> Inside | Twin B
+--> Twin A | Twin B
+--> Twin B | Twin A

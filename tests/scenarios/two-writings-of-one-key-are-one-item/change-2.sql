@@ -1,0 +1,1 @@
+UPDATE hq.code SET code = 'G0284' WHERE id = 2;

@@ -1,0 +1,2 @@
+UPDATE hq.code SET price = price + 1;
+INSERT INTO hq.code VALUES (3, 'A02', 'Salmonella', 30);

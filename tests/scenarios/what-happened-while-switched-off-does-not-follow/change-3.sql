@@ -1,0 +1,1 @@
+UPDATE hq.code SET description = 'Cholera, unspecified' WHERE id = 1;

@@ -1,0 +1,1 @@
+UPDATE hq.code SET kind = CASE kind WHEN 'CPT' THEN 'HCPCS' ELSE 'CPT' END;

@@ -1,0 +1,2 @@
+SELECT id, code FROM north.code;
+--> 501 | A00

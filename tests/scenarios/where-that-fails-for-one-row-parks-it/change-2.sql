@@ -1,0 +1,1 @@
+UPDATE hq.code SET units = 2 WHERE id = 2;
