@@ -24,6 +24,7 @@ const REPLAYED_ROWS: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     Upsert,
+    Leave,
     Delete,
 }
 
@@ -45,6 +46,7 @@ impl Part<'_> {
             refused.push(self.halve(Step::Upsert, route, staged, &mut tallies[route]).await?);
         }
         for &(route, staged) in touched.iter().rev() {
+            self.halve(Step::Leave, route, staged, &mut tallies[route]).await?;
             self.halve(Step::Delete, route, staged, &mut tallies[route]).await?;
         }
         if refused.iter().any(|rows| !rows.is_empty()) || self.has_taken().await? {
@@ -110,7 +112,11 @@ impl Part<'_> {
         let mut ranges = vec![(1, self.staged[staged].last())];
         while let Some((low, high)) = ranges.pop() {
             let extent = self.staged[staged].extent(low, high);
-            let busy = if step == Step::Upsert { extent.living + extent.moved } else { extent.deletes };
+            let busy = match step {
+                Step::Upsert => extent.living + extent.moved,
+                Step::Leave => extent.living,
+                Step::Delete => extent.deletes,
+            };
             if low > high || busy == 0 {
                 continue;
             }
@@ -146,6 +152,7 @@ impl Part<'_> {
         let mark = self.staged[staged].mark();
         let done = match step {
             Step::Upsert => self.upsert(route, staged, low, high).await,
+            Step::Leave => self.leave(route, staged, low, high).await,
             Step::Delete => self.delete(route, staged, low, high).await,
         };
         match done {

@@ -4,7 +4,7 @@
 //! over go through the longer way: stale links dropped, existing rows linked by natural key, values fetched that the
 //! stream did not bring, and what then has no place is parked with its reason.
 
-use crate::config::{Gone, Mode};
+use crate::config::Mode;
 use crate::name::Ident;
 use crate::rules::{Plan, Route};
 
@@ -35,7 +35,12 @@ impl Part<'_> {
         let staged = |route: usize| {
             self.staged.iter().position(|staged| staged.source == self.plan.routes[route].source)
         };
-        routes.filter_map(|route| Some((route, staged(route)?))).collect()
+        let touched = routes.filter_map(|route| Some((route, staged(route)?)));
+        // A truncation is staged as deletes, for the routes that follow it.
+        let follows = |&(route, staged): &(usize, usize)| {
+            !self.staged[staged].truncated || self.plan.routes[route].sql.truncated.is_some()
+        };
+        touched.filter(follows).collect()
     }
 
     /// Applies the whole wave to this customer.
@@ -48,6 +53,7 @@ impl Part<'_> {
         }
         for &(route, staged) in touched.iter().rev() {
             let last = self.staged[staged].last();
+            tallies[route].add(self.leave(route, staged, 1, last).await?);
             tallies[route].add(self.delete(route, staged, 1, last).await?);
         }
         for &(route, staged) in &touched {
@@ -91,28 +97,42 @@ impl Part<'_> {
     ) -> Result<Tally, Error> {
         let extent = self.staged[staged].extent(low, high);
         let mut tally = Tally::default();
-        let overrides = self.plan.routes[route].mode == Mode::Override;
+        let mode = self.plan.routes[route].mode;
         self.complete_beside_parked(route, staged, low, high).await?;
+        let given = self.given(route, staged, low, high).await?;
         if extent.moved > 0 {
             tally.updated += self.rename(route, low, high).await?;
         }
-        if extent.inserts > 0 {
+        if extent.inserts > 0 && given > 0 && mode != Mode::LinkOnly {
             tally.created += self.insert(route, low, high).await?;
         }
-        if overrides && tally.created < extent.living + extent.moved {
+        if mode == Mode::Override && tally.created < given + extent.moved {
             tally.updated += self.update(route, staged, low, high).await?;
         }
-        if tally.created >= extent.living
-            || (tally.created == 0 && tally.updated == extent.living && extent.moved == 0)
-        {
-            return Ok(tally);
-        }
-        let matched = self.matched(route, low, high).await?;
-        if matched < extent.living {
-            tally.add(self.place_leftovers(route, staged, low, high).await?);
+        let all_new = tally.created >= given;
+        let all_changed = tally.created == 0 && tally.updated == given && extent.moved == 0;
+        if !all_new && !all_changed {
+            let matched = self.matched(route, low, high).await?;
+            if matched < given {
+                tally.add(self.place_leftovers(route, staged, low, high).await?);
+            }
         }
         tally.skipped = extent.living.saturating_sub(tally.created + tally.updated + tally.parked);
         Ok(tally)
+    }
+
+    /// How many of the rows the customer is given: all that are there, or those inside `where`.
+    async fn given(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<u64, Error> {
+        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let Some(given) = &sql.given else { return Ok(self.staged[staged].extent(low, high).living) };
+        // Where the stream left a value out that `where` reads, the answer would be a guess.
+        let unknown = self.staged[staged].rows_without(&sql.filter_columns, low, high);
+        if !unknown.is_empty() {
+            let table = &self.plan.sources[self.plan.routes[route].source];
+            let staged = &mut self.staged[staged];
+            unchanged::complete(self.statements, &self.context.source, table, staged, &unknown).await?;
+        }
+        Ok(self.statements.count("asking which rows are inside `where`", given, &[&low, &high]).await?)
     }
 
     async fn place_leftovers(
@@ -123,28 +143,44 @@ impl Part<'_> {
         high: i32,
     ) -> Result<Tally, Error> {
         let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
-        let overrides = self.plan.routes[route].mode == Mode::Override;
+        let mode = self.plan.routes[route].mode;
         let mut tally = Tally::default();
         if let (Some(unlink), Some(link)) = (&sql.unlink_stale, &sql.link_found) {
             self.statements.execute("dropping stale links", unlink, &[&low, &high]).await?;
             self.statements.execute("linking what is there", link, &[&low, &high]).await?;
         }
-        // A row that refers to another one of its own table gets in once that one is in: as deep as it goes.
-        loop {
-            let created = self.insert(route, low, high).await?;
-            tally.created += created;
-            if created == 0 || !self.plan.routes[route].refers_to_itself {
-                break;
+        if mode != Mode::LinkOnly {
+            tally.created += self.create_leftovers(route, low, high).await?;
+            if self.complete(route, staged, low, high).await? {
+                tally.created += self.create_leftovers(route, low, high).await?;
             }
         }
-        if self.complete(route, staged, low, high).await? {
-            tally.created += self.insert(route, low, high).await?;
-        }
-        if overrides {
+        if mode == Mode::Override {
             tally.updated += self.update(route, staged, low, high).await?;
         }
         tally.parked += self.park_leftovers(route, staged, low, high).await?;
         Ok(tally)
+    }
+
+    /// A row that refers to another one of its own table gets in once that one is in, as deep as it goes; rows that refer
+    /// to each other in a circle get in together.
+    async fn create_leftovers(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
+        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let mut total = 0;
+        loop {
+            let created = self.insert(route, low, high).await?;
+            total += created;
+            if created == 0 || !self.plan.routes[route].refers_to_itself {
+                break;
+            }
+        }
+        let Some(circle) = &sql.circle else { return Ok(total) };
+        if self.statements.execute("drawing numbers for a circle", &circle.draw, &[&low, &high]).await? == 0 {
+            return Ok(total);
+        }
+        let doing = "taking back what misses a row";
+        while self.statements.execute(doing, &circle.take_back, &[&low, &high]).await? > 0 {}
+        Ok(total + self.create(route, &circle.insert, low, high).await?)
     }
 
     /// Fetches what the stream left out of rows that have to be created. Answers whether there were any.
@@ -196,7 +232,11 @@ impl Part<'_> {
     }
 
     async fn insert(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
-        let sql = &self.plan.routes[route].sql.insert;
+        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        self.create(route, &sql.insert, low, high).await
+    }
+
+    async fn create(&mut self, route: usize, sql: &str, low: i32, high: i32) -> Result<u64, Error> {
         let (expected, written) = self.statements.counts("creating rows", sql, &[&low, &high]).await?;
         if expected != written {
             return Err(Error::Ignored { table: self.plan.routes[route].target.to_string() });
@@ -229,9 +269,9 @@ impl Part<'_> {
             return Ok(*number);
         }
         let row = &self.plan.routes[route];
-        let columns = &self.plan.sources[row.source].columns;
-        let is_known = |name: &&Ident| !key.1.iter().any(|&column| columns[column].name == **name);
-        let images: Vec<Ident> = row.image_columns.iter().filter(is_known).cloned().collect();
+        let is_known = |depends: &[usize]| !depends.iter().any(|column| key.1.contains(column));
+        let known = row.image_columns.iter().filter(|(_, depends)| is_known(depends));
+        let images: Vec<Ident> = known.map(|(name, _)| name.clone()).collect();
         let number = ledger::register_one(self.statements, self.plan, row, &images).await?;
         self.context.partial_numbers.insert(key, number);
         Ok(number)
@@ -272,7 +312,7 @@ impl Part<'_> {
         Ok(self.statements.count("matching rows", sql, &[&low, &high]).await?)
     }
 
-    /// Deletes what is gone, where the rule says so.
+    /// What is gone at the source, and what the rule does about it.
     pub(super) async fn delete(
         &mut self,
         route: usize,
@@ -282,28 +322,54 @@ impl Part<'_> {
     ) -> Result<Tally, Error> {
         let deletes = self.staged[staged].extent(low, high).deletes;
         let mut tally = Tally::default();
-        if deletes == 0 {
+        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let truncated = self.staged[staged].truncated;
+        let departs = if truncated { &sql.truncated } else { &sql.gone };
+        if let Some(departs) = departs.as_ref().filter(|_| deletes > 0) {
+            let done = self.depart(route, departs, low, high).await?;
+            let count = if truncated || sql.gone_deletes { &mut tally.deleted } else { &mut tally.updated };
+            *count = done;
+        }
+        tally.skipped = deletes.saturating_sub(tally.deleted + tally.updated);
+        Ok(tally)
+    }
+
+    /// What an update moved out of `where`, and what the rule does about it.
+    pub(super) async fn leave(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<Tally, Error> {
+        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let mut tally = Tally::default();
+        if self.staged[staged].extent(low, high).living == 0 {
             return Ok(tally);
         }
-        if self.plan.routes[route].on_delete == Gone::Delete {
-            let sql = &self.plan.routes[route].sql.delete;
-            let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
-            let mut taken = false;
-            for _ in 0..ASK_AGAIN {
-                let (expected, written) =
-                    self.statements.counts("deleting rows", sql, &[&low, &high, &lsn, &number]).await?;
-                tally.deleted += written;
-                taken = expected == written;
-                if taken {
-                    break;
-                }
-            }
-            if !taken {
-                return Err(Error::Ignored { table: self.plan.routes[route].target.to_string() });
+        if let Some(left) = &sql.left {
+            let done = self.depart(route, left, low, high).await?;
+            *(if sql.left_deletes { &mut tally.deleted } else { &mut tally.updated }) = done;
+        }
+        if let Some(unlink) = &sql.unlink_left {
+            self.statements.execute("dropping links of rows that left", unlink, &[&low, &high]).await?;
+        }
+        Ok(tally)
+    }
+
+    /// Runs a statement that takes rows away or marks them, again where a row was changed in between.
+    async fn depart(&mut self, route: usize, sql: &str, low: i32, high: i32) -> Result<u64, Error> {
+        let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
+        let mut total = 0;
+        for _ in 0..ASK_AGAIN {
+            let (expected, written) =
+                self.statements.counts("following what is gone", sql, &[&low, &high, &lsn, &number]).await?;
+            total += written;
+            if expected == written {
+                return Ok(total);
             }
         }
-        tally.skipped = deletes.saturating_sub(tally.deleted);
-        Ok(tally)
+        Err(Error::Ignored { table: self.plan.routes[route].target.to_string() })
     }
 
     /// Forgets released links, and what was parked and has been overtaken by this wave.

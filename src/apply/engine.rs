@@ -11,6 +11,7 @@ use super::batch::Wave;
 use super::context::Context;
 use super::customer::Part;
 use super::error::Error;
+use super::fold::WaveTable;
 use super::ledger::Tally;
 use super::stage::{Staged, encode};
 use super::statements::Statements;
@@ -50,28 +51,40 @@ impl Engine {
         }
     }
 
-    /// Stages a wave and applies it to every customer: the quick way for all of them, and if the server refuses
-    /// something, the careful way for each.
+    /// Stages a wave and applies it to every customer. What the source truncated goes before.
     pub(super) async fn wave(&mut self, wave: &Wave) -> Result<(), Error> {
         self.context.generation += 1;
         self.sweep().await?;
+        let truncated: Vec<usize> =
+            wave.tables.iter().filter(|table| table.truncated).map(|table| table.source).collect();
+        if !truncated.is_empty() {
+            self.truncate(&truncated).await?;
+        }
         let mut staged = self.stage(wave).await?;
         crate::failpoint::hit("after-stage");
-        self.unlink_truncated(&staged).await?;
+        self.apply(&mut staged, &wave.tables).await?;
+        self.note_arrivals(&staged).await?;
+        self.leave(&staged);
+        Ok(())
+    }
+
+    /// Applies what is staged to every customer: the quick way for all of them, and if the server refuses something, the
+    /// careful way for each.
+    async fn apply(&mut self, staged: &mut [Staged], tables: &[WaveTable]) -> Result<(), Error> {
         self.statements.batch("setting a savepoint", "SAVEPOINT wave").await?;
         let mut tallies = vec![Tally::default(); self.tallies.len()];
-        match self.all_customers(&mut staged, &mut tallies).await {
+        match self.all_customers(staged, &mut tallies).await {
             Ok(()) => {}
             Err(error) if error.fault() == Fault::Park => {
                 self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT wave").await?;
                 tallies.fill(Tally::default());
-                for staged in &mut staged {
+                for staged in staged.iter_mut() {
                     staged.go_back(0);
                 }
                 let plan = Arc::clone(&self.plan);
                 for customer in 0..plan.customers.len() {
-                    let mut part = self.part(&plan, &mut staged, customer);
-                    part.apply_carefully(&wave.tables, &mut tallies).await?;
+                    let mut part = self.part(&plan, staged, customer);
+                    part.apply_carefully(tables, &mut tallies).await?;
                 }
             }
             Err(error) => return Err(error),
@@ -80,8 +93,6 @@ impl Engine {
         for (total, tally) in self.tallies.iter_mut().zip(tallies) {
             total.add(tally);
         }
-        self.note_arrivals(&staged).await?;
-        self.leave(&staged);
         Ok(())
     }
 
@@ -167,25 +178,50 @@ impl Engine {
         Ok(())
     }
 
-    /// After a TRUNCATE at the source no link has a source row any more. The customers' rows stay.
-    async fn unlink_truncated(&mut self, staged: &[Staged]) -> Result<(), Error> {
+    /// After a TRUNCATE at the source: what the rules want deleted is deleted like so many rows, all other rows stay, and
+    /// no link has a source row any more.
+    async fn truncate(&mut self, sources: &[usize]) -> Result<(), Error> {
         let plan = Arc::clone(&self.plan);
-        for table in staged.iter().filter(|staged| staged.truncated) {
-            let source = &plan.sources[table.source];
-            tracing::warn!(
-                table = %source.name,
-                "the source table was truncated; the customers keep their rows"
-            );
-            for &route in &source.routes {
-                if let Some(unlink) = &plan.routes[route].sql.unlink_all {
-                    self.statements.execute("releasing all links", unlink, &[]).await?;
-                }
-            }
+        let mut staged = Vec::new();
+        for &number in sources {
+            let source = &plan.sources[number];
             // What waits to be written is gone from the source.
             let forget =
-                "DELETE FROM acequia.parked WHERE from_customer = $1 AND dataset = $2 AND op = 'upsert'";
+                "DELETE FROM acequia.parked WHERE from_customer = $1 AND dataset = $2 AND op <> 'delete'";
             let (from, dataset) = (source.customer.as_str(), source.dataset.as_str());
             self.statements.execute("dropping parked rows", forget, &[&from, &dataset]).await?;
+            let Some(stage_links) = &source.truncation else { continue };
+            self.ensure_stage(number, source).await?;
+            let rows = self.statements.execute("staging a truncation", stage_links, &[]).await?;
+            staged.push(Staged::truncation(number, usize::try_from(rows).unwrap_or(0)));
+        }
+        if !staged.is_empty() {
+            self.apply(&mut staged, &[]).await?;
+            self.leave(&staged);
+            self.sweep().await?;
+        }
+        for &number in sources {
+            self.unlink_truncated(&plan, number).await?;
+        }
+        Ok(())
+    }
+
+    /// Customers that keep their rows: those are their own from here on.
+    async fn unlink_truncated(&mut self, plan: &Plan, number: usize) -> Result<(), Error> {
+        let source = &plan.sources[number];
+        let keeps = |route: &&usize| plan.routes[**route].sql.truncated.is_none();
+        let keeping: Vec<usize> = source.routes.iter().filter(keeps).copied().collect();
+        if !keeping.is_empty() {
+            tracing::warn!(
+                table = %source.name,
+                customers = keeping.len(),
+                "the source table was truncated; customers keep their rows"
+            );
+        }
+        for &route in &keeping {
+            if let Some(unlink) = &plan.routes[route].sql.unlink_all {
+                self.statements.execute("releasing all links", unlink, &[]).await?;
+            }
         }
         Ok(())
     }

@@ -41,7 +41,8 @@ const ADD: &str = "INSERT INTO acequia.route_count AS c (route, created, updated
 pub(super) async fn register(statements: &mut Statements, plan: &Plan) -> Result<Vec<i32>, postgres::Error> {
     let mut numbers = Vec::with_capacity(plan.routes.len());
     for route in &plan.routes {
-        numbers.push(register_one(statements, plan, route, &route.image_columns).await?);
+        let images: Vec<Ident> = route.image_columns.iter().map(|(name, _)| name.clone()).collect();
+        numbers.push(register_one(statements, plan, route, &images).await?);
     }
     Ok(numbers)
 }

@@ -2,6 +2,7 @@
 
 use tokio_postgres::Client;
 
+use crate::config::Spot;
 use crate::postgres::Error;
 use crate::rules::{Plan, Route, RouteSql};
 
@@ -10,6 +11,8 @@ use crate::rules::{Plan, Route, RouteSql};
 pub struct Refused {
     /// Position in the plan's routes.
     pub route: usize,
+    /// The SQL of the rules that is to blame, if it is.
+    pub spot: Option<Spot>,
     /// The server's answer; it is about names and types only, since no row is at hand.
     pub error: Error,
 }
@@ -35,8 +38,19 @@ async fn prepare_all(client: &Client, plan: &Plan) -> Result<Vec<Refused>, Error
     let mut refused = Vec::new();
     for (number, route) in plan.routes.iter().enumerate() {
         client.batch_execute("SAVEPOINT route").await.map_err(failed)?;
-        if let Err(error) = prepare(client, route).await {
-            refused.push(Refused { route: number, error });
+        let before = refused.len();
+        for expression in &route.expressions {
+            let doing = format!("preparing SQL of the rules for {}", route.target);
+            if let Err(error) = client.prepare(&expression.probe).await {
+                let error = Error::from_driver(&doing, &error);
+                refused.push(Refused { route: number, spot: Some(expression.spot), error });
+                client.batch_execute("ROLLBACK TO SAVEPOINT route").await.map_err(failed)?;
+            }
+        }
+        if refused.len() == before
+            && let Err(error) = prepare(client, route).await
+        {
+            refused.push(Refused { route: number, spot: None, error });
         }
         client.batch_execute("ROLLBACK TO SAVEPOINT route").await.map_err(failed)?;
     }

@@ -102,7 +102,7 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
         };
         let Some(source) = plan.sources.iter().position(is_source) else { continue };
         let place = tables.iter().position(|(staged, _)| staged.source == source).unwrap_or_else(|| {
-            tables.push((Staged::new(source, false), Vec::new()));
+            tables.push((Staged::new(source), Vec::new()));
             tables.len() - 1
         });
         let (staged, restored) = &mut tables[place];
@@ -128,7 +128,7 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
     for (route, (total, mut tally)) in engine.tallies.iter_mut().zip(tallies).enumerate() {
         // Parked again is not parked anew, and what create-only leaves alone was counted when it came.
         tally.parked = 0;
-        if plan.routes[route].mode == Mode::CreateOnly {
+        if plan.routes[route].mode != Mode::Override {
             tally.skipped = 0;
         }
         total.add(tally);

@@ -16,7 +16,7 @@ pub(super) struct Staged {
     pub(super) rows: Vec<StagedRow>,
     /// Sets of staged columns that the stream did not bring; set `u` is entry `u - 1`.
     pub(super) sets: Vec<Vec<usize>>,
-    /// The source emptied the table before.
+    /// It stands for a TRUNCATE: the rows are deletes, for the routes that follow it.
     pub(super) truncated: bool,
     /// Rows completed since they were staged, with the set they had: undone when a savepoint takes the values back.
     completed: Vec<(usize, usize)>,
@@ -47,8 +47,14 @@ pub(super) struct Extent {
 
 impl Staged {
     /// An empty stage.
-    pub(super) fn new(source: usize, truncated: bool) -> Self {
-        Self { source, rows: Vec::new(), sets: Vec::new(), truncated, completed: Vec::new() }
+    pub(super) fn new(source: usize) -> Self {
+        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, completed: Vec::new() }
+    }
+
+    /// So many deletes that stand for a TRUNCATE.
+    pub(super) fn truncation(source: usize, deletes: usize) -> Self {
+        let row = StagedRow { op: Op::Delete, moved: false, set: 0 };
+        Self { rows: vec![row; deletes], truncated: true, ..Self::new(source) }
     }
 
     /// A row's missing values have been filled in.
@@ -106,6 +112,16 @@ impl Staged {
         sets
     }
 
+    /// The rows of which the stream left out one of these columns.
+    pub(super) fn rows_without(&self, columns: &[usize], low: i32, high: i32) -> Vec<i32> {
+        let lacks = |set: usize| set > 0 && self.sets[set - 1].iter().any(|column| columns.contains(column));
+        let place = |n: i32| usize::try_from(n).unwrap_or(0).saturating_sub(1);
+        let is_there = |row: &StagedRow| matches!(row.op, Op::Insert | Op::Update);
+        (low..=high)
+            .filter(|&n| self.rows.get(place(n)).is_some_and(|row| is_there(row) && lacks(row.set)))
+            .collect()
+    }
+
     /// Each set as the text of an SQL array of the columns' names.
     pub(super) fn set_names(&self, table: &SourceTable) -> Vec<String> {
         let name = |&column: &usize| {
@@ -122,7 +138,7 @@ impl Staged {
 /// Writes a table's rows as COPY text.
 pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
     let mut out = BytesMut::with_capacity(table.rows.len() * 96);
-    let mut staged = Staged::new(table.source, table.truncated);
+    let mut staged = Staged::new(table.source);
     staged.rows.reserve(table.rows.len());
     let mut line = Line::new(&table.projection, columns);
     for (i, row) in table.rows.iter().enumerate() {

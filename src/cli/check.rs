@@ -176,7 +176,7 @@ impl Findings<'_> {
                 };
                 for refused in refused {
                     let route = &plan.routes[refused.route];
-                    let spot = config.datasets[&route.dataset].spot;
+                    let spot = refused.spot.unwrap_or(config.datasets[&route.dataset].spot);
                     let message =
                         format!("{} can't take data set {}: {}", route.target, route.dataset, refused.error);
                     let remedy = "make the two tables fit, or leave the column out (`exclude`)";

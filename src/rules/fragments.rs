@@ -2,7 +2,7 @@
 
 use crate::config::Missing;
 
-use super::shape::{Shape, key_text, old_identity};
+use super::shape::{ALIAS, Shape, key_text, old_identity};
 
 /// The rows that this statement is about.
 pub(super) const PICK: &str = "s.\"acequia:n\" BETWEEN $1 AND $2";
@@ -25,6 +25,12 @@ pub(super) fn equal(
     right: impl IntoIterator<Item = String>,
 ) -> String {
     joined(left.into_iter().zip(right).map(|(left, right)| format!("{left} = {right}")), " AND ")
+}
+
+/// All conditions; true where there is none.
+fn all_of(conditions: impl Iterator<Item = String>) -> String {
+    let all = joined(conditions, " AND ");
+    if all.is_empty() { "true".to_owned() } else { all }
 }
 
 pub(super) fn prefixed(prefix: &str, names: &[String]) -> Vec<String> {
@@ -65,12 +71,43 @@ impl Shape {
     /// Every parent is there, or the rule goes on without it.
     pub(super) fn resolved(&self) -> String {
         let needed = self.parents.iter().filter(|parent| parent.missing != Missing::Null);
-        let conditions: Vec<String> = needed.map(|parent| parent.resolved.clone()).collect();
-        if conditions.is_empty() { "true".to_owned() } else { conditions.join(" AND ") }
+        all_of(needed.map(|parent| parent.resolved.clone()))
+    }
+
+    /// Like `resolved`, leaving out parents that are rows of the same table.
+    pub(super) fn resolved_but_for_itself(&self) -> String {
+        let others = self.parents.iter().filter(|parent| !parent.refers_to_itself);
+        all_of(others.filter(|parent| parent.missing != Missing::Null).map(|parent| parent.resolved.clone()))
+    }
+
+    /// The rows that the customer is given: there, and inside `where`.
+    pub(super) fn given(&self) -> String {
+        self.inside(LIVING)
+    }
+
+    /// These rows, as far as they are inside `where`.
+    pub(super) fn inside(&self, rows: &str) -> String {
+        match &self.filter {
+            None => rows.to_owned(),
+            Some(filter) => format!("{rows} AND ({filter}) IS TRUE"),
+        }
+    }
+
+    /// Nobody of these links the row `t`.
+    pub(super) fn not_linked_by(&self, crosswalks: &[String]) -> String {
+        let targets = numbered('t', self.primary_key.len());
+        let own = prefixed("t", &self.primary_key_names());
+        let linked = |table: &String| {
+            let same = equal(prefixed("h", &targets), own.clone());
+            format!(" AND NOT EXISTS (SELECT FROM {table} h WHERE {same})")
+        };
+        crosswalks.iter().map(linked).collect()
     }
 
     pub(super) fn key_match(&self, alias: &str) -> String {
-        joined(self.key.iter().map(|key| format!("{alias}.{} = {}", key.name, key.value)), " AND ")
+        let parts =
+            self.key.iter().map(|key| format!("{} = {}", key.theirs.replace(ALIAS, alias), key.value));
+        joined(parts, " AND ")
     }
 
     pub(super) fn old_key_match(&self, alias: &str) -> String {
@@ -109,8 +146,9 @@ impl Shape {
 
     /// The written columns as text, for the journal; those that are not known are not touched and not kept.
     pub(super) fn image(&self, unchanged: &[usize]) -> String {
-        let columns = self.columns.iter().filter(|column| !unchanged.contains(&column.staged));
-        format!("ROW({})::text", joined(columns.map(|column| format!("t.{}", column.name)), ", "))
+        let known =
+            self.images.iter().filter(|(_, depends)| !depends.iter().any(|one| unchanged.contains(one)));
+        format!("ROW({})::text", joined(known.map(|(name, _)| format!("t.{name}")), ", "))
     }
 
     pub(super) fn identity_text(&self) -> String {

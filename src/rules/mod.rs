@@ -4,10 +4,17 @@
 //! is staged, and for each route (source table → customer's table) the text of every statement. This floor does not know
 //! that sessions exist, so all of it is tested without a database.
 
+mod change;
+mod columns;
 mod compile;
+mod crosswalk;
+mod customer;
 mod family;
 mod flow;
 mod fragments;
+mod input;
+mod insert;
+mod links;
 mod order;
 mod parents;
 mod parked;
@@ -17,15 +24,17 @@ pub mod setup;
 mod shape;
 mod sql;
 mod stage;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Gone, Mode};
+use crate::config::{Mode, OnTruncate, Spot};
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
 pub use compile::{compile, parent_tables, tables_to_read};
 pub use flow::Flow;
+pub use insert::Circle;
 pub use problem::{Problem, Severity};
 pub use sql::RouteSql;
 pub use stage::{META_COLUMNS, StagedColumn};
@@ -64,11 +73,11 @@ pub struct SourceTable {
     pub dataset: DatasetName,
     /// Its name at the source.
     pub name: TableName,
-    /// What is staged: the columns that some route uses.
+    /// What is staged: the columns that some route reads.
     pub columns: Vec<StagedColumn>,
     /// Positions in `columns` of the row's identity: what an old tuple brings.
     pub identity: Vec<usize>,
-    /// Positions in `columns` of the natural key.
+    /// Positions in `columns` of what the natural key is made from.
     pub key: Vec<usize>,
     /// Some route is create-only: what a row looked like when the customer got it is what the customer keeps, so the
     /// states of two transactions are not folded into one.
@@ -76,6 +85,8 @@ pub struct SourceTable {
     /// Finds parked rows that wait for rows of this table, one statement for each set of columns that children refer to.
     /// `$1` from, `$2` to, `$3` this data set. Answers ids of `acequia.parked`.
     pub wake: Vec<String>,
+    /// Stages a delete for every row that was given by a route with `on_truncate = "delete"`. Answers how many.
+    pub truncation: Option<String>,
     /// The stage's statements.
     pub stage: StageSql,
     /// Positions in [`Plan::routes`].
@@ -116,18 +127,32 @@ pub struct Route {
     pub target: TableName,
     /// What may be written.
     pub mode: Mode,
-    /// What a delete at the source means here.
-    pub on_delete: Gone,
+    /// What a TRUNCATE at the source means here.
+    pub on_truncate: OnTruncate,
     /// How the customer's row is remembered; `None` where the primary key *is* the natural key.
     pub crosswalk: Option<Crosswalk>,
     /// Names of the customer's primary key, for the journal.
     pub key_columns: Vec<Ident>,
-    /// The columns that it writes (and the journal keeps), in order.
-    pub image_columns: Vec<Ident>,
+    /// The customer's columns that the journal keeps, in order, each with the staged columns that it is made from: where
+    /// the stream left one of these out, the column is neither written nor kept.
+    pub image_columns: Vec<(Ident, Vec<usize>)>,
     /// A row can refer to another row of the same table.
     pub refers_to_itself: bool,
+    /// SQL of the rules in it, each alone, so that what the server refuses can be pointed at.
+    pub expressions: Vec<RuleExpression>,
     /// Every statement.
     pub sql: Arc<RouteSql>,
+}
+
+/// One piece of SQL of the rules.
+#[derive(Debug, Clone)]
+pub struct RuleExpression {
+    /// Where the files say it.
+    pub spot: Spot,
+    /// A statement that evaluates it over no rows.
+    pub probe: String,
+    /// The functions that it calls, as [`Expression::functions`](crate::expression::Expression::functions) has them.
+    pub functions: Vec<String>,
 }
 
 /// The table that links source rows with the customer's rows for one route.

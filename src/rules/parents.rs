@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Table};
-use crate::config::{Config, Dataset, Gone, Missing, Mode};
+use crate::config::{Config, Dataset, Missing};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
 /// The configuration with both catalogs, and which data sets go from whom to whom.
@@ -20,18 +20,20 @@ pub(super) struct World<'a> {
     pub(super) target: &'a Catalog,
     /// What is synchronized.
     pub(super) routed: BTreeMap<RouteKey, RoutePolicy>,
+    /// Who gives a data set to a customer.
+    pub(super) givers: BTreeMap<(CustomerName, DatasetName), Vec<CustomerName>>,
 }
 
 /// From whom, to whom, what.
 pub(super) type RouteKey = (CustomerName, CustomerName, DatasetName);
 
 /// The part of a rule that other routes must know.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct RoutePolicy {
-    /// create-only or override.
-    pub(super) mode: Mode,
-    /// What a delete does.
-    pub(super) on_delete: Gone,
+    /// Of two groups that write one row, the higher one wins.
+    pub(super) priority: i32,
+    /// The rule needs no memory of its own: the key alone can say which row is which.
+    pub(super) needs_no_memory: bool,
 }
 
 /// A foreign key as a route sees it.
@@ -173,12 +175,20 @@ impl<'a> World<'a> {
         else {
             return false;
         };
-        // Create-only deletes nothing that it has not created: it must remember what it has.
-        let must_remember = policy.mode == Mode::CreateOnly && policy.on_delete == Gone::Delete;
-        !must_remember
-            && source.identity().is_some_and(|identity| same_set(identity, &dataset.key_names()))
-            && same_set(target.primary_key(), &dataset.key_names())
-            && self.is_plain(key, &dataset.key_names(), &mut BTreeSet::new())
+        let columns: Vec<Ident> = dataset.key_columns().cloned().collect();
+        policy.needs_no_memory
+            && columns.len() == dataset.key.len()
+            && self.rivals(key).next().is_none()
+            && source.identity().is_some_and(|identity| same_set(identity, &columns))
+            && same_set(target.primary_key(), &columns)
+            && self.is_plain(key, &columns, &mut BTreeSet::new())
+    }
+
+    /// The routes of other source customers that write the same data set of the same customer.
+    pub(super) fn rivals(&self, key: &RouteKey) -> impl Iterator<Item = (&RouteKey, &RoutePolicy)> {
+        let givers = self.givers.get(&(key.1.clone(), key.2.clone())).into_iter().flatten();
+        let others = givers.filter(|from| **from != key.0);
+        others.filter_map(|from| self.routed.get_key_value(&(from.clone(), key.1.clone(), key.2.clone())))
     }
 
     /// The columns of a data set's table that children of the same pair of customers translate, each set once.

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::config::Missing;
+use crate::config::{Missing, Mode};
 
 use super::fragments::{LIVING, PICK};
 use super::shape::Shape;
@@ -62,9 +62,10 @@ fn own_row(shape: &Shape) -> (String, String) {
 pub(super) fn incomplete(shape: &Shape) -> String {
     let (own_row, unlinked) = own_row(shape);
     format!(
-        "SELECT s.\"acequia:n\" FROM {} s{}{own_row} WHERE {PICK} AND {LIVING} AND s.\"acequia:u\" <> 0 AND {unlinked} AND {}",
+        "SELECT s.\"acequia:n\" FROM {} s{}{own_row} WHERE {PICK} AND {} AND s.\"acequia:u\" <> 0 AND {unlinked} AND {}",
         shape.stage,
         shape.parent_joins(),
+        shape.given(),
         shape.resolved(),
     )
 }
@@ -79,10 +80,15 @@ pub(super) fn incomplete_beside_parked(shape: &Shape) -> String {
     )
 }
 
-pub(super) fn park_leftovers(shape: &Shape, overrides: bool) -> String {
+/// Rows that found no place, each with its reason.
+pub(super) fn park_leftovers(shape: &Shape, mode: Mode) -> String {
     let (own_row, unlinked) = own_row(shape);
     let mut reasons = String::new();
     let (mut waits_for, mut waits_key) = (String::from("CASE"), String::from("CASE"));
+    if mode == Mode::LinkOnly {
+        // A pair that was linked, and one of the two has another key now.
+        reasons += " WHEN x.s1 IS NOT NULL THEN 'mismatch'";
+    }
     for parent in shape.parents.iter().filter(|parent| parent.missing != Missing::Null) {
         let reason = if parent.missing == Missing::Skip { "skip" } else { "missing_parent" };
         _ = write!(reasons, " WHEN NOT {} THEN '{reason}'", parent.resolved);
@@ -96,19 +102,25 @@ pub(super) fn park_leftovers(shape: &Shape, overrides: bool) -> String {
         let candidates = format!("(SELECT count(*) FROM {} c WHERE {})", shape.target, shape.key_match("c"));
         _ = write!(reasons, " WHEN {candidates} > 1 THEN 'ambiguous' WHEN {candidates} = 1 THEN 'taken'");
     }
-    let waiting = if overrides { format!("({unlinked} OR NOT ({}))", shape.resolved()) } else { unlinked };
+    let waiting = match mode {
+        Mode::Override => format!("({unlinked} OR NOT ({}))", shape.resolved()),
+        Mode::CreateOnly => unlinked,
+        Mode::LinkOnly => format!("({unlinked} OR ({}) IS NOT TRUE)", shape.key_match("t")),
+    };
+    let otherwise = if mode == Mode::LinkOnly { "unmatched" } else { "ignored" };
     park(&format!(
         "SELECT $3::text, $4::text, $5::text, $6::text, $7::text, key, 'upsert', payload, unchanged, \
          CASE WHEN why IN ('no_key', 'ignored') THEN 'rejected' ELSE why END, waits_for, waits_key, NULL, \
          CASE why WHEN 'no_key' THEN 'the natural key is NULL' WHEN 'ignored' THEN 'the customer''s table did not take the row' END, \
          $8::text::pg_lsn, $8::text::pg_lsn, {FIRST_TRY}, $9::int8 FROM (\
-         SELECT {} AS key, p.*, CASE{reasons} ELSE 'ignored' END AS why, {waits_for} AS waits_for, {waits_key} AS waits_key \
+         SELECT {} AS key, p.*, CASE{reasons} ELSE '{otherwise}' END AS why, {waits_for} AS waits_for, {waits_key} AS waits_key \
          FROM {} s{}{own_row} CROSS JOIN LATERAL (SELECT {}) p (payload, unchanged) \
-         WHERE {PICK} AND {LIVING} AND {waiting}) q WHERE why <> 'skip'",
+         WHERE {PICK} AND {} AND {waiting}) q WHERE why <> 'skip'",
         shape.identity_text(),
         shape.stage,
         shape.parent_joins(),
         payload(shape),
+        shape.given(),
     ))
 }
 

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::catalog::{Catalog, ColumnDefault};
-use crate::config::{Config, Gone, Mode};
-use crate::name::{CustomerName, TableName};
+use crate::config::{Config, Rule};
+use crate::expression::Expression;
+use crate::name::{CustomerName, Ident, TableName};
 
 use super::Flow;
+use super::customer::needed_privileges;
 
 /// The tables that a flow reads, sorted.
 pub fn published_tables(config: &Config, flow: &Flow) -> BTreeSet<TableName> {
@@ -31,6 +33,17 @@ pub fn without_identity(config: &Config, flow: &Flow, catalog: &Catalog) -> BTre
 
 fn table_list(tables: &BTreeSet<TableName>) -> String {
     tables.iter().map(TableName::quoted).collect::<Vec<_>>().join(",\n  ")
+}
+
+/// The customer's tables that SQL of a rule looks at.
+fn looked_up(config: &Config, rule: &Rule, schema: &Ident) -> BTreeSet<TableName> {
+    let expressions = rule.set.values().chain(rule.default.values().flatten());
+    let qualifiers = expressions.flat_map(Expression::columns).filter_map(|name| name.qualifier);
+    let dataset = |name: Ident| config.datasets.values().find(|one| one.name.as_str() == name.as_str());
+    qualifiers
+        .filter_map(dataset)
+        .map(|dataset| TableName { schema: schema.clone(), table: dataset.table.clone() })
+        .collect()
 }
 
 /// `CREATE PUBLICATION` for a flow.
@@ -70,22 +83,19 @@ pub fn target_grants(config: &Config, flow: &Flow, catalog: &Catalog, role: &str
             |to: &&CustomerName| config.customers.get(*to).is_some_and(|to| to.database == flow.target);
         for to in sync.to.iter().filter(here).filter_map(|to| config.customers.get(to)) {
             for dataset in sync.data.iter().filter_map(|dataset| config.datasets.get(dataset)) {
+                let rule = config.rule(sync, &to.name, &dataset.name);
+                if !config.carries(sync, &to.name, &dataset.name) {
+                    continue;
+                }
                 let table = TableName { schema: to.schema.clone(), table: dataset.table.clone() };
                 // Parents are read to see whether they are there, also those that are not synchronized.
                 let found = catalog.tables.get(&table);
-                for parent in found.iter().flat_map(|table| &table.foreign_keys).map(|key| key.parent.clone())
-                {
-                    privileges.entry(parent).or_default().insert("SELECT");
+                let parents =
+                    found.iter().flat_map(|table| &table.foreign_keys).map(|key| key.parent.clone());
+                for read in parents.chain(looked_up(config, &rule, &to.schema)) {
+                    privileges.entry(read).or_default().insert("SELECT");
                 }
-                let own = privileges.entry(table).or_default();
-                own.extend(["SELECT", "INSERT"]);
-                let rule = config.rule(sync, &to.name, &dataset.name);
-                if rule.mode == Mode::Override {
-                    own.insert("UPDATE");
-                }
-                if rule.on_delete == Gone::Delete {
-                    own.insert("DELETE");
-                }
+                privileges.entry(table).or_default().extend(needed_privileges(&rule));
             }
         }
     }

@@ -35,7 +35,29 @@ pub(super) struct Shape {
     pub(super) staged: Vec<String>,
     /// No two source rows can have one natural key.
     pub(super) key_is_unique: bool,
+    /// `where` over the stage; rows for which it is not true are not given.
+    pub(super) filter: Option<String>,
+    /// Crosswalks of groups that go before this one: a row that they link is theirs.
+    pub(super) higher: Vec<String>,
+    /// Crosswalks of all other groups that write this table: a row that they link is not deleted.
+    pub(super) others: Vec<String>,
+    /// The columns that the journal keeps, with the staged columns that have to be there.
+    pub(super) images: Vec<(String, Vec<usize>)>,
 }
+
+/// What becomes of the customer's row when the source row is gone.
+#[derive(Debug)]
+pub(super) enum Departure {
+    /// Nothing.
+    Ignore,
+    /// It is deleted.
+    Delete,
+    /// These columns are set: SQL over `t`.
+    Set(Vec<(Ident, String)>),
+}
+
+/// Stands for the alias of the customer's row in a key part.
+pub(super) const ALIAS: &str = "\u{1}";
 
 /// A column of the customer's primary key.
 #[derive(Debug)]
@@ -55,19 +77,21 @@ pub(super) struct PrimaryKeyColumn {
 pub(super) struct WrittenColumn {
     /// Quoted name in the customer's table.
     pub(super) name: String,
-    /// Position in the source table's staged columns: when it is unchanged, this column is left alone.
-    pub(super) staged: usize,
+    /// Positions in the source table's staged columns: when one of them is unchanged, this column is left alone.
+    pub(super) depends: Vec<usize>,
     /// The value.
     pub(super) value: String,
     /// True when the customer's row has another value.
     pub(super) differs: String,
 }
 
-/// One column of the natural key.
+/// One part of the natural key.
 #[derive(Debug)]
 pub(super) struct KeyMatch {
-    /// Quoted name in the customer's table.
+    /// Quoted name in the customer's table; nothing for a part that is an expression.
     pub(super) name: String,
+    /// The customer's side, with [`ALIAS`] where the row's alias goes.
+    pub(super) theirs: String,
     /// The value in the customer's type.
     pub(super) value: String,
     /// The old value of that part, in the customer's type.
@@ -83,6 +107,8 @@ pub(super) struct ParentJoin {
     pub(super) resolved: String,
     /// What happens when it is not.
     pub(super) missing: Missing,
+    /// The parent is a row of the same table.
+    pub(super) refers_to_itself: bool,
     /// The parent's data set, as an SQL literal or NULL.
     pub(super) waits_for: String,
     /// The referring value as the text that a parent's arrival is recognized by.
@@ -119,7 +145,7 @@ pub(super) fn comparable(expression: &str, source: &BaseType, target: &Column) -
 
 /// True when the customer's value is another one. Types without an `=` of their own, and those whose `=` is blind to
 /// something (interval, numeric's scale, json), are compared by their binary image.
-pub(super) fn differs(value: &str, source: &BaseType, target: &Column) -> String {
+pub(super) fn differs(value: &str, source: Option<&BaseType>, target: &Column) -> String {
     let own = format!("t.{}", target.name.quoted());
     if target.base.is_string() {
         let as_text = if target.base.name.as_str() == "bpchar" {
@@ -130,7 +156,8 @@ pub(super) fn differs(value: &str, source: &BaseType, target: &Column) -> String
         return format!("{own}::text COLLATE \"C\" IS DISTINCT FROM {as_text} COLLATE \"C\"");
     }
     if !target.base.is_builtin() {
-        let as_text = if source.is_builtin() { format!("({value})::text") } else { strip_cast(value) };
+        let own_type = source.is_some_and(|source| !source.is_builtin());
+        let as_text = if own_type { strip_cast(value) } else { format!("({value})::text") };
         return format!("{own}::text COLLATE \"C\" IS DISTINCT FROM {as_text} COLLATE \"C\"");
     }
     let simple = matches!(
@@ -171,6 +198,7 @@ pub(super) fn parent_join(
     link: &ParentLink,
     crosswalk: Option<(&str, Vec<String>)>,
     types: &[(&BaseType, Option<&Column>)],
+    itself: Option<Vec<Ident>>,
 ) -> ParentJoin {
     let alias = format!("p{number}");
     let own: Vec<String> = link.columns.iter().map(|column| format!("s.{}", column.quoted())).collect();
@@ -202,8 +230,20 @@ pub(super) fn parent_join(
         (Resolution::Crosswalk | Resolution::Never, _) => (String::new(), "false".to_owned()),
     };
     let waits_for = link.dataset.as_ref().map(DatasetName::as_str).map_or_else(|| "NULL".to_owned(), literal);
-    let resolved = format!("({refers_to_nothing} OR {found})");
-    ParentJoin { join, resolved, missing: link.missing, waits_for, waits_key: key_text(&own) }
+    // A natural value may name the very row that is written; a translated one has no translation before the row is there.
+    let own_row = itself.as_ref().filter(|_| link.resolution == Resolution::Pass).map(|parent| {
+        let same = parent.iter().zip(&own).map(|(parent, own)| format!("s.{} = {own}", parent.quoted()));
+        format!(" OR ({})", same.collect::<Vec<_>>().join(" AND "))
+    });
+    let resolved = format!("({refers_to_nothing} OR {found}{})", own_row.unwrap_or_default());
+    ParentJoin {
+        join,
+        resolved,
+        missing: link.missing,
+        refers_to_itself: itself.is_some(),
+        waits_for,
+        waits_key: key_text(&own),
+    }
 }
 
 /// The value of a referring column: translated, or passed through where the parent is there.

@@ -46,6 +46,21 @@ pub(super) fn staged_columns(table: &Table, names: &[Ident]) -> Vec<StagedColumn
     names.iter().filter_map(staged).collect()
 }
 
+/// Stages a delete for every source row that one of these crosswalks links. Answers how many.
+pub(super) fn stage_links(stage: &str, crosswalks: &[String], identity: usize) -> String {
+    let [n, op, u] = META_COLUMNS;
+    let old: Vec<String> = (0..identity).map(old_column).collect();
+    let linked: Vec<String> = (1..=identity).map(|i| format!("s{i}")).collect();
+    let linked = linked.join(", ");
+    let all: Vec<String> =
+        crosswalks.iter().map(|table| format!("SELECT {linked} FROM acequia.{table}")).collect();
+    format!(
+        "INSERT INTO {stage} ({n}, {op}, {u}, {}) SELECT row_number() OVER (), 'D', 0, {linked} FROM ({}) l",
+        old.join(", "),
+        all.join(" UNION "),
+    )
+}
+
 /// The statements of the stage with this number.
 pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usize]) -> StageSql {
     let table = format!("pg_temp.stage_{number}");

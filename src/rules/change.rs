@@ -1,0 +1,157 @@
+//! The statements of a route that change and take away the customer's rows. Each writes the old image to the journal.
+
+use super::fragments::{LIVING, PICK, THERE, equal, joined, numbered, prefixed};
+use super::shape::{Departure, Shape, old_identity};
+
+/// The common form of a statement that journals and changes rows: `m` finds them, with their version, so that a row that
+/// somebody else changes in between is not overwritten unseen.
+fn change(
+    shape: &Shape,
+    find: &str,
+    values: &[String],
+    set: &str,
+    unchanged: &[usize],
+    (lsn, route): (&str, &str),
+) -> String {
+    let keys =
+        shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
+    let values = values.iter().enumerate().map(|(i, value)| format!("{value} AS v{}", i + 1));
+    let outputs = joined(keys.chain(values), ", ");
+    let same_row = equal(
+        prefixed("t", &shape.primary_key_names()),
+        prefixed("m", &numbered('k', shape.primary_key.len())),
+    );
+    format!(
+        "WITH m AS MATERIALIZED (SELECT {outputs}, t.xmin AS version, {} AS old {find}), \
+         up AS (UPDATE {} t SET {set} FROM m WHERE {same_row} AND t.xmin = m.version RETURNING 1), \
+         j AS ({}) SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM up)",
+        shape.image(unchanged),
+        shape.target,
+        shape.journal('u', lsn, route),
+    )
+}
+
+/// Overrides rows where they differ; see [`super::RouteSql::update`].
+pub(super) fn update(shape: &Shape, unchanged: &[usize]) -> String {
+    let columns: Vec<_> = shape
+        .columns
+        .iter()
+        .filter(|column| !column.depends.iter().any(|one| unchanged.contains(one)))
+        .collect();
+    let values: Vec<String> = columns.iter().map(|column| column.value.clone()).collect();
+    let set = columns.iter().enumerate().map(|(i, column)| format!("{} = m.v{}", column.name, i + 1));
+    let differs = joined(columns.iter().map(|column| column.differs.clone()), " OR ");
+    let differs = if differs.is_empty() { "false" } else { &differs };
+    if columns.is_empty() {
+        // Nothing is known but what is not to be touched: there is nothing to write.
+        return "SELECT 0::int8, 0::int8 WHERE $1::int4 <= $2::int4 OR $3::int4 = 0 OR $4::text = '' OR $5::int4 = 0".to_owned();
+    }
+    // The row of a link follows through every key on the way, so that others can take the ones that it leaves.
+    let picked = if shape.crosswalk.is_some() { THERE } else { LIVING };
+    let find = format!(
+        "FROM {} s{}{} WHERE {PICK} AND {} AND s.\"acequia:u\" = $3 AND {} AND ({differs}){}",
+        shape.stage,
+        shape.parent_joins(),
+        shape.own_row_join(),
+        shape.inside(picked),
+        shape.resolved(),
+        shape.not_linked_by(&shape.higher),
+    );
+    change(shape, &find, &values, &joined(set, ", "), unchanged, ("$4", "$5"))
+}
+
+/// Moves a row to its new key; see [`super::RouteSql::rename`].
+pub(super) fn rename(shape: &Shape) -> String {
+    let values: Vec<String> = shape.key.iter().map(|key| key.value.clone()).collect();
+    let set =
+        joined(shape.key.iter().enumerate().map(|(i, key)| format!("{} = m.v{}", key.name, i + 1)), ", ");
+    let find = format!(
+        "FROM {} s{} JOIN {target} t ON {} WHERE {PICK} AND {THERE} AND s.\"acequia:u\" >= $3 AND {} IS NOT NULL \
+         AND {} AND NOT EXISTS (SELECT FROM {target} n WHERE {})",
+        shape.stage,
+        shape.parent_joins(),
+        shape.old_key_match("t"),
+        old_identity(1).concat(),
+        shape.resolved(),
+        shape.key_match("n"),
+        target = shape.target,
+    );
+    change(shape, &find, &values, &set, &[], ("$4", "$5"))
+}
+
+/// What becomes of the rows that a condition finds (`FROM … WHERE …`, the customer's row is `t`). `$3` LSN, `$4` route.
+/// Answers (expected, written). `None` where nothing does.
+pub(super) fn depart(shape: &Shape, departure: &Departure, find: &str) -> Option<String> {
+    match departure {
+        Departure::Ignore => None,
+        Departure::Delete => Some(delete(shape, find)),
+        Departure::Set(columns) => {
+            let values: Vec<String> = columns.iter().map(|(_, value)| value.clone()).collect();
+            let set =
+                columns.iter().enumerate().map(|(i, (name, _))| format!("{} = m.v{}", name.quoted(), i + 1));
+            let differs = columns
+                .iter()
+                .map(|(name, value)| format!("t.{}::text IS DISTINCT FROM ({value})::text", name.quoted()));
+            let find = format!("{find} AND ({})", joined(differs, " OR "));
+            Some(change(shape, &find, &values, &joined(set, ", "), &[], ("$3", "$4")))
+        }
+    }
+}
+
+/// The rows of links that were released because the source row is gone, and that no source row has claimed again.
+pub(super) fn gone(shape: &Shape, only_created: bool) -> String {
+    if let Some(table) = &shape.crosswalk {
+        let targets = numbered('t', shape.primary_key.len());
+        format!(
+            "FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n JOIN {} t ON {} WHERE {PICK} AND s.\"acequia:op\" = 'D'{}{} \
+                 AND NOT EXISTS (SELECT FROM {table} x WHERE {})",
+            shape.released,
+            shape.stage,
+            shape.target,
+            shape.row_of_link("r"),
+            if only_created { " AND r.created" } else { "" },
+            shape.not_linked_by(&shape.others),
+            equal(prefixed("x", &targets), prefixed("r", &targets)),
+        )
+    } else {
+        let names = shape.identity.iter().map(|(name, _)| format!("n.{name}"));
+        format!(
+            "FROM {stage} s JOIN {} t ON {} WHERE {PICK} AND s.\"acequia:op\" = 'D' \
+                 AND NOT EXISTS (SELECT FROM {stage} n WHERE n.\"acequia:op\" <> 'D' AND {})",
+            shape.target,
+            shape.old_key_match("t"),
+            equal(names, old_identity(shape.identity.len())),
+            stage = shape.stage,
+        )
+    }
+}
+
+/// The rows of source rows that are there, and outside `where`.
+pub(super) fn left(shape: &Shape, only_created: bool) -> Option<String> {
+    let (filter, _) = shape.filter.as_ref().zip(shape.crosswalk.as_ref())?;
+    Some(format!(
+        "FROM {} s{} WHERE {PICK} AND {LIVING} AND ({filter}) IS NOT TRUE{}{}",
+        shape.stage,
+        shape.own_row_join(),
+        if only_created { " AND x.created" } else { "" },
+        shape.not_linked_by(&shape.others),
+    ))
+}
+
+fn delete(shape: &Shape, find: &str) -> String {
+    let keys =
+        shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
+    let same_row = equal(
+        prefixed("t", &shape.primary_key_names()),
+        prefixed("m", &numbered('k', shape.primary_key.len())),
+    );
+    format!(
+        "WITH m AS MATERIALIZED (SELECT {}, t.xmin AS version, {} AS old {find}), \
+         del AS (DELETE FROM {} t USING m WHERE {same_row} AND t.xmin = m.version RETURNING 1), j AS ({}) \
+         SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM del)",
+        joined(keys, ", "),
+        shape.image(&[]),
+        shape.target,
+        shape.journal('d', "$3", "$4"),
+    )
+}
