@@ -92,8 +92,8 @@ mod tests {
     }
     #[test]
     fn an_interval_is_seconds_to_days() {
-        assert_eq!(parse_interval("15m"), Ok(Duration::from_secs(900)));
-        assert_eq!(parse_interval("1 d"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(parse_interval("15m"), Ok(Duration::from_mins(15)));
+        assert_eq!(parse_interval("1 d"), Ok(Duration::from_hours(24)));
         for text in ["0s", "367d", "99999999999999999999s"] {
             assert_eq!(parse_interval(text), Err(AmountError::IntervalRange), "{text}");
         }

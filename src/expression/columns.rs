@@ -8,7 +8,8 @@ use sqlparser::ast::{
 };
 use sqlparser::tokenizer::Span;
 
-use super::{ColumnName, ExpressionError, Places};
+use super::error::ExpressionError;
+use super::place::Places;
 use crate::name::Ident;
 
 /// Words that PostgreSQL reads as a call although they have no parentheses.
@@ -98,6 +99,15 @@ const SET_RETURNING: [&str; 22] = [
     "unnest",
     "xmltable",
 ];
+
+/// A column as an expression names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ColumnName {
+    /// The data set before the point; none means the row itself.
+    pub qualifier: Option<Ident>,
+    /// The column, as the catalog has it: folded to lower case unless it is quoted.
+    pub name: Ident,
+}
 
 /// What was found in a tree.
 #[derive(Debug, Default)]
