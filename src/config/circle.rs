@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::model::Sync;
 use super::spot::Spot;
 use crate::name::{CustomerName, DatasetName};
 
@@ -26,23 +25,19 @@ pub(super) struct Circle<'a> {
 
 /// Finds circles until every step that is part of one is part of one that was found. Data sets that go the same circle
 /// are told together.
-pub(super) fn find_circles<'a>(syncs: &[&'a Sync]) -> Vec<Circle<'a>> {
-    let mut steps: BTreeMap<&DatasetName, Vec<Step<'a>>> = BTreeMap::new();
-    for sync in syncs {
-        for dataset in &sync.data {
-            let of_dataset = steps.entry(dataset).or_default();
-            let of_group = sync.to.iter().zip(&sync.to_spots);
-            of_dataset.extend(of_group.map(|(to, spot)| Step { from: &sync.from, to, spot: *spot }));
-        }
-    }
+pub(super) fn find_circles<'a>(steps: BTreeMap<&'a DatasetName, Vec<Step<'a>>>) -> Vec<Circle<'a>> {
     let mut circles: BTreeMap<Vec<Step<'a>>, Vec<&'a DatasetName>> = BTreeMap::new();
     for (dataset, steps) in steps {
+        let mut by_origin: BTreeMap<&CustomerName, Vec<Step<'a>>> = BTreeMap::new();
+        for step in &steps {
+            by_origin.entry(step.from).or_default().push(*step);
+        }
         let mut covered: BTreeSet<Step<'a>> = BTreeSet::new();
         for step in &steps {
             if covered.contains(step) {
                 continue;
             }
-            if let Some(mut circle) = way_back(*step, &steps) {
+            if let Some(mut circle) = way_back(*step, &by_origin) {
                 covered.extend(circle.iter().copied());
                 let last = circle.iter().enumerate().max_by_key(|(_, step)| step.spot);
                 let behind_last = last.map_or(0, |(index, _)| index + 1);
@@ -55,11 +50,10 @@ pub(super) fn find_circles<'a>(syncs: &[&'a Sync]) -> Vec<Circle<'a>> {
 }
 
 /// The shortest circle that begins with a step: breadth first from where it leads to where it comes from.
-fn way_back<'a>(first: Step<'a>, steps: &[Step<'a>]) -> Option<Vec<Step<'a>>> {
-    let mut by_origin: BTreeMap<&CustomerName, Vec<Step<'a>>> = BTreeMap::new();
-    for step in steps {
-        by_origin.entry(step.from).or_default().push(*step);
-    }
+fn way_back<'a>(
+    first: Step<'a>,
+    by_origin: &BTreeMap<&'a CustomerName, Vec<Step<'a>>>,
+) -> Option<Vec<Step<'a>>> {
     let mut arrivals: BTreeMap<&CustomerName, Step<'a>> = BTreeMap::from([(first.to, first)]);
     let mut waiting = VecDeque::from([first.to]);
     while let Some(customer) = waiting.pop_front() {

@@ -216,7 +216,8 @@ pub struct Sync {
     pub name: SyncName,
     /// The customer that gives.
     pub from: CustomerName,
-    /// The customers that receive: at least one, none twice, never `from`; `"*"` expanded, `except` taken out.
+    /// The customers that receive: none twice, never `from`; `"*"` expanded, `except` taken out. Empty only where
+    /// `"*"` finds nobody.
     pub to: Vec<CustomerName>,
     /// The data sets, data types expanded, none twice, in the order of the file.
     pub data: Vec<DatasetName>,

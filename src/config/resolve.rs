@@ -238,11 +238,21 @@ fn resolve_receivers(draft: &SyncDraft, all: &Draft, findings: &mut Findings) ->
         }
         Receivers::Everybody { except } => {
             for name in except {
-                resolve_customer_name(name, all, findings);
+                if let Some(from) = from.filter(|from| from.value == name.value) {
+                    let message =
+                        format!("customer {} is `from`, and receives nothing anyway", quote(&name.value));
+                    findings.warning(name.spot, message, "remove it").relate(from.spot, "it gives here");
+                } else {
+                    resolve_customer_name(name, all, findings);
+                }
             }
             let left_out = |name: &str| except.iter().chain(from).any(|one| one.value == name);
             let others = all.customers.keys().filter(|name| !left_out(name));
             to.extend(others.filter_map(|name| Some((CustomerName::new(name).ok()?, receivers.spot))));
+            if to.is_empty() {
+                let help = "define another customer, or take one out of `except`";
+                findings.warning(receivers.spot, "this group gives to nobody", help).mark_absence();
+            }
         }
     }
     to

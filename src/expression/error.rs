@@ -52,8 +52,10 @@ impl ExpressionError {
     /// which a rule mostly has one of.
     pub(super) fn syntax(message: &str, at: Option<usize>) -> Self {
         let message = message.strip_prefix("sql parser error: ").unwrap_or(message);
-        let message =
-            message.replace("Expected: ", "expected ").replace(" at Line: 1, Column: ", " at character ");
+        let message = message
+            .replace(", found: EOF", ", and the text ends")
+            .replace("Expected: ", "expected ")
+            .replace(" at Line: 1, Column: ", " at character ");
         let shown: String = message.chars().flat_map(char::escape_debug).take(200).collect();
         Self::Syntax(match at {
             Some(at) => format!("{shown} at character {at}"),

@@ -19,7 +19,7 @@ const CHANNEL_KEYS: KeyTable =
 const EVENTS: [(&str, NotifyEvent); 1] = [("sync.applied", NotifyEvent::SyncApplied)];
 
 /// What the names of later versions' events begin with.
-const LATER_EVENTS: [&str; 3] = ["snapshot.", "alert.", "sync."];
+const LATER_EVENTS: [&str; 2] = ["snapshot.", "alert."];
 
 /// Reads the notices of a file.
 pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Vec<Notify> {

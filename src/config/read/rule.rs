@@ -198,13 +198,14 @@ fn read_priority(section: &Section<'_>, findings: &mut Findings) -> Option<Said<
 fn read_apply(section: &Section<'_>, findings: &mut Findings) -> Option<Said<Apply>> {
     let item = section.get("apply")?;
     let spot = item.spot();
-    if item.value.get_ref().as_str() == Some("stream") {
-        return Some(Said { value: Apply::Stream, spot });
-    }
-    if !item.value.get_ref().is_table() {
-        let help = format!("write `stream`, {}", APPLY_KEYS.title);
-        findings.error(spot, "`apply` says nothing about when", help);
-        return None;
+    match item.value.get_ref().as_str() {
+        Some("stream") => return Some(Said { value: Apply::Stream, spot }),
+        Some(word) => {
+            let help = format!("write \"stream\", {}", APPLY_KEYS.title);
+            findings.error(spot, format!("`apply` cannot be {}", quote(word)), help);
+            return None;
+        }
+        None => {}
     }
     let table = item.section(&APPLY_KEYS, "`apply`".to_owned(), spot, findings)?;
     let value = read_schedule(&table, spot, findings)?;
@@ -219,7 +220,7 @@ fn read_schedule(table: &Section<'_>, spot: Spot, findings: &mut Findings) -> Op
     let zone = table.parsed("time_zone", parse_zone, "write it as \"America/New_York\" or \"UTC\"", findings);
     match (table.has("every"), table.has("at")) {
         (true, false) if table.has("time_zone") => {
-            let help = "remove it: `every` counts from the daemon's start";
+            let help = "remove it: an interval is the same everywhere";
             findings.error(table.key_spot("time_zone"), "`every` has no time zone", help);
             None
         }

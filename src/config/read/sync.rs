@@ -192,11 +192,11 @@ fn read_names(
     let list = item.list(findings)?;
     if list.value.is_empty() {
         let message = format!("`{key}` is empty");
-        findings.error(
-            list.spot,
-            message,
-            format!("name at least {what}, or disable the group with `enabled = false`"),
-        );
+        let help = match key {
+            "except" => "name a customer, or remove it".to_owned(),
+            _ => format!("name at least {what}, or disable the group with `enabled = false`"),
+        };
+        findings.error(list.spot, message, help);
         return None;
     }
     let mut names: Vec<Spotted<String>> = Vec::new();
