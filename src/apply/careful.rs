@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::fault::Fault;
 
+use super::circle::Circled;
 use super::customer::Part;
 use super::error::Error;
 use super::fold::WaveTable;
@@ -43,7 +44,13 @@ impl Part<'_> {
         for &(route, staged) in &touched {
             let last = self.staged[staged].last();
             self.release(route, staged, 1, last).await?;
-            refused.push(self.halve(Step::Upsert, route, staged, &mut tallies[route]).await?);
+        }
+        let mut circled = Circled::default();
+        for &(route, staged) in &touched {
+            self.try_circles(route, &touched, &mut circled).await?;
+            let mut done = Tally::default();
+            refused.push(self.halve(Step::Upsert, route, staged, &mut done).await?);
+            tallies[route].add(circled.count(route, done));
         }
         for &(route, staged) in touched.iter().rev() {
             self.halve(Step::Leave, route, staged, &mut tallies[route]).await?;

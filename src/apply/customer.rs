@@ -8,6 +8,7 @@ use crate::config::Mode;
 use crate::name::Ident;
 use crate::rules::{Plan, Route};
 
+use super::circle::Circled;
 use super::context::Context;
 use super::error::Error;
 use super::ledger::{self, Tally};
@@ -49,7 +50,13 @@ impl Part<'_> {
         for &(route, staged) in &touched {
             let last = self.staged[staged].last();
             self.release(route, staged, 1, last).await?;
-            tallies[route].add(self.upsert(route, staged, 1, last).await?);
+        }
+        let mut circled = Circled::default();
+        for &(route, staged) in &touched {
+            self.close_circles(route, &touched, &mut circled).await?;
+            let last = self.staged[staged].last();
+            let done = self.upsert(route, staged, 1, last).await?;
+            tallies[route].add(circled.count(route, done));
         }
         for &(route, staged) in touched.iter().rev() {
             let last = self.staged[staged].last();
@@ -162,10 +169,8 @@ impl Part<'_> {
         Ok(tally)
     }
 
-    /// A row that refers to another one of its own table gets in once that one is in, as deep as it goes; rows that refer
-    /// to each other in a circle get in together.
+    /// A row that refers to another one of its own table gets in once that one is in, as deep as it goes.
     async fn create_leftovers(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
-        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
         let mut total = 0;
         loop {
             let created = self.insert(route, low, high).await?;
@@ -174,13 +179,7 @@ impl Part<'_> {
                 break;
             }
         }
-        let Some(circle) = &sql.circle else { return Ok(total) };
-        if self.statements.execute("drawing numbers for a circle", &circle.draw, &[&low, &high]).await? == 0 {
-            return Ok(total);
-        }
-        let doing = "taking back what misses a row";
-        while self.statements.execute(doing, &circle.take_back, &[&low, &high]).await? > 0 {}
-        Ok(total + self.create(route, &circle.insert, low, high).await?)
+        Ok(total)
     }
 
     /// Fetches what the stream left out of rows that have to be created. Answers whether there were any.

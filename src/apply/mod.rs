@@ -7,6 +7,7 @@
 //! customer   one customer's routes over the stage: the quick way
 //! careful    the same where the server refuses something: halve, park, replay
 //! unchanged  values that the stream did not bring, fetched from the source
+//! circle     rows that refer to each other
 //! engine     a wave into every customer
 //! arrivals   who has waited for what a wave brings
 //! retry      parked rows come back
@@ -22,6 +23,7 @@ mod arrivals;
 mod batch;
 mod careful;
 pub mod checkpoint;
+mod circle;
 pub mod control;
 mod context;
 mod crosswalk;

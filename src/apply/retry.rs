@@ -81,9 +81,21 @@ pub(super) async fn try_again(engine: &mut Engine, due: &[(i64, String)]) -> Res
     Ok(())
 }
 
+/// These parked rows, and the parked rows that they wait for: in a circle nobody comes first.
+async fn with_awaited(engine: &mut Engine, ids: Vec<i64>) -> Result<Vec<i64>, Error> {
+    let sql = "WITH RECURSIVE wanted AS (SELECT id FROM unnest($1::int8[]) i (id) UNION SELECT q.id FROM wanted w \
+               JOIN acequia.parked p ON p.id = w.id JOIN acequia.parked q ON q.from_customer = p.from_customer \
+               AND q.to_customer = p.to_customer AND q.dataset = p.waits_for AND q.key = p.waits_key) \
+               SELECT id FROM wanted";
+    let rows = engine.statements.query("looking for a circle among parked rows", sql, &[&ids]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// Puts parked rows back on the stage and applies them to their customer.
 async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<(), Error> {
     let plan = Arc::clone(&engine.plan);
+    let has_circles = !plan.customers[customer].circles.is_empty();
+    let ids = if has_circles { with_awaited(engine, ids).await? } else { ids };
     engine.context.generation += 1;
     engine.sweep().await?;
     let rows = engine

@@ -1,7 +1,7 @@
 //! Which columns of the customer a route fills, and from what: the source's own columns, `map`, `set`, `default`.
 
 use crate::catalog::{Column, ColumnDefault, Table};
-use crate::config::{Columns, Spot};
+use crate::config::{Columns, KeyPart, Spot};
 use crate::expression::Expression;
 use crate::name::Ident;
 
@@ -126,18 +126,26 @@ fn is_wanted(input: &RouteInput<'_>, name: &Ident) -> bool {
         Columns::Except(left_out) => !left_out.iter().any(|(out, _)| out == name),
         Columns::Only(only) => only.iter().any(|(one, _)| one == name),
     };
-    listed || input.dataset.key_columns().any(|key| key == name)
+    listed || is_in_key(input, name)
+}
+
+/// Whether the natural key is made from the column.
+fn is_in_key(input: &RouteInput<'_>, name: &Ident) -> bool {
+    input.dataset.key.iter().any(|part| match part {
+        KeyPart::Column(column) => column == name,
+        KeyPart::Expression(expression) => expression.columns().iter().any(|column| column.name == *name),
+    })
 }
 
 /// A surrogate: every customer draws its own.
 fn is_number_of_its_own(input: &RouteInput<'_>, name: &Ident, references: &[ParentLink]) -> bool {
-    let RouteInput { dataset, source, target, .. } = input;
+    let RouteInput { source, target, .. } = input;
     let in_some_key = source.primary_key().contains(name) || target.primary_key().contains(name);
     let always = target
         .column(name)
         .is_some_and(|c| matches!(c.default, ColumnDefault::Sequence { always: true, .. }));
     let refers = references.iter().any(|link| link.columns.contains(name));
-    (in_some_key || always) && !dataset.key_columns().any(|key| key == name) && !refers
+    (in_some_key || always) && !is_in_key(input, name) && !refers
 }
 
 fn mapped_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem>) -> Vec<Filled> {

@@ -6,6 +6,7 @@ use crate::catalog::{Catalog, Table};
 use crate::config::{Config, Dataset, Gone, KeyPart, Mode, OnTruncate, Rule, Sync};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
+use super::circle::circles;
 use super::columns::{Filled, column_list, filled_columns};
 use super::input::{RouteInput, missing_table, role};
 use super::order::parents_first;
@@ -37,10 +38,19 @@ pub fn tables_to_read(config: &Config, flow: &Flow) -> (Vec<String>, Vec<String>
 /// decision (an error among them means no).
 pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog) -> (Plan, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut world = World { config, source, target, routed: BTreeMap::new(), givers: BTreeMap::new() };
+    let mut world = World {
+        config,
+        source,
+        target,
+        routed: BTreeMap::new(),
+        givers: BTreeMap::new(),
+        circles: BTreeMap::new(),
+    };
     let wanted = wanted_routes(config, flow, &mut world, &mut problems);
     problems.extend(chains(config, &wanted));
-    let order = dataset_order(&world);
+    let parents = dataset_parents(&world);
+    world.circles = circles(&parents);
+    let order = parents_first(&parents.keys().cloned().collect::<Vec<_>>(), &parents);
     let mut plan = Plan {
         flow: flow.clone(),
         sources: Vec::new(),
@@ -85,6 +95,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
         plan.customers.push(CustomerRoutes {
             customer: customer.clone(),
             routes: first..plan.routes.len(),
+            circles: circle_routes(&world, &plan, first),
             has_deferrable,
         });
     }
@@ -97,6 +108,17 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
             .then(|| stage_links(&source.stage.table, &crosswalks, source.identity.len()));
     }
     (plan, problems)
+}
+
+/// The routes of a customer, from `first` on, that create rows in circles: one list for each circle.
+fn circle_routes(world: &World<'_>, plan: &Plan, first: usize) -> Vec<Vec<usize>> {
+    let mut all: BTreeMap<(&CustomerName, &BTreeSet<DatasetName>), Vec<usize>> = BTreeMap::new();
+    for (number, route) in plan.routes.iter().enumerate().skip(first) {
+        if let (Some(circle), Some(_)) = (world.circles.get(&route.dataset), &route.sql.circle) {
+            all.entry((&route.from, circle)).or_default().push(number);
+        }
+    }
+    all.into_values().collect()
 }
 
 /// A route that the rules want: its group, and what holds for it.
@@ -269,15 +291,14 @@ fn no_identity(dataset: &Dataset, table: &Table) -> Problem {
         .with_sql(format!("ALTER TABLE {} {action};", table.name.quoted()))
 }
 
-/// The data sets of the flow, parents first.
-fn dataset_order(world: &World<'_>) -> Vec<DatasetName> {
+/// The data sets of the flow, each with those that it refers to.
+fn dataset_parents(world: &World<'_>) -> BTreeMap<DatasetName, BTreeSet<DatasetName>> {
     let mut parents: BTreeMap<DatasetName, BTreeSet<DatasetName>> = BTreeMap::new();
     for key in world.routed.keys() {
         let own = parents.entry(key.2.clone()).or_default();
         own.extend(world.parents(key).into_iter().filter_map(|link| link.dataset));
     }
-    let nodes: Vec<DatasetName> = parents.keys().cloned().collect();
-    parents_first(&nodes, &parents)
+    parents
 }
 
 fn input<'a>(world: &'a World<'a>, wanted: &'a Wanted<'_>, key: &'a RouteKey) -> Option<RouteInput<'a>> {

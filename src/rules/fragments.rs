@@ -74,9 +74,9 @@ impl Shape {
         all_of(needed.map(|parent| parent.resolved.clone()))
     }
 
-    /// Like `resolved`, leaving out parents that are rows of the same table.
-    pub(super) fn resolved_but_for_itself(&self) -> String {
-        let others = self.parents.iter().filter(|parent| !parent.refers_to_itself);
+    /// Like `resolved`, leaving out parents that lie in a circle with this table.
+    pub(super) fn resolved_outside_circle(&self) -> String {
+        let others = self.parents.iter().filter(|parent| !parent.in_circle);
         all_of(others.filter(|parent| parent.missing != Missing::Null).map(|parent| parent.resolved.clone()))
     }
 

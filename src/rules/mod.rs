@@ -5,6 +5,7 @@
 //! that sessions exist, so all of it is tested without a database.
 
 mod change;
+mod circle;
 mod columns;
 mod compile;
 mod crosswalk;
@@ -32,9 +33,9 @@ use std::sync::Arc;
 use crate::config::{Mode, OnTruncate, Spot};
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
+pub use circle::Circle;
 pub use compile::{compile, parent_tables, tables_to_read};
 pub use flow::Flow;
-pub use insert::Circle;
 pub use problem::{Problem, Severity};
 pub use sql::RouteSql;
 pub use stage::{META_COLUMNS, StagedColumn};
@@ -60,6 +61,8 @@ pub struct CustomerRoutes {
     pub customer: CustomerName,
     /// Its routes in [`Plan::routes`].
     pub routes: std::ops::Range<usize>,
+    /// Routes that create rows in circles: one list of positions in [`Plan::routes`] for each circle.
+    pub circles: Vec<Vec<usize>>,
     /// Some constraint of its tables can be deferred, so that it is checked only when it is asked for.
     pub has_deferrable: bool,
 }

@@ -22,6 +22,8 @@ pub(super) struct World<'a> {
     pub(super) routed: BTreeMap<RouteKey, RoutePolicy>,
     /// Who gives a data set to a customer.
     pub(super) givers: BTreeMap<(CustomerName, DatasetName), Vec<CustomerName>>,
+    /// For each data set that lies in a circle of references, all of that circle.
+    pub(super) circles: BTreeMap<DatasetName, BTreeSet<DatasetName>>,
 }
 
 /// From whom, to whom, what.

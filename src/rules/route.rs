@@ -92,7 +92,7 @@ pub(super) fn route(
         image_columns: images,
         expressions: expressions(input, filled, &shape),
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
-        sql: Arc::new(RouteSql::new(shape, policy)),
+        sql: Arc::new(RouteSql::new(shape, policy, route_number)),
     })
 }
 

@@ -107,8 +107,8 @@ pub(super) struct ParentJoin {
     pub(super) resolved: String,
     /// What happens when it is not.
     pub(super) missing: Missing,
-    /// The parent is a row of the same table.
-    pub(super) refers_to_itself: bool,
+    /// The parent's table refers back to this one, or is this one.
+    pub(super) in_circle: bool,
     /// The parent's data set, as an SQL literal or NULL.
     pub(super) waits_for: String,
     /// The referring value as the text that a parent's arrival is recognized by.
@@ -198,7 +198,7 @@ pub(super) fn parent_join(
     link: &ParentLink,
     crosswalk: Option<(&str, Vec<String>)>,
     types: &[(&BaseType, Option<&Column>)],
-    itself: Option<Vec<Ident>>,
+    (itself, in_circle): (bool, bool),
 ) -> ParentJoin {
     let alias = format!("p{number}");
     let own: Vec<String> = link.columns.iter().map(|column| format!("s.{}", column.quoted())).collect();
@@ -231,19 +231,16 @@ pub(super) fn parent_join(
     };
     let waits_for = link.dataset.as_ref().map(DatasetName::as_str).map_or_else(|| "NULL".to_owned(), literal);
     // A natural value may name the very row that is written; a translated one has no translation before the row is there.
-    let own_row = itself.as_ref().filter(|_| link.resolution == Resolution::Pass).map(|parent| {
-        let same = parent.iter().zip(&own).map(|(parent, own)| format!("s.{} = {own}", parent.quoted()));
+    let own_row = (itself && link.resolution == Resolution::Pass).then(|| {
+        let same = link
+            .parent_columns
+            .iter()
+            .zip(&own)
+            .map(|(parent, own)| format!("s.{} = {own}", parent.quoted()));
         format!(" OR ({})", same.collect::<Vec<_>>().join(" AND "))
     });
     let resolved = format!("({refers_to_nothing} OR {found}{})", own_row.unwrap_or_default());
-    ParentJoin {
-        join,
-        resolved,
-        missing: link.missing,
-        refers_to_itself: itself.is_some(),
-        waits_for,
-        waits_key: key_text(&own),
-    }
+    ParentJoin { join, resolved, missing: link.missing, in_circle, waits_for, waits_key: key_text(&own) }
 }
 
 /// The value of a referring column: translated, or passed through where the parent is there.

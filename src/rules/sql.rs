@@ -8,8 +8,9 @@
 use crate::config::Mode;
 
 use super::change::{depart, gone, left, rename, update};
+use super::circle::{Circle, circle};
 use super::fragments::PICK;
-use super::insert::{Circle, circle, insert, matched};
+use super::insert::{insert, matched};
 use super::links;
 use super::parked;
 use super::shape::{Departure, Shape};
@@ -19,7 +20,7 @@ use super::shape::{Departure, Shape};
 pub struct RouteSql {
     /// Creates the rows that the customer lacks, with their links. Answers (expected, written).
     pub insert: String,
-    /// For rows of one table that refer to each other or to themselves.
+    /// For rows that refer to each other in a circle, or to themselves.
     pub circle: Option<Circle>,
     /// Overrides rows where they differ; for rows whose columns are all there. `$3` set of unchanged columns, `$4` LSN,
     /// `$5` route. Answers (expected, written).
@@ -94,7 +95,7 @@ pub(super) struct Policy {
 
 impl RouteSql {
     /// Writes the statements for a shape.
-    pub(super) fn new(shape: Shape, policy: Policy) -> Self {
+    pub(super) fn new(shape: Shape, policy: Policy, number: usize) -> Self {
         let Policy { mode, on_delete, on_leave, deletes_truncated, filter_columns } = policy;
         let links_only = mode == Mode::LinkOnly;
         // Create-only takes away only what it brought.
@@ -107,7 +108,7 @@ impl RouteSql {
         };
         Self {
             insert: insert(&shape),
-            circle: if links_only { None } else { circle(&shape) },
+            circle: if links_only { None } else { circle(&shape, number) },
             update: update(&shape, &[]),
             matched: matched(&shape, mode),
             given: shape.filter.is_some().then(|| {
@@ -157,7 +158,7 @@ impl RouteSql {
         let links = [&self.unlink_stale, &self.link_found, &self.release, &self.relink, &self.restore_links];
         let more = [&self.clear_released, &self.refresh_references, &self.rename, &self.unlink_all];
         let rule = [&self.given, &self.gone, &self.left, &self.unlink_left, &self.truncated];
-        let circle = self.circle.iter().flat_map(|circle| [&circle.draw, &circle.take_back, &circle.insert]);
+        let circle = self.circle.iter().flat_map(|circle| [&circle.draw, &circle.take_back]);
         let creates = [&self.insert, &self.incomplete].into_iter().filter(|_| self.mode != Mode::LinkOnly);
         let update = (self.mode == Mode::Override).then_some(&self.update);
         let optional = links.into_iter().chain(more).chain(rule).flatten().chain(update).chain(circle);

@@ -76,14 +76,10 @@ fn join_of(input: &RouteInput<'_>, number: usize, link: &ParentLink) -> (ParentJ
     };
     let types: Vec<_> = link.columns.iter().zip(&link.parent_columns).filter_map(typed).collect();
     let through = through.as_ref().map(|(table, on)| (table.as_str(), on.clone()));
-    let itself = is_itself(input, link);
-    (parent_join(number, link, through, &types, itself), columns)
-}
-
-/// The reference can name the row itself: then its own identity is the parent's.
-fn is_itself(input: &RouteInput<'_>, link: &ParentLink) -> Option<Vec<Ident>> {
-    let own = link.dataset.as_ref() == Some(&input.dataset.name);
-    own.then(|| link.parent_columns.clone())
+    let itself = link.dataset.as_ref() == Some(&input.dataset.name);
+    let circle = world.circles.get(&input.dataset.name);
+    let in_circle = circle.zip(link.dataset.as_ref()).is_some_and(|(circle, parent)| circle.contains(parent));
+    (parent_join(number, link, through, &types, (itself, in_circle)), columns)
 }
 
 /// Everything that an expression of a route can name.

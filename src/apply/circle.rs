@@ -1,0 +1,113 @@
+//! Rows that refer to each other in a circle get in together, before the routes of the circle go their usual way.
+
+use std::collections::HashMap;
+
+use crate::fault::Fault;
+use crate::rules::Circle;
+
+use super::customer::Part;
+use super::error::Error;
+use super::ledger::Tally;
+
+/// How many rows came in through circles, by route.
+#[derive(Debug, Default)]
+pub(super) struct Circled(HashMap<usize, u64>);
+
+impl Circled {
+    /// What a route did, with the rows that its circle had created: those the usual way found there already.
+    pub(super) fn count(&mut self, route: usize, usual: Tally) -> Tally {
+        let created = self.0.remove(&route).unwrap_or(0);
+        let skipped = usual.skipped.saturating_sub(created);
+        Tally { created: usual.created + created, skipped, ..usual }
+    }
+}
+
+impl Part<'_> {
+    /// Creates the rows of the circles whose first touched route this is. Rows that others can come before are among
+    /// them; what then is left over goes the usual way.
+    pub(super) async fn close_circles(
+        &mut self,
+        route: usize,
+        touched: &[(usize, usize)],
+        circled: &mut Circled,
+    ) -> Result<(), Error> {
+        let plan = self.plan;
+        for circle in &plan.customers[self.customer].circles {
+            let own: Vec<(usize, usize)> =
+                touched.iter().copied().filter(|(one, _)| circle.contains(one)).collect();
+            if own.first().is_none_or(|(first, _)| *first != route) {
+                continue;
+            }
+            if self.draw(&own).await? == 0 {
+                continue;
+            }
+            while self.take_back(&own).await? > 0 {}
+            self.create_drawn(&own, circled).await?;
+        }
+        Ok(())
+    }
+
+    /// The same inside a savepoint: where the server refuses a row, all of them go the usual way.
+    pub(super) async fn try_circles(
+        &mut self,
+        route: usize,
+        touched: &[(usize, usize)],
+        circled: &mut Circled,
+    ) -> Result<(), Error> {
+        if self.plan.customers[self.customer].circles.is_empty() {
+            return Ok(());
+        }
+        self.statements.batch("setting a savepoint", "SAVEPOINT circle").await?;
+        match self.close_circles(route, touched, circled).await {
+            Ok(()) => self.statements.batch("releasing a savepoint", "RELEASE SAVEPOINT circle").await?,
+            Err(error) if error.fault() == Fault::Park => {
+                *circled = Circled::default();
+                let sql = "ROLLBACK TO SAVEPOINT circle; RELEASE SAVEPOINT circle";
+                self.statements.batch("going back to a savepoint", sql).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn draw(&mut self, own: &[(usize, usize)]) -> Result<u64, Error> {
+        let mut drawn = 0;
+        for &(route, staged) in own {
+            let last = self.staged[staged].last();
+            if let Some(circle) = &self.plan.routes[route].sql.circle {
+                let doing = "drawing numbers for a circle";
+                drawn += self.statements.execute(doing, &circle.draw, &[&1_i32, &last]).await?;
+            }
+        }
+        Ok(drawn)
+    }
+
+    async fn take_back(&mut self, own: &[(usize, usize)]) -> Result<u64, Error> {
+        let mut taken = 0;
+        for &(route, staged) in own {
+            let last = self.staged[staged].last();
+            if let Some(circle) = &self.plan.routes[route].sql.circle {
+                let doing = "taking back what misses a row";
+                taken += self.statements.execute(doing, &circle.take_back, &[&1_i32, &last]).await?;
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn create_drawn(&mut self, own: &[(usize, usize)], circled: &mut Circled) -> Result<(), Error> {
+        let plan = self.plan;
+        let sql = Circle::insert(own.iter().filter_map(|(route, _)| plan.routes[*route].sql.circle.as_ref()));
+        // One range for all stages: the longest.
+        let last = own.iter().map(|(_, staged)| self.staged[*staged].last()).max().unwrap_or(0);
+        let rows = self.statements.query("creating rows of a circle", &sql, &[&1_i32, &last]).await?;
+        for (place, &(route, _)) in own.iter().enumerate() {
+            let count = |column: usize| rows.first().map_or(0, |row| row.get::<_, i64>(column));
+            let (expected, written) = (count(2 * place), count(2 * place + 1));
+            if expected != written {
+                return Err(Error::Ignored { table: plan.routes[route].target.to_string() });
+            }
+            *circled.0.entry(route).or_default() += u64::try_from(written).unwrap_or(0);
+        }
+        Ok(())
+    }
+}
