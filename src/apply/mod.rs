@@ -16,7 +16,7 @@
 //! error      what can go wrong while writing
 //! ```
 //!
-//! Control tables: `control` (migrations), `checkpoint`, `crosswalk`, `ledger` (routes and counts); `preflight` is for `check`.
+//! Control tables: `control` (migrations), `checkpoint`, `shapes` (what the catalogs said), `crosswalk`, `ledger` (routes and counts); `preflight` is for `check`.
 
 mod arrivals;
 mod batch;
@@ -32,6 +32,7 @@ mod fold;
 mod ledger;
 mod preflight;
 mod retry;
+pub mod shapes;
 mod stage;
 mod statements;
 mod unchanged;

@@ -81,6 +81,11 @@ impl Writer {
         &self.engine.statements
     }
 
+    /// Whether a target transaction waits for the rest of its source transaction.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
     /// From here on the writer expects to move the checkpoint.
     pub fn start_at(&mut self, applied: Lsn) {
         self.applied = applied;

@@ -4,6 +4,7 @@
 //! The queries are files under `sql/catalog/` that can be pasted into psql. Nothing here decides anything: the plan
 //! (`rules`) does, from these facts alone, without a session.
 
+mod fingerprint;
 mod publication;
 mod read;
 mod server;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use crate::name::{Ident, TableName};
 
+pub use fingerprint::Fingerprint;
 pub use publication::Publication;
 pub use server::{Server, Slot};
 
@@ -45,6 +47,17 @@ pub struct Table {
     pub unique: Vec<UniqueIndex>,
     /// The foreign keys of this table.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Its changes are not sent, though the flow needs them: what is wrong with the publication.
+    pub unsent: Option<Unsent>,
+}
+
+/// Why the changes of a table are not sent as the flow needs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// What is wrong, as the end of a sentence about the table.
+    pub what: String,
+    /// The statement that mends it, without a semicolon.
+    pub sql: String,
 }
 
 /// `REPLICA IDENTITY` of a table.

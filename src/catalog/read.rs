@@ -84,6 +84,7 @@ fn table(row: &Row) -> Result<Table, Error> {
         columns: Vec::new(),
         unique: Vec::new(),
         foreign_keys: Vec::new(),
+        unsent: None,
     })
 }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Table};
-use crate::config::{Config, Dataset, Mode, Sync};
+use crate::config::{Columns, Config, Dataset, Mode, Sync};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
+use super::broken::{BrokenRoute, Findings};
 use super::order::parents_first;
 use super::parents::{Resolution, RouteKey, RoutePolicy, World};
 use super::problem::Problem;
-use super::route::{RouteInput, carried_columns, missing_table, role, route};
+use super::route::{RouteInput, carried_columns, crosswalk, missing_table, role, route};
 use super::shape::key_text;
 use super::stage::{stage_sql, staged_columns};
 use super::{CustomerRoutes, Flow, Plan, SourceTable, parked};
@@ -31,32 +32,34 @@ pub fn tables_to_read(config: &Config, flow: &Flow) -> (Vec<String>, Vec<String>
     (sources.into_iter().collect(), targets.into_iter().collect(), tables.into_iter().collect())
 }
 
-/// Compiles the plan of a flow. The plan holds what is sound; whether it may run with the problems found is the caller's
-/// decision (an error among them means no).
+/// Compiles the plan of a flow. The plan holds what is sound, and lists the routes that are not; whether it may run with
+/// the problems found is the caller's decision (an error that reaches the whole flow means no).
 pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog) -> (Plan, Vec<Problem>) {
-    let mut problems = Vec::new();
+    let mut found = Findings::default();
     let mut world = World { config, source, target, routed: BTreeMap::new() };
-    let wanted = wanted_routes(config, flow, &mut world, &mut problems);
-    problems.extend(chains(config, &wanted));
-    let order = dataset_order(&world);
+    let wanted = wanted_routes(config, flow, &mut world, &mut found);
+    found.problems.extend(chains(config, &wanted));
     let mut plan = Plan {
         flow: flow.clone(),
         sources: Vec::new(),
         routes: Vec::new(),
         customers: Vec::new(),
+        broken: Vec::new(),
         by_name: BTreeMap::new(),
     };
     let mut carried: BTreeMap<RouteKey, Vec<Ident>> = BTreeMap::new();
     for (key, sync) in &wanted {
         if let Some(input) = input(&world, sync, key) {
-            carried.insert(key.clone(), carried_columns(&input, &mut problems));
+            let mut own = Vec::new();
+            carried.insert(key.clone(), carried_columns(&input, &mut own));
+            found.route(key, &sync.name, own);
         }
     }
-    for dataset in &order {
-        let from: BTreeSet<&CustomerName> =
-            wanted.keys().filter(|key| key.2 == *dataset).map(|key| &key.0).collect();
+    for dataset in &dataset_order(&world, &found) {
+        let keys = wanted.keys().chain(found.broken.keys());
+        let from: BTreeSet<&CustomerName> = keys.filter(|key| key.2 == *dataset).map(|key| &key.0).collect();
         for from in from {
-            if let Some(table) = source_table(&world, from, dataset, &carried, plan.sources.len()) {
+            if let Some(table) = source_table(&world, from, dataset, (&carried, &found), plan.sources.len()) {
                 plan.by_name.insert(table.name.clone(), plan.sources.len());
                 plan.sources.push(table);
             }
@@ -72,9 +75,14 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
             let (Some(sync), Some(carried)) = (wanted.get(&key), carried.get(&key)) else { continue };
             let Some(input) = input(&world, sync, &key) else { continue };
             let numbers = (plan.routes.len(), number);
-            if let Some(route) = route(&input, numbers, &from.columns, carried, &mut problems) {
+            let mut own = Vec::new();
+            let made = route(&input, numbers, &from.columns, carried, &mut own);
+            if made.is_some() {
+                warn_about_parents(&input, carried, &mut own);
+            }
+            found.route(&key, &sync.name, own);
+            if let Some(route) = made.filter(|_| !found.is_broken(&key)) {
                 has_deferrable |= input.target.has_deferrable;
-                warn_about_parents(&input, carried, &mut problems);
                 plan.sources[number].routes.push(plan.routes.len());
                 plan.routes.push(route);
             }
@@ -85,7 +93,35 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
             has_deferrable,
         });
     }
-    (plan, problems)
+    plan.broken = broken_routes(&world, &wanted, &found, &plan.sources);
+    (plan, found.problems)
+}
+
+/// The routes that something stands in the way of, in the order of their customers.
+fn broken_routes(
+    world: &World<'_>,
+    wanted: &BTreeMap<RouteKey, &Sync>,
+    found: &Findings,
+    sources: &[SourceTable],
+) -> Vec<BrokenRoute> {
+    let broken = found.broken.iter().map(|(key, (sync, message))| {
+        let input = wanted.get(key).and_then(|sync| input(world, sync, key));
+        let crosswalk = input.filter(|_| !world.is_natural(key)).and_then(|input| {
+            let identity = input.source.identity()?;
+            crosswalk(&input, identity).0.filter(|_| !input.target.primary_key().is_empty())
+        });
+        let is_its = |source: &SourceTable| source.customer == key.0 && source.dataset == key.2;
+        BrokenRoute {
+            sync: sync.clone(),
+            from: key.0.clone(),
+            to: key.1.clone(),
+            dataset: key.2.clone(),
+            source: sources.iter().position(is_its),
+            crosswalk,
+            message: message.clone(),
+        }
+    });
+    broken.collect()
 }
 
 /// Every (from, to, data set) of the flow with its group, once both tables are known to exist.
@@ -93,28 +129,32 @@ fn wanted_routes<'a>(
     config: &'a Config,
     flow: &'a Flow,
     world: &mut World<'_>,
-    problems: &mut Vec<Problem>,
+    found: &mut Findings,
 ) -> BTreeMap<RouteKey, &'a Sync> {
     let mut wanted = BTreeMap::new();
     for sync in flow.syncs(config) {
+        let is_here =
+            |to: &CustomerName| config.customers.get(to).is_some_and(|to| to.database == flow.target);
         for (dataset, spot) in sync.data.iter().zip(&sync.data_spots) {
+            let here = sync.to.iter().filter(|to| is_here(to) && config.carries(sync, to, dataset));
+            let keys: Vec<RouteKey> =
+                here.map(|to| (sync.from.clone(), to.clone(), dataset.clone())).collect();
             let Some(table) = world.source_table(&sync.from, dataset) else {
                 let problem = missing_table(world, &sync.from, dataset, *spot);
-                problems.extend(problem.filter(|problem| !problems.contains(problem)));
+                found.source(&keys, &sync.name, problem.into_iter().collect());
                 continue;
             };
-            problems.extend(source_problems(config, sync, dataset, table));
+            found.source(&keys, &sync.name, source_problems(config, sync, dataset, table));
             for (to, to_spot) in sync.to.iter().zip(&sync.to_spots) {
-                let elsewhere = config.customers.get(to).is_none_or(|to| to.database != flow.target);
-                if elsewhere || !config.carries(sync, to, dataset) {
+                let key = (sync.from.clone(), to.clone(), dataset.clone());
+                if !keys.contains(&key) {
                     continue;
                 }
                 if world.target_table(to, dataset).is_none() {
                     let problem = missing_table(world, to, dataset, *to_spot);
-                    problems.extend(problem.filter(|problem| !problems.contains(problem)));
+                    found.route(&key, &sync.name, problem.into_iter().collect());
                     continue;
                 }
-                let key = (sync.from.clone(), to.clone(), dataset.clone());
                 let rule = config.rule(sync, to, dataset);
                 let policy = RoutePolicy { mode: rule.mode, on_delete: rule.on_delete };
                 world.routed.insert(key.clone(), policy);
@@ -187,6 +227,25 @@ fn source_problems(config: &Config, sync: &Sync, name: &DatasetName, table: &Tab
             "GRANT USAGE ON SCHEMA {schema} TO {role};\nGRANT SELECT ON {name} TO {role};"
         )));
     }
+    if let Some(unsent) = &table.unsent {
+        let problem = Problem::error(
+            sync.from_spot,
+            format!("{} {}", table.name, unsent.what),
+            "a DBA who owns the tables runs",
+        );
+        problems.push(problem.with_sql(format!("{};", unsent.sql)));
+    }
+    if table.row_security {
+        let role = role(config, &sync.from);
+        let message = format!(
+            "row-level security is on for {} and applies to {role}: values that the stream leaves out are read \
+             there, and its policies could hide them",
+            table.name
+        );
+        let problem =
+            Problem::error(sync.from_spot, message, "let the role pass by it, or leave the data set out");
+        problems.push(problem.with_sql(format!("ALTER ROLE {role} BYPASSRLS;")));
+    }
     problems
 }
 
@@ -214,15 +273,18 @@ fn column_list(table: &Table) -> String {
     table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// The data sets of the flow, parents first.
-fn dataset_order(world: &World<'_>) -> Vec<DatasetName> {
+/// The data sets of the flow, parents first; those of which no customer has the table come last.
+fn dataset_order(world: &World<'_>, found: &Findings) -> Vec<DatasetName> {
     let mut parents: BTreeMap<DatasetName, BTreeSet<DatasetName>> = BTreeMap::new();
     for key in world.routed.keys() {
         let own = parents.entry(key.2.clone()).or_default();
         own.extend(world.parents(key).into_iter().filter_map(|link| link.dataset));
     }
     let nodes: Vec<DatasetName> = parents.keys().cloned().collect();
-    parents_first(&nodes, &parents)
+    let mut order = parents_first(&nodes, &parents);
+    let rest: BTreeSet<&DatasetName> = found.broken.keys().map(|key| &key.2).collect();
+    order.extend(rest.into_iter().filter(|name| !parents.contains_key(*name)).cloned());
+    order
 }
 
 fn input<'a>(world: &'a World<'a>, sync: &'a Sync, key: &'a RouteKey) -> Option<RouteInput<'a>> {
@@ -236,12 +298,13 @@ fn input<'a>(world: &'a World<'a>, sync: &'a Sync, key: &'a RouteKey) -> Option<
     })
 }
 
-/// One staged table: the columns that some route carries, the identity, and what children refer to.
+/// One staged table: the columns that some route carries, the identity, and what children refer to. For a route that is
+/// broken all columns that it may carry: its rows wait, and nobody knows yet for what.
 fn source_table(
     world: &World<'_>,
     from: &CustomerName,
     dataset: &DatasetName,
-    carried: &BTreeMap<RouteKey, Vec<Ident>>,
+    (carried, found): (&BTreeMap<RouteKey, Vec<Ident>>, &Findings),
     number: usize,
 ) -> Option<SourceTable> {
     let table = world.source_table(from, dataset)?;
@@ -253,6 +316,9 @@ fn source_table(
         referenced.extend(world.referenced_by_children(key));
     }
     needed.extend(referenced.iter().flatten());
+    if found.broken.keys().any(|key| key.0 == *from && key.2 == *dataset) {
+        needed.extend(given_columns(world.config.datasets.get(dataset)?, table));
+    }
     let sent = table.columns.iter().filter(|column| !column.generated && needed.contains(&column.name));
     let names: Vec<Ident> = sent.map(|column| column.name.clone()).collect();
     let columns = staged_columns(table, &names);
@@ -277,6 +343,16 @@ fn source_table(
         columns,
         routes: Vec::new(),
     })
+}
+
+/// The columns that a data set may carry.
+fn given_columns<'a>(dataset: &Dataset, table: &'a Table) -> Vec<&'a Ident> {
+    let is_given = |name: &&Ident| match &dataset.columns {
+        Columns::All => true,
+        Columns::Except(left_out) => !left_out.iter().any(|(out, _)| out == *name),
+        Columns::Only(only) => only.iter().any(|(one, _)| one == *name) || dataset.key_columns().any(|key| key == *name),
+    };
+    table.columns.iter().map(|column| &column.name).filter(is_given).collect()
 }
 
 /// A reference to something that is not synchronized to the customer can never be translated.

@@ -4,6 +4,7 @@
 //! is staged, and for each route (source table → customer's table) the text of every statement. This floor does not know
 //! that sessions exist, so all of it is tested without a database.
 
+mod broken;
 mod compile;
 mod family;
 mod flow;
@@ -24,9 +25,10 @@ use std::sync::Arc;
 use crate::config::{Gone, Mode};
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
+pub use broken::BrokenRoute;
 pub use compile::{compile, parent_tables, tables_to_read};
 pub use flow::Flow;
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Scope, Severity};
 pub use sql::RouteSql;
 pub use stage::{META_COLUMNS, StagedColumn};
 
@@ -41,6 +43,9 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// Positions in `routes`, one run for each customer.
     pub customers: Vec<CustomerRoutes>,
+    /// Routes of the rules that are not in `routes`, because something about them is wrong. Their tables are staged all the
+    /// same, so that what comes for them can be kept.
+    pub broken: Vec<BrokenRoute>,
     by_name: BTreeMap<TableName, usize>,
 }
 

@@ -395,7 +395,7 @@ fn key_matches(
 }
 
 /// The crosswalk of a route, and the columns that it holds beyond the identity because children refer to them.
-fn crosswalk(input: &RouteInput<'_>, identity: &[Ident]) -> (Option<Crosswalk>, Vec<Ident>) {
+pub(super) fn crosswalk(input: &RouteInput<'_>, identity: &[Ident]) -> (Option<Crosswalk>, Vec<Ident>) {
     let RouteInput { world, key, source, target, .. } = input;
     let references = extra_references(world, key, identity);
     let table = crosswalk_table(key);
