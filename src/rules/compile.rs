@@ -350,7 +350,9 @@ fn given_columns<'a>(dataset: &Dataset, table: &'a Table) -> Vec<&'a Ident> {
     let is_given = |name: &&Ident| match &dataset.columns {
         Columns::All => true,
         Columns::Except(left_out) => !left_out.iter().any(|(out, _)| out == *name),
-        Columns::Only(only) => only.iter().any(|(one, _)| one == *name) || dataset.key_columns().any(|key| key == *name),
+        Columns::Only(only) => {
+            only.iter().any(|(one, _)| one == *name) || dataset.key_columns().any(|key| key == *name)
+        }
     };
     table.columns.iter().map(|column| &column.name).filter(is_given).collect()
 }
