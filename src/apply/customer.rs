@@ -53,6 +53,15 @@ impl Part<'_> {
         for &(route, staged) in &touched {
             self.finish(route, staged).await?;
         }
+        self.take_back(&touched).await
+    }
+
+    /// What was completed for this customer is not complete for the next one.
+    pub(super) async fn take_back(&mut self, touched: &[(usize, usize)]) -> Result<(), Error> {
+        for &(route, staged) in touched {
+            let table = &self.plan.sources[self.plan.routes[route].source];
+            unchanged::take_back(self.statements, table, &mut self.staged[staged]).await?;
+        }
         Ok(())
     }
 
@@ -190,8 +199,8 @@ impl Part<'_> {
         }
         let numbers: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
         let table = &self.plan.sources[self.plan.routes[route].source];
-        unchanged::complete(self.statements, &self.context.source, table, &mut self.staged[staged], &numbers)
-            .await?;
+        let source = &mut self.context.source;
+        unchanged::complete(self.statements, source, table, &mut self.staged[staged], &numbers).await?;
         Ok(true)
     }
 

@@ -14,6 +14,7 @@ use super::error::Error;
 use super::ledger::Tally;
 use super::stage::{Staged, encode};
 use super::statements::Statements;
+use super::unchanged;
 
 /// Above this many dead rows a stage is truncated and not deleted from: dead rows mislead the planner.
 const STAGE_DEAD_ROWS: usize = 500;
@@ -57,6 +58,7 @@ impl Engine {
         self.sweep().await?;
         let mut staged = self.stage(wave).await?;
         crate::failpoint::hit("after-stage");
+        self.fetch_forced(&mut staged).await?;
         self.unlink_truncated(&staged).await?;
         self.statements.batch("setting a savepoint", "SAVEPOINT wave").await?;
         let mut tallies = vec![Tally::default(); self.tallies.len()];
@@ -125,6 +127,22 @@ impl Engine {
             all.push(staged);
         }
         Ok(all)
+    }
+
+    /// Fetches what the relation did not bring at all. Not where every route waits: nobody gets the rows now, and the
+    /// reason may be that the source can't be read.
+    async fn fetch_forced(&mut self, staged: &mut [Staged]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        for staged in staged {
+            let source = &plan.sources[staged.source];
+            let rows = if source.routes.is_empty() { Vec::new() } else { staged.forced() };
+            if !rows.is_empty() {
+                let origin = &mut self.context.source;
+                unchanged::complete(&mut self.statements, origin, source, staged, &rows).await?;
+                staged.settle();
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn ensure_stage(&mut self, number: usize, source: &SourceTable) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! Writing: batches of whole source transactions into the customers, exactly once.
 //!
 //! ```text
+//! projection where the plan's columns stand in a relation, and which of them it does not bring
 //! fold       the changes of one source row become its last state
 //! batch      whole transactions, in waves that can be applied as sets
 //! stage      a wave as COPY text, sent once
@@ -31,6 +32,7 @@ mod error;
 mod fold;
 mod ledger;
 mod preflight;
+mod projection;
 mod retry;
 pub mod shapes;
 mod stage;

@@ -11,6 +11,7 @@ mod server;
 
 use std::collections::BTreeMap;
 
+use crate::lsn::Lsn;
 use crate::name::{Ident, TableName};
 
 pub use fingerprint::Fingerprint;
@@ -31,8 +32,10 @@ pub struct Table {
     pub name: TableName,
     /// `pg_class.oid`.
     pub oid: u32,
-    /// Partitioned: published through its root.
+    /// Partitioned: published through its root, or by its partitions.
     pub partitioned: bool,
+    /// OIDs of its partitions, at every depth.
+    pub partitions: Vec<u32>,
     /// What an old tuple brings.
     pub replica_identity: ReplicaIdentity,
     /// Row-level security applies to this role here: writes could be refused in silence.
@@ -96,6 +99,12 @@ pub struct Column {
     pub name: Ident,
     /// `attnum`: the same name dropped and added again has another one.
     pub number: i16,
+    /// OID of the type as the stream announces it: a domain's own.
+    pub sent_oid: u32,
+    /// The same type as the manual writes it, without a modifier.
+    pub sent_type: String,
+    /// Changes before this position may bring the values of another column, one that had this name before.
+    pub since: Lsn,
     /// The type, a domain resolved to what it stands on.
     pub base: BaseType,
     /// NULL is refused, by the column or by its domain.

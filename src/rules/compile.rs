@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Catalog, Table};
+use crate::catalog::{Catalog, Column, Table};
 use crate::config::{Columns, Config, Dataset, Mode, Sync};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::route::{RouteInput, carried_columns, crosswalk, missing_table, role, route};
 use super::shape::key_text;
 use super::stage::{stage_sql, staged_columns};
-use super::{CustomerRoutes, Flow, Plan, SourceTable, parked};
+use super::{CustomerRoutes, Flow, Plan, SentColumn, SourceTable, parked};
 
 /// The schemas and tables that a flow needs from a catalog: (source schemas, target schemas, tables).
 pub fn tables_to_read(config: &Config, flow: &Flow) -> (Vec<String>, Vec<String>, Vec<String>) {
@@ -46,6 +46,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
         customers: Vec::new(),
         broken: Vec::new(),
         by_name: BTreeMap::new(),
+        by_relation: BTreeMap::new(),
     };
     let mut carried: BTreeMap<RouteKey, Vec<Ident>> = BTreeMap::new();
     for (key, sync) in &wanted {
@@ -61,6 +62,9 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
         for from in from {
             if let Some(table) = source_table(&world, from, dataset, (&carried, &found), plan.sources.len()) {
                 plan.by_name.insert(table.name.clone(), plan.sources.len());
+                let oids = source.tables.get(&table.name).into_iter();
+                let oids = oids.flat_map(|table| table.partitions.iter().chain([&table.oid]));
+                plan.by_relation.extend(oids.map(|oid| (*oid, plan.sources.len())));
                 plan.sources.push(table);
             }
         }
@@ -339,10 +343,15 @@ fn source_table(
         key: world.config.datasets.get(dataset)?.key_columns().filter_map(position).collect(),
         first_state_counts,
         wake: wake.collect(),
+        sent: names.iter().filter_map(|name| table.column(name)).map(sent_column).collect(),
         stage,
         columns,
         routes: Vec::new(),
     })
+}
+
+fn sent_column(column: &Column) -> SentColumn {
+    SentColumn { type_oid: column.sent_oid, type_text: column.sent_type.clone(), since: column.since }
 }
 
 /// The columns that a data set may carry.

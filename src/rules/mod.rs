@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Gone, Mode};
+use crate::lsn::Lsn;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
 pub use broken::BrokenRoute;
@@ -47,6 +48,8 @@ pub struct Plan {
     /// same, so that what comes for them can be kept.
     pub broken: Vec<BrokenRoute>,
     by_name: BTreeMap<TableName, usize>,
+    /// By OID at the source, partitions included.
+    by_relation: BTreeMap<u32, usize>,
 }
 
 /// The routes that write into one customer.
@@ -71,6 +74,8 @@ pub struct SourceTable {
     pub name: TableName,
     /// What is staged: the columns that some route uses.
     pub columns: Vec<StagedColumn>,
+    /// How the stream brings each of `columns`.
+    pub sent: Vec<SentColumn>,
     /// Positions in `columns` of the row's identity: what an old tuple brings.
     pub identity: Vec<usize>,
     /// Positions in `columns` of the natural key.
@@ -85,6 +90,17 @@ pub struct SourceTable {
     pub stage: StageSql,
     /// Positions in [`Plan::routes`].
     pub routes: Vec<usize>,
+}
+
+/// A staged column as the catalog of the source has it. A relation of the stream may say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentColumn {
+    /// Type OID as a relation announces it.
+    pub type_oid: u32,
+    /// The type as it is written at the source.
+    pub type_text: String,
+    /// What earlier changes bring may be of another column of this name.
+    pub since: Lsn,
 }
 
 /// The stage of one source table: a temporary table of the writer's session.
@@ -147,8 +163,13 @@ pub struct Crosswalk {
 }
 
 impl Plan {
-    /// The source table of that name, as the source's Relation message gives it.
-    pub fn source_index(&self, schema: &str, table: &str) -> Option<usize> {
+    /// The source table of that name, as the source's Relation message gives it; else the one that has this OID, because it
+    /// had another name when the message was made, or because it is a partition.
+    pub fn source_index(&self, relation: u32, schema: &str, table: &str) -> Option<usize> {
+        self.source_named(schema, table).or_else(|| self.by_relation.get(&relation).copied())
+    }
+
+    fn source_named(&self, schema: &str, table: &str) -> Option<usize> {
         let name = TableName { schema: Ident::new(schema).ok()?, table: Ident::new(table).ok()? };
         self.by_name.get(&name).copied()
     }
