@@ -16,6 +16,8 @@ WITH RECURSIVE wanted AS (
 SELECT w.nspname::text AS schema, w.relname::text AS "table",
        a.attname::text AS name,
        a.attnum        AS number,
+       a.atttypid      AS sent_oid,
+       pg_catalog.format_type(a.atttypid, NULL) AS sent_type,
        b.base          AS type_oid,
        tn.nspname::text AS type_schema,
        t.typname::text  AS type_name,

@@ -4,6 +4,8 @@ SELECT n.nspname::text                                   AS schema,
        c.relname::text                                   AS "table",
        c.oid                                             AS oid,
        c.relkind::text                                   AS kind,
+       CASE WHEN c.relkind = 'p' THEN ARRAY(SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p WHERE p.relid <> c.oid)
+            ELSE '{}' END                                AS partitions,
        c.relreplident::text                              AS replica_identity,
        pg_catalog.row_security_active(c.oid)            AS row_security,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')   AS may_use_schema,

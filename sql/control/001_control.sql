@@ -16,6 +16,9 @@ CREATE TABLE acequia.checkpoint (
   state             text NOT NULL CHECK (state IN ('creating', 'live')),
   lsn               pg_lsn NOT NULL,
   commit_time       timestamptz,                 -- of the last applied source transaction
+  source_shape      text,                        -- fingerprints of the tables' definitions …
+  target_shape      text,
+  shape_at          timestamptz,                 -- … when the flow was prepared last
   updated_at        timestamptz NOT NULL DEFAULT now()
 );
 

@@ -9,7 +9,8 @@ use crate::row::{Change, CommitPoint, Relation};
 use crate::rules::Plan;
 
 use super::error::Error;
-use super::fold::{Earlier, Moment, NewWave, Projection, WaveTable};
+use super::fold::{Earlier, Moment, NewWave, WaveTable};
+use super::projection::Projection;
 
 /// A batch is closed when it has taken this many changes …
 pub const BATCH_ROWS: usize = 16_000;
@@ -23,7 +24,7 @@ const CHANGE_BYTES: usize = 300;
 pub struct Batch {
     plan: Arc<Plan>,
     pub(super) waves: Vec<Wave>,
-    projections: HashMap<u32, Option<Arc<Projection>>>,
+    projections: HashMap<u32, Option<(usize, Arc<Projection>)>>,
     /// The last whole transaction in it.
     pub commit: Option<CommitPoint>,
     /// Ends inside a transaction.
@@ -37,6 +38,8 @@ pub struct Batch {
     /// Commit time of the first transaction in it, microseconds since 2000-01-01.
     pub oldest_us: Option<i64>,
     bytes: usize,
+    /// Where the transaction at hand commits.
+    at: Lsn,
     transaction: u32,
     /// The wave in which the transaction at hand began.
     first_wave: usize,
@@ -63,6 +66,7 @@ impl Batch {
             changes: 0,
             oldest_us: None,
             bytes: 0,
+            at: Lsn::ZERO,
             transaction: 0,
             first_wave: 0,
         }
@@ -74,6 +78,7 @@ impl Batch {
         let next = Self {
             open: self.open,
             projections: self.projections.clone(),
+            at: self.at,
             ..Self::new(Arc::clone(&self.plan))
         };
         std::mem::replace(self, next)
@@ -98,25 +103,29 @@ impl Batch {
         self.changes == 0 && self.commit.is_none() && !self.open
     }
 
-    /// A relation was announced. Changes of it that come now have this shape.
-    pub fn relation(&mut self, relation: &Arc<Relation>) -> Result<(), Error> {
-        let projection = match self.plan.source_index(&relation.schema, &relation.table) {
+    /// A relation was announced, in the transaction that commits at `at`. Changes of it that come now have this shape.
+    pub fn relation(&mut self, relation: &Arc<Relation>, at: Lsn) -> Result<(), Error> {
+        self.at = at;
+        let source = self.plan.source_index(relation.oid, &relation.schema, &relation.table);
+        let projection = match source {
             None => None,
             Some(source) => {
                 let known = self.projections.get(&relation.oid).and_then(Option::as_ref);
-                if known.is_some_and(|known| known.relation == *relation) {
+                if known.is_some_and(|(_, known)| known.relation == *relation && known.until.is_none()) {
                     return Ok(());
                 }
-                Some(Arc::new(Projection::new(Arc::clone(relation), &self.plan.sources[source])?))
+                let table = &self.plan.sources[source];
+                Some((source, Arc::new(Projection::new(Arc::clone(relation), table, at)?)))
             }
         };
         self.projections.insert(relation.oid, projection);
         Ok(())
     }
 
-    /// Takes a change.
-    pub fn push(&mut self, change: Change) -> Result<(), Error> {
+    /// Takes a change of the transaction that commits at `at`.
+    pub fn push(&mut self, change: Change, at: Lsn) -> Result<(), Error> {
         self.open = true;
+        self.at = at;
         self.changes += 1;
         self.bytes += CHANGE_BYTES;
         let relation = match &change {
@@ -183,13 +192,15 @@ impl Batch {
         Ok(())
     }
 
-    /// The plan's table behind a relation. `None` for one that no rule wants: a leaf partition, or a table that the
-    /// publication has beyond ours.
-    fn wanted(&self, relation: u32) -> Result<Option<(usize, Arc<Projection>)>, Error> {
-        let known = self.projections.get(&relation).ok_or(Error::Unannounced { relation })?;
-        let Some(projection) = known else { return Ok(None) };
-        let source = self.plan.source_index(&projection.relation.schema, &projection.relation.table);
-        Ok(source.map(|source| (source, Arc::clone(projection))))
+    /// The plan's table behind a relation. `None` for one that no rule wants, that the publication has beyond ours.
+    fn wanted(&mut self, relation: u32) -> Result<Option<(usize, Arc<Projection>)>, Error> {
+        let known = self.projections.get_mut(&relation).ok_or(Error::Unannounced { relation })?;
+        let Some((source, projection)) = known else { return Ok(None) };
+        if projection.until.is_some_and(|until| until <= self.at) {
+            let table = &self.plan.sources[*source];
+            *projection = Arc::new(Projection::new(Arc::clone(&projection.relation), table, self.at)?);
+        }
+        Ok(Some((*source, Arc::clone(projection))))
     }
 
     /// The table's place in the current wave. A relation that changed its shape begins a new wave.

@@ -62,7 +62,7 @@ impl Part<'_> {
         for &(route, staged) in &touched {
             self.finish(route, staged).await?;
         }
-        Ok(())
+        self.take_back(&touched).await
     }
 
     /// Something was in the way that may be gone now: a code that another row of the wave has given up. What was refused
@@ -263,7 +263,6 @@ fn sqlstate(error: &Error) -> Option<&str> {
         | Error::Control { .. }
         | Error::Moved { .. }
         | Error::Crosswalk { .. }
-        | Error::Relation { .. }
         | Error::Identity { .. }
         | Error::Unannounced { .. }
         | Error::Ignored { .. } => None,
@@ -283,7 +282,6 @@ fn object(error: &Error) -> Option<String> {
         | Error::Control { .. }
         | Error::Moved { .. }
         | Error::Crosswalk { .. }
-        | Error::Relation { .. }
         | Error::Identity { .. }
         | Error::Unannounced { .. } => None,
     }

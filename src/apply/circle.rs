@@ -41,7 +41,7 @@ impl Part<'_> {
             if self.draw(&own).await? == 0 {
                 continue;
             }
-            while self.take_back(&own).await? > 0 {}
+            while self.withdraw(&own).await? > 0 {}
             self.create_drawn(&own, circled).await?;
         }
         Ok(())
@@ -82,7 +82,7 @@ impl Part<'_> {
         Ok(drawn)
     }
 
-    async fn take_back(&mut self, own: &[(usize, usize)]) -> Result<u64, Error> {
+    async fn withdraw(&mut self, own: &[(usize, usize)]) -> Result<u64, Error> {
         let mut taken = 0;
         for &(route, staged) in own {
             let last = self.staged[staged].last();

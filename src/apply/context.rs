@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::config::Database;
 use crate::lsn::Lsn;
+
+use super::unchanged::Origin;
 
 /// What the writer knows beside the plan.
 pub(super) struct Context {
     /// The source, for values that the stream leaves out.
-    pub(super) source: Database,
+    pub(super) source: Origin,
     /// The number of each route in the target's registry.
     pub(super) numbers: Vec<i32>,
     /// The same for images that leave columns out, by route and the staged columns left out.

@@ -1,8 +1,8 @@
 //! The crosswalk tables: made on first use, refused when they were made for other columns.
 
-use crate::name::literal;
+use crate::name::{CustomerName, DatasetName, literal};
 use crate::postgres;
-use crate::rules::{Plan, Route};
+use crate::rules::{BrokenRoute, Crosswalk, Plan, Route};
 
 use super::error::Error;
 use super::statements::Statements;
@@ -17,45 +17,67 @@ pub(super) async fn ensure(statements: &mut Statements, plan: &Plan) -> Result<(
             &[],
         )
         .await?;
-    let shape_of = |route: &Route| {
+    let shape_of = |owner: &Owner<'_>| {
         known
             .iter()
             .find(|row| {
-                row.get::<_, &str>(0) == route.from.as_str()
-                    && row.get::<_, &str>(1) == route.to.as_str()
-                    && row.get::<_, &str>(2) == route.dataset.as_str()
+                row.get::<_, &str>(0) == owner.from.as_str()
+                    && row.get::<_, &str>(1) == owner.to.as_str()
+                    && row.get::<_, &str>(2) == owner.dataset.as_str()
             })
             .map(|row| row.get::<_, String>(3))
     };
-    for route in &plan.routes {
-        let Some(crosswalk) = &route.crosswalk else { continue };
-        match shape_of(route) {
-            Some(shape) if shape == crosswalk.shape => {}
+    for owner in &owners(plan) {
+        match shape_of(owner) {
+            Some(shape) if shape == owner.crosswalk.shape => {}
+            // A broken route's may be what it was until the route is whole again.
+            Some(_) if owner.is_broken => {}
             Some(_) => {
                 return Err(Error::Crosswalk {
-                    table: crosswalk.table.clone(),
-                    dataset: route.dataset.to_string(),
-                    customer: route.to.to_string(),
+                    table: owner.crosswalk.table.clone(),
+                    dataset: owner.dataset.to_string(),
+                    customer: owner.to.to_string(),
                 });
             }
-            None => create(statements, route).await?,
+            None => create(statements, owner).await?,
         }
     }
     Ok(())
 }
 
-async fn create(statements: &mut Statements, route: &Route) -> Result<(), postgres::Error> {
-    let Some(crosswalk) = &route.crosswalk else { return Ok(()) };
+/// A crosswalk with those whom it links.
+struct Owner<'a> {
+    from: &'a CustomerName,
+    to: &'a CustomerName,
+    dataset: &'a DatasetName,
+    crosswalk: &'a Crosswalk,
+    is_broken: bool,
+}
+
+/// The crosswalks of all routes, of broken ones too: children look into them.
+fn owners(plan: &Plan) -> Vec<Owner<'_>> {
+    let sound = plan.routes.iter().filter_map(|route| {
+        let Route { from, to, dataset, .. } = route;
+        Some(Owner { from, to, dataset, crosswalk: route.crosswalk.as_ref()?, is_broken: false })
+    });
+    let broken = plan.broken.iter().filter_map(|route| {
+        let BrokenRoute { from, to, dataset, .. } = route;
+        Some(Owner { from, to, dataset, crosswalk: route.crosswalk.as_ref()?, is_broken: true })
+    });
+    sound.chain(broken).collect()
+}
+
+async fn create(statements: &mut Statements, owner: &Owner<'_>) -> Result<(), postgres::Error> {
     let sql = format!(
         "BEGIN; DROP TABLE IF EXISTS acequia.{table}; CREATE TABLE acequia.{table} ({shape}); {indexes}; \
          INSERT INTO acequia.crosswalk (from_customer, to_customer, dataset, shape) VALUES ({}, {}, {}, {}); COMMIT",
-        literal(route.from.as_str()),
-        literal(route.to.as_str()),
-        literal(route.dataset.as_str()),
-        literal(&crosswalk.shape),
-        table = crosswalk.table,
-        shape = crosswalk.shape,
-        indexes = crosswalk.indexes.join("; "),
+        literal(owner.from.as_str()),
+        literal(owner.to.as_str()),
+        literal(owner.dataset.as_str()),
+        literal(&owner.crosswalk.shape),
+        table = owner.crosswalk.table,
+        shape = owner.crosswalk.shape,
+        indexes = owner.crosswalk.indexes.join("; "),
     );
     statements.batch("creating a crosswalk", &sql).await
 }

@@ -66,6 +66,15 @@ impl Part<'_> {
         for &(route, staged) in &touched {
             self.finish(route, staged).await?;
         }
+        self.take_back(&touched).await
+    }
+
+    /// What was completed for this customer is not complete for the next one.
+    pub(super) async fn take_back(&mut self, touched: &[(usize, usize)]) -> Result<(), Error> {
+        for &(route, staged) in touched {
+            let table = &self.plan.sources[self.plan.routes[route].source];
+            unchanged::take_back(self.statements, table, &mut self.staged[staged]).await?;
+        }
         Ok(())
     }
 
@@ -137,7 +146,7 @@ impl Part<'_> {
         if !unknown.is_empty() {
             let table = &self.plan.sources[self.plan.routes[route].source];
             let staged = &mut self.staged[staged];
-            unchanged::complete(self.statements, &self.context.source, table, staged, &unknown).await?;
+            unchanged::complete(self.statements, &mut self.context.source, table, staged, &unknown).await?;
         }
         Ok(self.statements.count("asking which rows are inside `where`", given, &[&low, &high]).await?)
     }
@@ -225,8 +234,8 @@ impl Part<'_> {
         }
         let numbers: Vec<i32> = rows.iter().map(|row| row.get(0)).collect();
         let table = &self.plan.sources[self.plan.routes[route].source];
-        unchanged::complete(self.statements, &self.context.source, table, &mut self.staged[staged], &numbers)
-            .await?;
+        let source = &mut self.context.source;
+        unchanged::complete(self.statements, source, table, &mut self.staged[staged], &numbers).await?;
         Ok(true)
     }
 

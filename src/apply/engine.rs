@@ -15,6 +15,7 @@ use super::fold::WaveTable;
 use super::ledger::Tally;
 use super::stage::{Staged, encode};
 use super::statements::Statements;
+use super::unchanged;
 
 /// Above this many dead rows a stage is truncated and not deleted from: dead rows mislead the planner.
 const STAGE_DEAD_ROWS: usize = 500;
@@ -62,6 +63,7 @@ impl Engine {
         }
         let mut staged = self.stage(wave).await?;
         crate::failpoint::hit("after-stage");
+        self.fetch_forced(&mut staged).await?;
         self.apply(&mut staged, &wave.tables).await?;
         self.note_arrivals(&staged).await?;
         self.leave(&staged);
@@ -136,6 +138,22 @@ impl Engine {
             all.push(staged);
         }
         Ok(all)
+    }
+
+    /// Fetches what the relation did not bring at all. Not where every route waits: nobody gets the rows now, and the
+    /// reason may be that the source can't be read.
+    async fn fetch_forced(&mut self, staged: &mut [Staged]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        for staged in staged {
+            let source = &plan.sources[staged.source];
+            let rows = if source.routes.is_empty() { Vec::new() } else { staged.forced() };
+            if !rows.is_empty() {
+                let origin = &mut self.context.source;
+                unchanged::complete(&mut self.statements, origin, source, staged, &rows).await?;
+                staged.settle();
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn ensure_stage(&mut self, number: usize, source: &SourceTable) -> Result<(), Error> {

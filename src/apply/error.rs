@@ -67,17 +67,6 @@ pub enum Error {
         /// The source table.
         table: String,
     },
-    /// A relation that lacks a column the plan needs.
-    #[error(
-        "{table} no longer has column \"{column}\" as the rules expect it: mend the table or leave the column out, \
-         then restart"
-    )]
-    Relation {
-        /// The source table.
-        table: String,
-        /// The column.
-        column: String,
-    },
     /// A change of a relation that the stream never announced.
     #[error(
         "the stream sent a change of relation {relation} without announcing it; this is a fault, please report it"
@@ -104,7 +93,6 @@ impl Error {
             Self::Served { .. }
             | Self::Control { .. }
             | Self::Crosswalk { .. }
-            | Self::Relation { .. }
             | Self::Identity { .. }
             | Self::Unannounced { .. } => Fault::Halt,
         }

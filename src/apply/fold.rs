@@ -11,13 +11,9 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 use std::collections::{HashMap, HashSet};
 
-use crate::row::{Cell, Change, Relation, Tuple};
-use crate::rules::SourceTable;
+use crate::row::{Change, Tuple};
 
-use super::error::Error;
-
-/// The identity of a row as bytes: each value with its length, so that no two identities look alike.
-type Key = SmallVec<[u8; 24]>;
+use super::projection::{Key, Projection};
 
 /// What became of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,78 +73,6 @@ impl FoldedRow {
             self.history.truncate(keep);
             self.new = self.history.last().map(|state| state.new.clone());
         }
-    }
-}
-
-/// Where the columns of the plan stand in a relation's tuples.
-#[derive(Debug)]
-pub(super) struct Projection {
-    pub(super) relation: Arc<Relation>,
-    /// For each column of the relation its staged column.
-    pub(super) staged: Vec<Option<usize>>,
-    /// For each part of the identity its column in the relation.
-    pub(super) identity: Vec<usize>,
-    /// The same columns in the relation's order.
-    ordered: Vec<usize>,
-    /// For each part of the natural key its column in the relation.
-    natural: Vec<usize>,
-    /// See [`SourceTable::first_state_counts`].
-    first_state_counts: bool,
-}
-
-impl Projection {
-    /// Matches a relation with what the plan stages of it.
-    pub(super) fn new(relation: Arc<Relation>, table: &SourceTable) -> Result<Self, Error> {
-        let place = |name: &str| relation.columns.iter().position(|column| column.name == name);
-        let mut staged = vec![None; relation.columns.len()];
-        let mut places = Vec::with_capacity(table.columns.len());
-        for (number, column) in table.columns.iter().enumerate() {
-            let at = place(column.name.as_str()).ok_or_else(|| Error::Relation {
-                table: table.name.to_string(),
-                column: column.name.to_string(),
-            })?;
-            staged[at] = Some(number);
-            places.push(at);
-        }
-        let identity: Vec<usize> = table.identity.iter().map(|&column| places[column]).collect();
-        if identity.iter().any(|&place| !relation.columns[place].in_identity) {
-            return Err(Error::Identity { table: table.name.to_string() });
-        }
-        let mut ordered = identity.clone();
-        ordered.sort_unstable();
-        let natural = table.key.iter().map(|&column| places[column]).collect();
-        let first_state_counts = table.first_state_counts;
-        Ok(Self { relation, staged, identity, ordered, natural, first_state_counts })
-    }
-
-    /// Whether a customer can have taken notice of the older state in a way that the newer one does not make good: it
-    /// was found or created by another natural key, or create-only left it as it was.
-    fn is_a_step(&self, older: &Tuple, newer: &Tuple) -> bool {
-        let changed = |&place: &usize| match newer.cells().nth(place) {
-            Some(Cell::Unchanged) | None => false,
-            now @ Some(Cell::Null | Cell::Text(_)) => older.cells().nth(place) != now,
-        };
-        self.first_state_counts || self.natural.iter().any(changed)
-    }
-
-    fn key(&self, tuple: &Tuple) -> Key {
-        let mut key = Key::new();
-        let mut wanted = self.ordered.iter().peekable();
-        for (column, cell) in tuple.cells().enumerate() {
-            match wanted.peek() {
-                None => break,
-                Some(&&next) if next != column => continue,
-                Some(_) => _ = wanted.next(),
-            }
-            match cell {
-                Cell::Text(value) => {
-                    key.extend_from_slice(&(value.len() as u64).to_le_bytes());
-                    key.extend_from_slice(value);
-                }
-                Cell::Null | Cell::Unchanged => key.extend_from_slice(&u64::MAX.to_le_bytes()),
-            }
-        }
-        key
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writing: batches of whole source transactions into the customers, exactly once.
 //!
 //! ```text
+//! projection where the plan's columns stand in a relation, and which of them it does not bring
 //! fold       the changes of one source row become its last state
 //! batch      whole transactions, in waves that can be applied as sets
 //! stage      a wave as COPY text, sent once
@@ -17,7 +18,7 @@
 //! error      what can go wrong while writing
 //! ```
 //!
-//! Control tables: `control` (migrations), `checkpoint`, `crosswalk`, `ledger` (routes and counts); `preflight` is for `check`.
+//! Control tables: `control` (migrations), `checkpoint`, `shapes` (what the catalogs said), `crosswalk`, `ledger` (routes and counts); `preflight` is for `check`.
 
 mod arrivals;
 mod batch;
@@ -33,7 +34,9 @@ mod error;
 mod fold;
 mod ledger;
 mod preflight;
+mod projection;
 mod retry;
+pub mod shapes;
 mod stage;
 mod statements;
 mod unchanged;

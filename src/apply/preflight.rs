@@ -31,7 +31,8 @@ async fn prepare_all(client: &Client, plan: &Plan) -> Result<Vec<Refused>, Error
     for source in &plan.sources {
         client.batch_execute(&source.stage.create).await.map_err(failed)?;
     }
-    for crosswalk in plan.routes.iter().filter_map(|route| route.crosswalk.as_ref()) {
+    let broken = plan.broken.iter().filter_map(|route| route.crosswalk.as_ref());
+    for crosswalk in plan.routes.iter().filter_map(|route| route.crosswalk.as_ref()).chain(broken) {
         let sql = format!("CREATE TABLE IF NOT EXISTS acequia.{} ({})", crosswalk.table, crosswalk.shape);
         client.batch_execute(&sql).await.map_err(failed)?;
     }

@@ -91,6 +91,27 @@ async fn with_awaited(engine: &mut Engine, ids: Vec<i64>) -> Result<Vec<i64>, Er
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// A row that was parked under an earlier plan may lack columns of this one: they are not known, which is not NULL.
+const NOTE_LACKING: &str = "UPDATE acequia.parked p SET unchanged = ARRAY(SELECT n FROM string_to_table(e.names, E'\\n') n \
+    WHERE n = ANY (p.unchanged) OR p.payload->n IS NULL) \
+    FROM unnest($2::text[], $3::text[], $4::text[]) e (from_customer, dataset, names) \
+    WHERE p.id = ANY ($1) AND p.op <> 'delete' AND p.from_customer = e.from_customer AND p.dataset = e.dataset \
+    AND (SELECT string_agg(k, E'\\n') FROM json_object_keys(p.payload) k) IS DISTINCT FROM e.names";
+
+/// Notes for these rows what their payload does not say; it is then fetched from the source like everything unknown.
+async fn note_lacking(engine: &mut Engine, ids: &[i64]) -> Result<(), Error> {
+    let sources = &engine.plan.sources;
+    let from: Vec<&str> = sources.iter().map(|source| source.customer.as_str()).collect();
+    let datasets: Vec<&str> = sources.iter().map(|source| source.dataset.as_str()).collect();
+    let names = sources.iter().map(|source| {
+        source.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join("\n")
+    });
+    let names: Vec<String> = names.collect();
+    let params: [super::statements::Param<'_>; 4] = [&ids, &from, &datasets, &names];
+    engine.statements.execute("noting what parked rows lack", NOTE_LACKING, &params).await?;
+    Ok(())
+}
+
 /// Puts parked rows back on the stage and applies them to their customer.
 async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<(), Error> {
     let plan = Arc::clone(&engine.plan);
@@ -98,6 +119,7 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
     let ids = if has_circles { with_awaited(engine, ids).await? } else { ids };
     engine.context.generation += 1;
     engine.sweep().await?;
+    note_lacking(engine, &ids).await?;
     let rows = engine
         .statements
         .query(
@@ -126,7 +148,7 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
         staged.sets.push(unknown.collect());
         let op = if row.get::<_, &str>(3) == "delete" { Op::Delete } else { Op::Update };
         let set = if names.is_empty() { 0 } else { staged.sets.len() };
-        staged.rows.push(StagedRow { op, moved: false, set });
+        staged.rows.push(StagedRow::new(op, false, set));
         restored.push(row.get(0));
     }
     for (staged, ids) in &tables {

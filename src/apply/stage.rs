@@ -5,7 +5,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use crate::row::{Cell, Tuple};
 use crate::rules::SourceTable;
 
-use super::fold::{FoldedRow, Op, Projection, State, WaveTable};
+use super::fold::{FoldedRow, Op, State, WaveTable};
+use super::projection::Projection;
 
 /// What stands in a stage, as the statements need to know it.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub(super) struct Staged {
     pub(super) sets: Vec<Vec<usize>>,
     /// It stands for a TRUNCATE: the rows are deletes, for the routes that follow it.
     pub(super) truncated: bool,
-    /// Rows completed since they were staged, with the set they had: undone when a savepoint takes the values back.
-    completed: Vec<(usize, usize)>,
+    /// Rows that were changed since they were staged, as they were: undone when a savepoint takes the values back.
+    log: Vec<(usize, StagedRow)>,
 }
 
 /// One row of a stage.
@@ -28,8 +29,21 @@ pub(super) struct StagedRow {
     pub(super) op: Op,
     /// It has another identity than before.
     pub(super) moved: bool,
-    /// 0, or its set of unchanged columns.
+    /// 0, or its set of columns that are not known.
     pub(super) set: usize,
+    /// Some of them have to be fetched: what the customer has there says nothing.
+    pub(super) forced: bool,
+    /// The values of its set have been fetched and stand on the stage, known to whoever asked for them.
+    pub(super) fetched: bool,
+    /// Its set, while it is complete for the customer at hand only; else 0.
+    lent: usize,
+}
+
+impl StagedRow {
+    /// A row as it comes.
+    pub(super) fn new(op: Op, moved: bool, set: usize) -> Self {
+        Self { op, moved, set, forced: false, fetched: false, lent: 0 }
+    }
 }
 
 /// Counts over a range of a stage.
@@ -48,30 +62,67 @@ pub(super) struct Extent {
 impl Staged {
     /// An empty stage.
     pub(super) fn new(source: usize) -> Self {
-        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, completed: Vec::new() }
+        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, log: Vec::new() }
     }
 
     /// So many deletes that stand for a TRUNCATE.
     pub(super) fn truncation(source: usize, deletes: usize) -> Self {
-        let row = StagedRow { op: Op::Delete, moved: false, set: 0 };
+        let row = StagedRow::new(Op::Delete, false, 0);
         Self { rows: vec![row; deletes], truncated: true, ..Self::new(source) }
     }
 
-    /// A row's missing values have been filled in.
-    pub(super) fn complete(&mut self, place: usize) {
-        self.completed.push((place, self.rows[place].set));
-        self.rows[place].set = 0;
+    /// The missing values of row `n` stand on the stage now: for the customer at hand it is complete.
+    pub(super) fn complete(&mut self, n: i32) {
+        let Some((place, row)) = place(n).and_then(|place| Some((place, self.rows.get_mut(place)?))) else {
+            return;
+        };
+        self.log.push((place, *row));
+        (row.lent, row.set, row.fetched) = (row.set, 0, true);
     }
 
-    /// How many rows have been completed so far.
+    /// What has been completed so far is complete for everybody.
+    pub(super) fn settle(&mut self) {
+        for (place, _) in self.log.drain(..) {
+            if let Some(row) = self.rows.get_mut(place) {
+                row.lent = 0;
+            }
+        }
+    }
+
+    /// The rows that are complete for the customer at hand only, each with its set, as arrays for SQL; they are
+    /// incomplete again.
+    pub(super) fn take_back(&mut self) -> (Vec<i32>, Vec<i32>) {
+        let mut places: Vec<usize> = self.log.iter().map(|(place, _)| *place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut taken = (Vec::new(), Vec::new());
+        for place in places {
+            let Some(row) = self.rows.get_mut(place).filter(|row| row.lent != 0) else { continue };
+            self.log.push((place, *row));
+            taken.0.push(i32::try_from(place + 1).unwrap_or(i32::MAX));
+            taken.1.push(i32::try_from(row.lent).unwrap_or(i32::MAX));
+            (row.set, row.lent) = (row.lent, 0);
+        }
+        taken
+    }
+
+    /// The rows whose values have to be fetched before anybody gets them.
+    pub(super) fn forced(&self) -> Vec<i32> {
+        let forced = self.rows.iter().enumerate().filter(|(_, row)| row.forced && row.set != 0);
+        forced.map(|(place, _)| i32::try_from(place + 1).unwrap_or(i32::MAX)).collect()
+    }
+
+    /// How much has been changed so far.
     pub(super) fn mark(&self) -> usize {
-        self.completed.len()
+        self.log.len()
     }
 
     /// The target went back to a savepoint set when `mark` was taken.
     pub(super) fn go_back(&mut self, mark: usize) {
-        for (place, set) in self.completed.drain(mark..).rev() {
-            self.rows[place].set = set;
+        for (place, before) in self.log.drain(mark.min(self.log.len())..).rev() {
+            if let Some(row) = self.rows.get_mut(place) {
+                *row = before;
+            }
         }
     }
 
@@ -115,10 +166,12 @@ impl Staged {
     /// The rows of which the stream left out one of these columns.
     pub(super) fn rows_without(&self, columns: &[usize], low: i32, high: i32) -> Vec<i32> {
         let lacks = |set: usize| set > 0 && self.sets[set - 1].iter().any(|column| columns.contains(column));
-        let place = |n: i32| usize::try_from(n).unwrap_or(0).saturating_sub(1);
         let is_there = |row: &StagedRow| matches!(row.op, Op::Insert | Op::Update);
         (low..=high)
-            .filter(|&n| self.rows.get(place(n)).is_some_and(|row| is_there(row) && lacks(row.set)))
+            .filter(|&n| {
+                let row = place(n).and_then(|place| self.rows.get(place));
+                row.is_some_and(|row| is_there(row) && lacks(row.set))
+            })
             .collect()
     }
 
@@ -133,6 +186,11 @@ impl Staged {
             .map(|set| format!("{{{}}}", set.iter().map(name).collect::<Vec<_>>().join(",")))
             .collect()
     }
+}
+
+/// The place of row `n`, which counts from 1.
+pub(super) fn place(n: i32) -> Option<usize> {
+    usize::try_from(n).ok()?.checked_sub(1)
 }
 
 /// Writes a table's rows as COPY text.
@@ -162,16 +220,14 @@ pub(super) fn encode_state(
     (out.freeze(), staged)
 }
 
-/// Numbered values as COPY text, one on each line.
-pub(super) fn encode_cells<'v>(cells: impl Iterator<Item = (usize, Option<&'v str>)>) -> Bytes {
-    let mut out = BytesMut::new();
-    for (number, value) in cells {
-        write_number(&mut out, number);
+/// Adds a row's number and values that were fetched for it as a line of COPY text.
+pub(super) fn write_fetched<'v>(out: &mut BytesMut, n: i32, values: impl Iterator<Item = Option<&'v str>>) {
+    write_number(out, usize::try_from(n).unwrap_or(0));
+    for value in values {
         out.put_u8(b'\t');
-        write_cell(&mut out, value.map(|value| Cell::Text(value.as_bytes())));
-        out.put_u8(b'\n');
+        write_cell(out, value.map(|value| Cell::Text(value.as_bytes())));
     }
-    out.freeze()
+    out.put_u8(b'\n');
 }
 
 /// The scratch space of one line.
@@ -207,12 +263,13 @@ impl<'a> Line<'a> {
                 }
                 self.cells[place] = Some(cell);
             }
+            unchanged.extend(&self.projection.lacking);
         }
         unchanged.sort_unstable();
         let set = set_number(unchanged, sets);
         let stays = row.op == Op::Passing && row.old.as_ref().is_none_or(|old| !self.has_moved(old));
         if row.op == Op::Nothing || stays {
-            return StagedRow { op: Op::Nothing, moved: false, set: 0 };
+            return StagedRow::new(Op::Nothing, false, 0);
         }
         write_number(out, n);
         out.put_slice(match row.op {
@@ -233,7 +290,8 @@ impl<'a> Line<'a> {
             write_cell(out, *cell);
         }
         out.put_u8(b'\n');
-        StagedRow { op: row.op, moved: old.is_some() && row.op != Op::Delete, set }
+        let forced = matches!(row.op, Op::Insert | Op::Update) && !self.projection.lacking.is_empty();
+        StagedRow { forced, ..StagedRow::new(row.op, old.is_some() && row.op != Op::Delete, set) }
     }
 
     fn has_moved(&self, old: &Tuple) -> bool {

@@ -1,112 +1,208 @@
 //! Values that the stream did not bring, fetched from the source.
 //!
 //! An UPDATE leaves TOASTed values out that it did not touch. Where the customer has the row, they are left alone; where
-//! the row has to be created they are needed. What is read may be newer than the change at hand: the stream brings that
-//! newer state later anyway, and writes it again.
+//! the row has to be created they are needed. A column that a relation does not bring at all is needed everywhere. What is
+//! read may be newer than the change at hand: the stream brings that newer state later anyway, and writes it again.
+//!
+//! That is also why a row that was completed because one customer needed it is incomplete again for the next one
+//! ([`Staged::take_back`]): a customer that has the row keeps the value that it has, be it its own or that of the source's
+//! last commit, and does not get one from a commit that is still to come.
 
+use std::collections::BTreeMap;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt as _, TryStreamExt as _};
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::config::Database;
 use crate::postgres::{self, Session};
-use crate::rules::{SourceTable, StagedColumn};
+use crate::rules::SourceTable;
 
 use super::error::Error;
-use super::stage::{Staged, encode_cells};
+use super::stage::{Staged, place, write_fetched};
 use super::statements::Statements;
 
-/// Completes these rows of a stage.
+/// Fetched values go on to the target in pieces of this size.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// The source as a place to read single rows from. Its session is opened when it is needed first, and kept.
+pub(super) struct Origin {
+    database: Database,
+    session: Option<Session>,
+}
+
+impl Origin {
+    pub(super) fn new(database: Database) -> Self {
+        Self { database, session: None }
+    }
+
+    async fn session(&mut self) -> Result<&Session, postgres::Error> {
+        if self.session.as_ref().is_none_or(|session| session.is_closed()) {
+            self.session = None;
+        }
+        match &mut self.session {
+            Some(session) => Ok(session),
+            empty => Ok(empty.insert(postgres::open(&self.database, "acequia fetch").await?)),
+        }
+    }
+}
+
+/// Completes these rows of a stage: one query for each set of columns, however many rows. A row that the source no longer
+/// has stays as it is: its delete is on the way.
 pub(super) async fn complete(
     statements: &mut Statements,
-    database: &Database,
+    origin: &mut Origin,
     table: &SourceTable,
     staged: &mut Staged,
     rows: &[i32],
 ) -> Result<(), Error> {
-    let source = postgres::open(database, "acequia fetch").await?;
+    let mut known: Vec<i32> = Vec::new();
+    let mut sets: BTreeMap<usize, Vec<i32>> = BTreeMap::new();
     for &n in rows {
-        let place = usize::try_from(n).unwrap_or(0).saturating_sub(1);
-        let set = staged.rows.get(place).map_or(0, |row| row.set);
-        if set == 0 {
-            continue;
+        match place(n).and_then(|place| staged.rows.get(place)) {
+            Some(row) if row.set != 0 && row.fetched => known.push(n),
+            Some(row) if row.set != 0 => sets.entry(row.set).or_default().push(n),
+            Some(_) | None => {}
         }
-        let columns = staged.sets[set - 1].clone();
-        let identity = identity_of(statements, table, n).await?;
-        let Some(values) = fetch(&source, table, &columns, &identity).await? else { continue };
-        fill(statements, table, n, &columns, &values).await?;
-        staged.complete(place);
+    }
+    for (set, rows) in sets {
+        let columns = &staged.sets[set - 1];
+        bring(statements, origin.session().await?, table, columns, &rows).await?;
+        for n in fill(statements, table, columns).await? {
+            staged.complete(n);
+        }
+    }
+    if !known.is_empty() {
+        let sql =
+            format!("UPDATE {} SET \"acequia:u\" = 0 WHERE \"acequia:n\" = ANY ($1)", table.stage.table);
+        statements.execute("using fetched values again", &sql, &[&known]).await?;
+        known.into_iter().for_each(|n| staged.complete(n));
     }
     Ok(())
 }
 
-async fn identity_of(
+/// Gives rows that were complete for one customer their sets back. The values stay on the stage.
+pub(super) async fn take_back(
     statements: &mut Statements,
     table: &SourceTable,
-    n: i32,
-) -> Result<Vec<String>, postgres::Error> {
-    let columns: Vec<String> = table
-        .identity
-        .iter()
-        .map(|&column| format!("{}::text", table.columns[column].name.quoted()))
-        .collect();
-    let sql = format!("SELECT {} FROM {} WHERE \"acequia:n\" = $1", columns.join(", "), table.stage.table);
-    let rows = statements.query("reading an incomplete row's identity", &sql, &[&n]).await?;
-    let values =
-        rows.first().map(|row| (0..columns.len()).filter_map(|i| row.get::<_, Option<String>>(i)).collect());
-    Ok(values.unwrap_or_default())
+    staged: &mut Staged,
+) -> Result<(), Error> {
+    let (rows, sets) = staged.take_back();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "UPDATE {} s SET \"acequia:u\" = v.u FROM unnest($1::int4[], $2::int4[]) v (n, u) WHERE s.\"acequia:n\" = v.n",
+        table.stage.table
+    );
+    statements.execute("taking fetched values back", &sql, &[&rows, &sets]).await?;
+    Ok(())
 }
 
-/// `None` where the source no longer has the row: then its delete is on the way.
-async fn fetch(
+/// Where fetched values wait: a table like the stage.
+fn waiting_table(table: &SourceTable) -> String {
+    table.stage.table.replacen("stage", "fetched", 1)
+}
+
+/// Reads the values at the source and copies them to the target as they come. By COPY and not as parameters: a server that
+/// logs statements logs what is bound to them.
+async fn bring(
+    statements: &mut Statements,
     source: &Session,
     table: &SourceTable,
     columns: &[usize],
-    identity: &[String],
-) -> Result<Option<Vec<Option<String>>>, postgres::Error> {
-    let wanted: Vec<String> =
-        columns.iter().map(|&column| format!("{}::text", table.columns[column].name.quoted())).collect();
-    // Compared as the source's own type, so that its index serves.
-    let found = table.identity.iter().enumerate().map(|(i, &column)| {
-        let column = &table.columns[column];
-        format!("{} = ${}::text::{}", column.name.quoted(), i + 1, column.type_text)
-    });
-    let sql = format!(
-        "SELECT {} FROM {} WHERE {}",
-        wanted.join(", "),
-        table.name.quoted(),
-        found.collect::<Vec<_>>().join(" AND ")
+    rows: &[i32],
+) -> Result<(), Error> {
+    let waiting = waiting_table(table);
+    let create = format!(
+        "CREATE TEMP TABLE IF NOT EXISTS {} (LIKE {})",
+        waiting.trim_start_matches("pg_temp."),
+        table.stage.table
     );
-    let params: Vec<&(dyn ToSql + Sync)> = identity.iter().map(|value| value as _).collect();
-    let row = source
-        .query_opt(sql.as_str(), &params)
-        .await
-        .map_err(|error| postgres::Error::from_driver("fetching values that the stream left out", &error))?;
-    Ok(row.map(|row| (0..columns.len()).map(|i| row.get(i)).collect()))
+    statements.batch("preparing for fetched values", &create).await?;
+    let identities = identities(statements, table, rows).await?;
+    let sql = query(table, columns);
+    let params = identities.iter().map(|values| &**values as &(dyn ToSql + Sync));
+    let failed = |error| postgres::Error::from_driver("fetching values that the stream left out", &error);
+    let answers = source.query_raw(sql.as_str(), params).await.map_err(failed)?;
+    futures_util::pin_mut!(answers);
+    let names: Vec<String> = columns.iter().map(|&column| table.columns[column].name.quoted()).collect();
+    let copy = format!("COPY {waiting} (\"acequia:n\", {}) FROM STDIN", names.join(", "));
+    let stuck = |error| postgres::Error::from_driver("staging fetched values", &error);
+    let sink = statements.copy_in::<_, Bytes>(copy.as_str()).await.map_err(stuck)?;
+    futures_util::pin_mut!(sink);
+    let mut piece = BytesMut::new();
+    while let Some(row) = answers.try_next().await.map_err(failed)? {
+        write_fetched(&mut piece, row.get(0), (1..=columns.len()).map(|i| row.get::<_, Option<&str>>(i)));
+        if piece.len() >= PIECE_BYTES {
+            sink.send(piece.split().freeze()).await.map_err(stuck)?;
+        }
+    }
+    sink.send(piece.freeze()).await.map_err(stuck)?;
+    sink.finish().await.map_err(stuck)?;
+    Ok(())
 }
 
-/// By COPY and not as parameters: a server that logs statements logs what is bound to them.
+/// Asks for values by identity: `$1` row numbers, then an array of texts for each part of the identity. Compared as the
+/// source's own type, so that its index serves.
+fn query(table: &SourceTable, columns: &[usize]) -> String {
+    let wanted = columns.iter().map(|&column| format!("t.{}::text", table.columns[column].name.quoted()));
+    let arrays = (0..table.identity.len()).map(|i| format!(", ${}::text[]", i + 2));
+    let aliases = (0..table.identity.len()).map(|i| format!(", i{i}"));
+    let found = table.identity.iter().enumerate().map(|(i, &column)| {
+        format!("t.{} = o.i{i}::{}", table.columns[column].name.quoted(), table.sent[column].type_text)
+    });
+    format!(
+        "SELECT o.n, {} FROM unnest($1::int4[]{}) o (n{}) JOIN {} t ON {}",
+        wanted.collect::<Vec<_>>().join(", "),
+        arrays.collect::<String>(),
+        aliases.collect::<String>(),
+        table.name.quoted(),
+        found.collect::<Vec<_>>().join(" AND ")
+    )
+}
+
+/// The numbers and the identities of staged rows, as columns.
+async fn identities(
+    statements: &mut Statements,
+    table: &SourceTable,
+    rows: &[i32],
+) -> Result<Vec<Box<dyn ToSql + Sync + Send>>, postgres::Error> {
+    let parts =
+        table.identity.iter().map(|&column| format!(", {}::text", table.columns[column].name.quoted()));
+    let sql = format!(
+        "SELECT \"acequia:n\"{} FROM {} WHERE \"acequia:n\" = ANY ($1)",
+        parts.collect::<String>(),
+        table.stage.table
+    );
+    let found: Vec<Row> = statements.query("reading incomplete rows' identities", &sql, &[&rows]).await?;
+    let numbers: Vec<i32> = found.iter().map(|row| row.get(0)).collect();
+    let mut arrays: Vec<Box<dyn ToSql + Sync + Send>> = vec![Box::new(numbers)];
+    for i in 1..=table.identity.len() {
+        let values: Vec<Option<String>> = found.iter().map(|row| row.get(i)).collect();
+        arrays.push(Box::new(values));
+    }
+    Ok(arrays)
+}
+
+/// Puts what was fetched onto the stage; answers the rows that are complete now.
 async fn fill(
     statements: &mut Statements,
     table: &SourceTable,
-    n: i32,
     columns: &[usize],
-    values: &[Option<String>],
-) -> Result<(), postgres::Error> {
-    statements
-        .batch("preparing fetched values", "CREATE TEMP TABLE IF NOT EXISTS fetched (c int4, v text)")
-        .await?;
-    let cells = columns.iter().zip(values).map(|(&column, value)| (column, value.as_deref()));
-    statements
-        .copy("staging fetched values", "COPY pg_temp.fetched (c, v) FROM STDIN", encode_cells(cells))
-        .await?;
+) -> Result<Vec<i32>, postgres::Error> {
+    let waiting = waiting_table(table);
     let set = columns.iter().map(|&column| {
-        let StagedColumn { name, type_text } = &table.columns[column];
-        format!("{} = (SELECT v FROM pg_temp.fetched WHERE c = {column})::{type_text}", name.quoted())
+        let name = table.columns[column].name.quoted();
+        format!("{name} = f.{name}")
     });
     let sql = format!(
-        "UPDATE {} SET \"acequia:u\" = 0, {} WHERE \"acequia:n\" = $1",
+        "UPDATE {} s SET \"acequia:u\" = 0, {} FROM {waiting} f WHERE s.\"acequia:n\" = f.\"acequia:n\" RETURNING s.\"acequia:n\"",
         table.stage.table,
         set.collect::<Vec<_>>().join(", "),
     );
-    statements.execute("completing a row", &sql, &[&n]).await?;
-    statements.batch("forgetting fetched values", "DELETE FROM pg_temp.fetched").await
+    let filled = statements.query("completing rows", &sql, &[]).await?;
+    statements.batch("forgetting fetched values", &format!("DELETE FROM {waiting}")).await?;
+    Ok(filled.iter().map(|row| row.get(0)).collect())
 }

@@ -17,6 +17,7 @@ use super::engine::Engine;
 use super::error::Error;
 use super::ledger::{self, Tally};
 use super::statements::Statements;
+use super::unchanged::Origin;
 use super::{control, crosswalk, retry};
 
 /// Locks the checkpoint, and marks the transaction as ours, so that no flow takes it for news.
@@ -65,7 +66,7 @@ impl Writer {
             .await?;
         let row = row.first().ok_or_else(|| postgres::Error::protocol("reading the clock", "no row"))?;
         let context = Context {
-            source: source.clone(),
+            source: Origin::new(source.clone()),
             numbers,
             partial_numbers: std::collections::HashMap::new(),
             has_parked: row.get(1),
@@ -79,6 +80,11 @@ impl Writer {
     /// The session, for what belongs to the flow's start.
     pub fn client(&self) -> &tokio_postgres::Client {
         &self.engine.statements
+    }
+
+    /// Whether a target transaction waits for the rest of its source transaction.
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// From here on the writer expects to move the checkpoint.

@@ -4,14 +4,17 @@
 //! The queries are files under `sql/catalog/` that can be pasted into psql. Nothing here decides anything: the plan
 //! (`rules`) does, from these facts alone, without a session.
 
+mod fingerprint;
 mod publication;
 mod read;
 mod server;
 
 use std::collections::BTreeMap;
 
+use crate::lsn::Lsn;
 use crate::name::{Ident, TableName};
 
+pub use fingerprint::Fingerprint;
 pub use publication::Publication;
 pub use server::{Server, Slot};
 
@@ -29,8 +32,10 @@ pub struct Table {
     pub name: TableName,
     /// `pg_class.oid`.
     pub oid: u32,
-    /// Partitioned: published through its root.
+    /// Partitioned: published through its root, or by its partitions.
     pub partitioned: bool,
+    /// OIDs of its partitions, at every depth.
+    pub partitions: Vec<u32>,
     /// What an old tuple brings.
     pub replica_identity: ReplicaIdentity,
     /// Row-level security applies to this role here: writes could be refused in silence.
@@ -45,6 +50,17 @@ pub struct Table {
     pub unique: Vec<UniqueIndex>,
     /// The foreign keys of this table.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Its changes are not sent, though the flow needs them: what is wrong with the publication.
+    pub unsent: Option<Unsent>,
+}
+
+/// Why the changes of a table are not sent as the flow needs them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    /// What is wrong, as the end of a sentence about the table.
+    pub what: String,
+    /// The statement that mends it, without a semicolon.
+    pub sql: String,
 }
 
 /// `REPLICA IDENTITY` of a table.
@@ -83,6 +99,12 @@ pub struct Column {
     pub name: Ident,
     /// `attnum`: the same name dropped and added again has another one.
     pub number: i16,
+    /// OID of the type as the stream announces it: a domain's own.
+    pub sent_oid: u32,
+    /// The same type as the manual writes it, without a modifier.
+    pub sent_type: String,
+    /// Changes before this position may bring the values of another column, one that had this name before.
+    pub since: Lsn,
     /// The type, a domain resolved to what it stands on.
     pub base: BaseType,
     /// NULL is refused, by the column or by its domain.

@@ -7,6 +7,7 @@ use tokio_postgres::{Client, Row};
 use super::{
     BaseType, Catalog, Column, ColumnDefault, ForeignKey, Privileges, ReplicaIdentity, Table, UniqueIndex,
 };
+use crate::lsn::Lsn;
 use crate::name::{Ident, TableName};
 use crate::postgres::Error;
 
@@ -71,6 +72,7 @@ fn table(row: &Row) -> Result<Table, Error> {
         name: table_name(row, "schema", "table")?,
         oid: row.get("oid"),
         partitioned: row.get::<_, &str>("kind") == "p",
+        partitions: row.get("partitions"),
         replica_identity,
         row_security: row.get("row_security"),
         has_deferrable: row.get("has_deferrable"),
@@ -84,6 +86,7 @@ fn table(row: &Row) -> Result<Table, Error> {
         columns: Vec::new(),
         unique: Vec::new(),
         foreign_keys: Vec::new(),
+        unsent: None,
     })
 }
 
@@ -101,6 +104,9 @@ fn column(row: &Row) -> Result<Column, Error> {
     Ok(Column {
         name: ident(row, "name")?,
         number: row.get("number"),
+        sent_oid: row.get("sent_oid"),
+        sent_type: row.get("sent_type"),
+        since: Lsn::ZERO,
         base: BaseType {
             oid: row.get("type_oid"),
             schema: ident(row, "type_schema")?,

@@ -125,10 +125,11 @@ impl Capture {
             }
             Frame::WalData { end, data, .. } => {
                 let event = reading.assembler.push(pgoutput::decode(&data)?)?;
+                let at = reading.assembler.commits_at();
                 match event {
                     None => {}
-                    Some(Event::Relation(relation)) => reading.batch.relation(&relation)?,
-                    Some(Event::Change(change)) => reading.batch.push(change)?,
+                    Some(Event::Relation(relation)) => reading.batch.relation(&relation, at)?,
+                    Some(Event::Change(change)) => reading.batch.push(change, at)?,
                     Some(Event::Commit(point)) => reading.batch.commit(point),
                     Some(Event::Passed(point)) => reading.passed = reading.passed.max(point.end),
                 }

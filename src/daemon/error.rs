@@ -32,6 +32,14 @@ pub enum Error {
         /// The first message.
         first: String,
     },
+    /// The tables are not what the plan was made from: no failure, but a reason to prepare anew.
+    #[error("the tables of the flow have changed in its {side}, database {database}")]
+    Drift {
+        /// "source" or "target".
+        side: &'static str,
+        /// Its name.
+        database: String,
+    },
     /// The source does not write what is needed.
     #[error(
         "database {database} runs with wal_level = {found}, and logical replication needs wal_level = logical: set it \
@@ -170,7 +178,9 @@ impl Error {
             },
             Self::Decode(error) => error.fault(),
             Self::Assemble(error) => error.fault(),
-            Self::SlotInUse { .. } | Self::StreamEnded { .. } | Self::Silent { .. } => Fault::Retry,
+            Self::Drift { .. } | Self::SlotInUse { .. } | Self::StreamEnded { .. } | Self::Silent { .. } => {
+                Fault::Retry
+            }
             Self::Rules { .. }
             | Self::WalLevel { .. }
             | Self::Publication { .. }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{self, Batch, Writer};
 use crate::config::{Config, Tls};
@@ -16,6 +17,7 @@ use crate::rules::Flow;
 
 use super::capture::{Capture, Seen};
 use super::error::Error;
+use super::plan::Told;
 use super::progress::Progress;
 use super::start::{self, Prepared};
 
@@ -28,7 +30,10 @@ const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
 /// … and over TCP when the keepalives of the dead session have gone unanswered.
 const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
 
-/// Runs the flow until it is told to stop. Never returns before that: a halted flow waits to be told.
+/// A halted flow looks again this often whether somebody has mended it.
+const HALTED_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Runs the flow until it is told to stop. Never returns before that.
 pub(super) async fn run(
     config: Arc<Config>,
     flow: Flow,
@@ -37,27 +42,42 @@ pub(super) async fn run(
 ) {
     let mut delays = Delays::default();
     let mut held_since: Option<Instant> = None;
+    let mut told = Told::default();
+    let mut halted: Option<String> = None;
     loop {
         progress.send_modify(|progress| {
-            if progress.phase != Phase::Retrying {
+            if !matches!(progress.phase, Phase::Retrying | Phase::Halted) {
                 progress.enter(Phase::Starting, None);
             }
         });
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => return stopped(&progress),
-            ended = attempt(&config, &flow, &progress, &mut delays, &stop) => ended,
+            ended = attempt(&config, &flow, &progress, (&mut delays, &mut told), &stop) => ended,
         };
         let Err(error) = ended else { return stopped(&progress) };
+        if progress.borrow().phase == Phase::Streaming {
+            halted = None;
+        }
+        if let Error::Drift { .. } = error {
+            tracing::info!(flow = %flow.name, "{error}: the flow is prepared anew");
+            continue;
+        }
         let is_held = matches!(error, Error::Apply(apply::Error::Served { .. }));
         held_since = is_held.then(|| held_since.unwrap_or_else(Instant::now));
         // One that has streamed is its own predecessor: its last statement may still be running.
         let patient = progress.borrow().has_streamed;
         if fault(&error, &config, &flow, held_since.filter(|_| !patient)) == Fault::Halt {
-            tracing::error!(flow = %flow.name, "flow halted: {error}");
-            progress.send_modify(|progress| progress.enter(Phase::Halted, Some(error.to_string())));
-            stop.cancelled().await;
-            return;
+            let reason = error.to_string();
+            if halted.as_ref() != Some(&reason) {
+                tracing::error!(flow = %flow.name, "flow halted: {reason}");
+            }
+            halted = Some(reason.clone());
+            progress.send_modify(|progress| progress.enter(Phase::Halted, Some(reason)));
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(HALTED_INTERVAL) => continue,
+            }
         }
         let delay = delays.next_delay();
         tracing::warn!(flow = %flow.name, retry_in_ms = delay.as_millis(), "flow interrupted: {error}");
@@ -89,12 +109,30 @@ async fn attempt(
     config: &Config,
     flow: &Flow,
     progress: &watch::Sender<Progress>,
-    delays: &mut Delays,
+    (delays, told): (&mut Delays, &mut Told),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let Prepared { plan, writer, stream, applied, silence_limit } = start::prepare(config, flow).await?;
+    let prepared = start::prepare(config, flow, told).await?;
     delays.succeeded();
-    tracing::info!(flow = %flow.name, position = %applied, routes = plan.routes.len(), "streaming");
+    let mut another = prepared.drift.another();
+    let ended = stream(config, flow, progress, prepared, stop).await;
+    match ended {
+        // What nothing else explains may come of a table that is not what it was.
+        Err(error) if error.fault() == Fault::Halt => Err(another.look().await.unwrap_or(error)),
+        ended => ended,
+    }
+}
+
+async fn stream(
+    config: &Config,
+    flow: &Flow,
+    progress: &watch::Sender<Progress>,
+    prepared: Prepared,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let Prepared { plan, writer, stream, applied, silence_limit, drift } = prepared;
+    let (routes, broken) = (plan.routes.len(), plan.broken.len());
+    tracing::info!(flow = %flow.name, position = %applied, routes, broken, "streaming");
     progress.send_modify(|progress| {
         progress.enter(Phase::Streaming, None);
         progress.applied = applied;
@@ -115,6 +153,8 @@ async fn attempt(
     };
     // The reading has a task of its own: it keeps talking to the server while the writer encodes.
     let mut capture = tokio::spawn(capture.run(stream));
+    let drift = AbortOnDropHandle::new(tokio::spawn(drift.changed()));
+    let incoming = (incoming, drift);
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
         written = write(writer, incoming, &applied, watched, (progress, stop), config.daemon.journal_keep_days) => written,
@@ -135,7 +175,7 @@ fn read(joined: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
 /// Writes batches as they come, and parked rows when their time has come.
 async fn write(
     mut writer: Writer,
-    mut incoming: mpsc::Receiver<Batch>,
+    (mut incoming, mut drift): (mpsc::Receiver<Batch>, AbortOnDropHandle<Error>),
     applied: &watch::Sender<Lsn>,
     seen: watch::Receiver<Seen>,
     (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
@@ -152,6 +192,8 @@ async fn write(
             // The timers before the batches: under a backlog there is always a batch.
             biased;
             () = stop.cancelled() => return Ok(()),
+            // Not in the middle of a huge transaction: it would have to be read again from its beginning.
+            noticed = &mut drift, if !writer.is_open() => return Err(noticed.unwrap_or(Error::Broken)),
             _ = parked.tick() => {
                 writer.retry_due().await?;
             }

@@ -1,11 +1,14 @@
 //! The process: one task for each flow, stopped in order.
 //!
-//! `start` brings a flow up to its stream, `capture` reads it, `flow` writes what was captured and decides what a failure
-//! means, this file joins the flows and writes the state file. Clocks enter here.
+//! `start` brings a flow up to its stream (`plan` makes its plan), `capture` reads it, `drift` notices when the plan no
+//! longer fits the databases, `flow` writes what was captured and decides what a failure means, this file joins the flows
+//! and writes the state file. Clocks enter here.
 
 mod capture;
+mod drift;
 mod error;
 mod flow;
+mod plan;
 mod progress;
 mod start;
 
@@ -22,7 +25,7 @@ use crate::ops::{self, DaemonState, Phase};
 use crate::rules::Flow;
 
 pub use error::Error;
-pub use start::{Prepared, publication_gap, read_catalogs};
+pub use plan::{publication_gap, read_catalogs};
 
 /// How often the state file is written.
 const STATE_INTERVAL: Duration = Duration::from_secs(1);
@@ -72,12 +75,16 @@ async fn all_refused(watched: &[watch::Receiver<progress::Progress>]) {
     if watched.is_empty() {
         return std::future::pending().await;
     }
-    for seen in watched {
-        let mut seen = seen.clone();
-        let refused =
-            |progress: &progress::Progress| progress.phase == Phase::Halted && !progress.has_streamed;
-        if seen.wait_for(refused).await.is_err() {
-            return std::future::pending().await;
+    let refused = |progress: &progress::Progress| progress.phase == Phase::Halted && !progress.has_streamed;
+    loop {
+        for seen in watched {
+            if seen.clone().wait_for(refused).await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+        // One that was halted may have found its way while others were waited for.
+        if watched.iter().all(|seen| refused(&seen.borrow())) {
+            return;
         }
     }
 }

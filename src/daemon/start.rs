@@ -3,71 +3,64 @@
 //! The order matters: the publication must exist before the slot does, and the checkpoint says "creating" before the slot
 //! is made, so that a death in between is recognized and no change is taken for seen.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::apply::{Checkpoint, Writer};
-use crate::catalog::{Catalog, Publication, Server, Slot};
+use crate::apply::{Checkpoint, Writer, shapes};
+use crate::catalog::{Server, Slot};
 use crate::config::{Config, Database};
-use crate::fault::Fault;
 use crate::lsn::Lsn;
-use crate::name::{Ident, TableName, literal};
+use crate::name::{Ident, literal};
 use crate::postgres::{self, Session};
-use crate::rules::{self, Flow, Plan, Severity, setup};
+use crate::rules::{Flow, Plan};
 use crate::source::duplex::ReplicationStream;
 use crate::source::wire::{ReplicationConnection, SystemIdentity};
 
+use super::drift::{Watch, application};
 use super::error::Error;
+use super::plan::{self, Planned, Told};
 
 /// A source may always be silent for this long.
 const SILENCE_MIN: Duration = Duration::from_mins(1);
 
 /// A flow that is ready to stream.
-pub struct Prepared {
+pub(super) struct Prepared {
     /// What it does.
-    pub plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     /// Writes it.
-    pub writer: Writer,
+    pub(super) writer: Writer,
     /// Brings it.
-    pub stream: ReplicationStream,
+    pub(super) stream: ReplicationStream,
     /// Everything before this position is in the target.
-    pub applied: Lsn,
+    pub(super) applied: Lsn,
     /// How long the source may be silent.
-    pub silence_limit: Option<Duration>,
-}
-
-/// Reads the tables that a flow needs from one database, parents that no data set names included.
-pub async fn read_catalogs(
-    session: &Session,
-    schemas: &[String],
-    tables: &[String],
-) -> Result<Catalog, postgres::Error> {
-    let catalog = Catalog::read(session, schemas, tables).await?;
-    let parents = rules::parent_tables(&catalog, tables);
-    if parents.is_empty() {
-        return Ok(catalog);
-    }
-    let all: Vec<String> = tables.iter().cloned().chain(parents).collect();
-    Catalog::read(session, schemas, &all).await
+    pub(super) silence_limit: Option<Duration>,
+    /// Notices when the plan no longer fits the databases.
+    pub(super) drift: Watch,
 }
 
 /// Brings the flow up.
-pub(super) async fn prepare(config: &Config, flow: &Flow) -> Result<Prepared, Error> {
+pub(super) async fn prepare(config: &Config, flow: &Flow, told: &mut Told) -> Result<Prepared, Error> {
+    let began = Instant::now();
     let (source, target) = databases(config, flow);
-    let session = postgres::open(source, &format!("acequia catalog {}", flow.name)).await?;
+    let session = postgres::open(source, &application(&flow.name)).await?;
     let server = Server::read(&session).await?;
     if server.wal_level != "logical" {
         return Err(Error::WalLevel { database: source.name.to_string(), found: server.wal_level });
     }
-    let plan = Arc::new(plan(config, flow, &session, target).await?);
-    publication(config, flow, &session).await?;
+    let planned = plan::make(config, flow, (source, &session), target, told).await?;
+    let Planned { plan, source: source_side, target: target_side, there } = planned;
+    let plan = Arc::new(plan);
     let mut writer = Writer::open(source, target, Arc::clone(&plan)).await?;
     let application = format!("acequia capture {}", flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
     let system = connection.identify_system().await?;
     let applied = position(flow, source, &session, &writer, &mut connection, &system).await?;
     writer.start_at(applied);
+    let due = shapes::remember(writer.client(), &flow.name, &source_side.seen, &target_side.seen).await?;
+    if due > 0 {
+        tracing::info!(flow = %flow.name, rows = due, "the target's tables have changed: rows that they refused are tried again");
+    }
     let started = connection.start(&ident(&flow.slot)?, &ident(&flow.publication)?, applied).await;
     let stream = match started {
         Ok(stream) => stream,
@@ -77,7 +70,9 @@ pub(super) async fn prepare(config: &Config, flow: &Flow) -> Result<Prepared, Er
     let silence_limit = (server.wal_sender_timeout_ms > 0).then(|| {
         Duration::from_millis(2 * u64::from(server.wal_sender_timeout_ms.unsigned_abs())).max(SILENCE_MIN)
     });
-    Ok(Prepared { plan, writer, stream, applied, silence_limit })
+    let sides = vec![(source_side, Some(session)), (target_side, Some(there))];
+    let drift = Watch::new(&flow.name, sides, began.elapsed());
+    Ok(Prepared { plan, writer, stream, applied, silence_limit, drift })
 }
 
 /// Where a slot can't be read because somebody else reads it: who that is.
@@ -106,78 +101,6 @@ fn databases<'a>(config: &'a Config, flow: &Flow) -> (&'a Database, &'a Database
 fn ident(name: &str) -> Result<Ident, postgres::Error> {
     Ident::new(name)
         .map_err(|_| postgres::Error::protocol("naming a slot or a publication", "not an identifier"))
-}
-
-async fn plan(config: &Config, flow: &Flow, session: &Session, target: &Database) -> Result<Plan, Error> {
-    let (sources, targets, tables) = rules::tables_to_read(config, flow);
-    let source_catalog = read_catalogs(session, &sources, &tables).await?;
-    let there = postgres::open(target, &format!("acequia catalog {}", flow.name)).await?;
-    let target_catalog = read_catalogs(&there, &targets, &tables).await?;
-    let (plan, problems) = rules::compile(config, flow, &source_catalog, &target_catalog);
-    let errors: Vec<_> = problems.iter().filter(|problem| problem.severity == Severity::Error).collect();
-    for problem in &problems {
-        let place = config.place(problem.spot);
-        let mut text = format!("{}: {}", problem.message, problem.remedy);
-        if let Some(sql) = &problem.sql {
-            text = format!("{text}: {}", sql.replace('\n', " "));
-        }
-        match problem.severity {
-            Severity::Error => tracing::error!(flow = %flow.name, %place, "{text}"),
-            Severity::Warning => tracing::warn!(flow = %flow.name, %place, "{text}"),
-        }
-    }
-    match errors.first() {
-        None => Ok(plan),
-        Some(first) => Err(Error::Rules { count: errors.len(), first: first.message.clone() }),
-    }
-}
-
-/// What a publication lacks for its flow, and the statement that mends it.
-pub fn publication_gap(
-    config: &Config,
-    flow: &Flow,
-    found: Option<&Publication>,
-    left_out: &BTreeSet<TableName>,
-) -> Option<(&'static str, String)> {
-    let wanted: BTreeSet<TableName> =
-        setup::published_tables(config, flow).difference(left_out).cloned().collect();
-    let Some(found) = found else {
-        return Some(("is missing", setup::create_publication(flow, &wanted)));
-    };
-    let missing: BTreeSet<_> = wanted.difference(&found.tables).cloned().collect();
-    let publishes = found.inserts && found.updates && found.deletes;
-    let all = format!(
-        "ALTER PUBLICATION \"{}\" SET (publish = 'insert, update, delete, truncate')",
-        flow.publication
-    );
-    match (publishes, missing.is_empty()) {
-        (true, true) => None,
-        (true, false) => Some(("lacks tables of the rules", setup::extend_publication(flow, &missing))),
-        (false, true) => Some(("does not publish inserts, updates and deletes", all)),
-        (false, false) => {
-            let sql = format!("{all};\n{}", setup::extend_publication(flow, &missing));
-            Some(("does not publish all that the rules need", sql))
-        }
-    }
-}
-
-/// The publication is there with every table (the plan has found that each can be published), or is made so where the role may.
-async fn publication(config: &Config, flow: &Flow, session: &Session) -> Result<(), Error> {
-    let found = Publication::read(session, &flow.publication).await?;
-    let Some((what, sql)) = publication_gap(config, flow, found.as_ref(), &BTreeSet::new()) else {
-        return Ok(());
-    };
-    let doing = format!("making publication {} in database {}", flow.publication, flow.source);
-    match session.batch_execute(&sql).await.map_err(|error| postgres::Error::from_driver(doing, &error)) {
-        Ok(()) => Ok(()),
-        Err(error) if error.fault() == Fault::Retry => Err(error.into()),
-        Err(_) => Err(Error::Publication {
-            publication: flow.publication.clone(),
-            database: flow.source.to_string(),
-            what: what.to_owned(),
-            sql: sql.replace('\n', ""),
-        }),
-    }
 }
 
 /// Where the flow goes on: at its checkpoint, if the slot can still serve it; at a new slot, if this is the first time.

@@ -102,6 +102,9 @@ mod tests {
         Column {
             name: ident("c"),
             number: 1,
+            sent_oid: 0,
+            sent_type: text.to_owned(),
+            since: crate::lsn::Lsn::ZERO,
             base: BaseType {
                 oid: 0,
                 schema: ident("pg_catalog"),

@@ -4,6 +4,7 @@
 //! is staged, and for each route (source table → customer's table) the text of every statement. This floor does not know
 //! that sessions exist, so all of it is tested without a database.
 
+mod broken;
 mod change;
 mod circle;
 mod columns;
@@ -23,20 +24,25 @@ mod problem;
 mod route;
 pub mod setup;
 mod shape;
+mod source;
 mod sql;
 mod stage;
+mod staged;
 mod values;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Mode, OnTruncate, Spot};
+use crate::lsn::Lsn;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
+pub use broken::BrokenRoute;
 pub use circle::Circle;
 pub use compile::{compile, parent_tables, tables_to_read};
 pub use flow::Flow;
-pub use problem::{Problem, Severity};
+pub use problem::{Problem, Scope, Severity};
 pub use sql::RouteSql;
 pub use stage::{META_COLUMNS, StagedColumn};
 
@@ -51,7 +57,12 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// Positions in `routes`, one run for each customer.
     pub customers: Vec<CustomerRoutes>,
+    /// Routes of the rules that are not in `routes`, because something about them is wrong. Their tables are staged all the
+    /// same, so that what comes for them can be kept.
+    pub broken: Vec<BrokenRoute>,
     by_name: BTreeMap<TableName, usize>,
+    /// By OID at the source, partitions included.
+    by_relation: BTreeMap<u32, usize>,
 }
 
 /// The routes that write into one customer.
@@ -78,6 +89,8 @@ pub struct SourceTable {
     pub name: TableName,
     /// What is staged: the columns that some route reads.
     pub columns: Vec<StagedColumn>,
+    /// How the stream brings each of `columns`.
+    pub sent: Vec<SentColumn>,
     /// Positions in `columns` of the row's identity: what an old tuple brings.
     pub identity: Vec<usize>,
     /// Positions in `columns` of what the natural key is made from.
@@ -94,6 +107,17 @@ pub struct SourceTable {
     pub stage: StageSql,
     /// Positions in [`Plan::routes`].
     pub routes: Vec<usize>,
+}
+
+/// A staged column as the catalog of the source has it. A relation of the stream may say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentColumn {
+    /// Type OID as a relation announces it.
+    pub type_oid: u32,
+    /// The type as it is written at the source.
+    pub type_text: String,
+    /// What earlier changes bring may be of another column of this name.
+    pub since: Lsn,
 }
 
 /// The stage of one source table: a temporary table of the writer's session.
@@ -170,8 +194,13 @@ pub struct Crosswalk {
 }
 
 impl Plan {
-    /// The source table of that name, as the source's Relation message gives it.
-    pub fn source_index(&self, schema: &str, table: &str) -> Option<usize> {
+    /// The source table of that name, as the source's Relation message gives it; else the one that has this OID, because it
+    /// had another name when the message was made, or because it is a partition.
+    pub fn source_index(&self, relation: u32, schema: &str, table: &str) -> Option<usize> {
+        self.source_named(schema, table).or_else(|| self.by_relation.get(&relation).copied())
+    }
+
+    fn source_named(&self, schema: &str, table: &str) -> Option<usize> {
         let name = TableName { schema: Ident::new(schema).ok()?, table: Ident::new(table).ok()? };
         self.by_name.get(&name).copied()
     }

@@ -62,6 +62,8 @@ pub struct Assembler {
 struct Current {
     /// Nothing of it is for us.
     passed: bool,
+    /// Where it commits.
+    at: Lsn,
     /// It has no changes but a message of somebody else's: it still moves the checkpoint.
     time_us: i64,
 }
@@ -77,6 +79,11 @@ impl Assembler {
         self.transaction.is_some_and(|current| !current.passed)
     }
 
+    /// Where the transaction that is being received commits; zero between two of them.
+    pub fn commits_at(&self) -> Lsn {
+        self.transaction.map_or(Lsn::ZERO, |current| current.at)
+    }
+
     /// Takes the next message.
     pub fn push(&mut self, message: Message) -> Result<Option<Event>, AssembleError> {
         match message {
@@ -84,7 +91,8 @@ impl Assembler {
                 if self.transaction.is_some() {
                     return Err(AssembleError::Inside);
                 }
-                self.transaction = Some(Current { passed: final_lsn < self.applied, time_us });
+                let passed = final_lsn < self.applied;
+                self.transaction = Some(Current { passed, at: final_lsn, time_us });
                 Ok(None)
             }
             Message::Commit { commit_lsn: _, end_lsn, time_us } => {

@@ -6,6 +6,7 @@ mod support;
 
 mod bad_input;
 mod commands;
+mod drift;
 mod faults;
 mod leaks;
 mod model;

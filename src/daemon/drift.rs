@@ -1,0 +1,98 @@
+//! Drift: both databases are asked, now and then, whether the tables of the flow are still what the plan was made from.
+//!
+//! A task of its own beside the stream, with one session for each side. It only notices; what it means is found out by
+//! preparing anew.
+
+use std::time::{Duration, Instant};
+
+use crate::catalog::Fingerprint;
+use crate::config::Database;
+use crate::postgres::{self, Session};
+
+use super::error::Error;
+
+/// Nobody is asked more often than this.
+const INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// An answer that took this long is asked for a hundred times as seldom: 1 % of the server's time at most.
+const INTERVAL_BY_ANSWER: u32 = 100;
+/// Preparing anew stops the stream: where DDL goes on and on, at most this part of the time is spent on it.
+const INTERVAL_BY_PREPARING: u32 = 10;
+
+/// One database of a flow, and what its catalogs said before the plan was made from them.
+#[derive(Debug, Clone)]
+pub(super) struct Side {
+    /// "source" or "target".
+    pub(super) role: &'static str,
+    pub(super) database: Database,
+    pub(super) schemas: Vec<String>,
+    pub(super) tables: Vec<String>,
+    /// At the source.
+    pub(super) publication: Option<String>,
+    pub(super) seen: Fingerprint,
+}
+
+/// Looks at both sides of a flow.
+pub(super) struct Watch {
+    sides: Vec<(Side, Option<Session>)>,
+    flow: String,
+    interval_min: Duration,
+}
+
+impl Watch {
+    /// The sessions are those in which the catalogs were read.
+    pub(super) fn new(flow: &str, sides: Vec<(Side, Option<Session>)>, preparing: Duration) -> Self {
+        let interval_min = INTERVAL_MIN.max(preparing * INTERVAL_BY_PREPARING);
+        Self { sides, flow: flow.to_owned(), interval_min }
+    }
+
+    /// The same sides for another look, with sessions of its own.
+    pub(super) fn another(&self) -> Self {
+        let sides = self.sides.iter().map(|(side, _)| (side.clone(), None)).collect();
+        Self { sides, flow: self.flow.clone(), interval_min: self.interval_min }
+    }
+
+    /// Returns when a side is no longer what it was; says which.
+    pub(super) async fn changed(mut self) -> Error {
+        let mut interval = self.interval_min;
+        loop {
+            tokio::time::sleep(interval).await;
+            let began = Instant::now();
+            if let Some(drift) = self.look().await {
+                return drift;
+            }
+            interval = self.interval_min.max(began.elapsed() * INTERVAL_BY_ANSWER);
+        }
+    }
+
+    /// Looks once. A side that can't be asked counts for unchanged: if it is gone, the stream or the writer will know.
+    pub(super) async fn look(&mut self) -> Option<Error> {
+        for (side, session) in &mut self.sides {
+            match side.read(session, &self.flow).await {
+                Ok(now) if now == side.seen => {}
+                Ok(_) => {
+                    return Some(Error::Drift { side: side.role, database: side.database.name.to_string() });
+                }
+                Err(error) => {
+                    tracing::debug!(flow = %self.flow, side = side.role, "not asked for drift: {error}");
+                    *session = None;
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Side {
+    async fn read(&self, session: &mut Option<Session>, flow: &str) -> Result<Fingerprint, postgres::Error> {
+        if session.is_none() {
+            *session = Some(postgres::open(&self.database, &application(flow)).await?);
+        }
+        let Some(session) = session else { return Ok(self.seen.clone()) };
+        Fingerprint::read(session, &self.schemas, &self.tables, self.publication.as_deref()).await
+    }
+}
+
+/// What DBAs see of the sessions that read catalogs.
+pub(super) fn application(flow: &str) -> String {
+    format!("acequia catalog {flow}")
+}
