@@ -38,6 +38,8 @@ pub struct Batch {
     pub oldest_us: Option<i64>,
     bytes: usize,
     transaction: u32,
+    /// The transaction at hand was written by a flow of ours.
+    own: bool,
     /// The wave in which the transaction at hand began.
     first_wave: usize,
 }
@@ -45,6 +47,8 @@ pub struct Batch {
 /// A stretch of changes that can be applied as a set.
 #[derive(Debug, Default)]
 pub(super) struct Wave {
+    /// Written by a flow of ours: for the routes that cascade, and for no other.
+    pub(super) own: bool,
     /// One entry for each table touched.
     pub(super) tables: Vec<WaveTable>,
 }
@@ -64,6 +68,7 @@ impl Batch {
             oldest_us: None,
             bytes: 0,
             transaction: 0,
+            own: false,
             first_wave: 0,
         }
     }
@@ -73,6 +78,7 @@ impl Batch {
     pub fn follow(&mut self) -> Self {
         let next = Self {
             open: self.open,
+            own: self.own,
             projections: self.projections.clone(),
             ..Self::new(Arc::clone(&self.plan))
         };
@@ -114,8 +120,13 @@ impl Batch {
         Ok(())
     }
 
-    /// Takes a change.
-    pub fn push(&mut self, change: Change) -> Result<(), Error> {
+    /// Takes a change. One that is `own`, written by a flow of ours, goes on only where its table cascades: of any other
+    /// nothing remains, so that our own checkpoints do not keep us writing checkpoints.
+    pub fn push(&mut self, change: Change, own: bool) -> Result<(), Error> {
+        if own && !self.cascades(&change)? {
+            return Ok(());
+        }
+        self.own = own;
         self.open = true;
         self.changes += 1;
         self.bytes += CHANGE_BYTES;
@@ -143,7 +154,7 @@ impl Batch {
         let at = Moment { transaction: self.transaction, sequence: self.changes as u64 };
         let earlier = self.earlier(source, &change);
         if let Err(NewWave(change)) = self.table(source, &projection).push(change, at, earlier.clone()) {
-            self.waves.push(Wave::default());
+            self.waves.push(self.new_wave());
             // The wave that has just been closed may know the row too.
             let earlier = if earlier.is_none() { self.earlier(source, &change) } else { earlier };
             let refused = self.table(source, &projection).push(change, at, earlier);
@@ -177,7 +188,7 @@ impl Batch {
         let begun =
             self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
         if begun {
-            self.waves.push(Wave::default());
+            self.waves.push(self.new_wave());
         }
         self.table(source, &projection).truncated = true;
         Ok(())
@@ -192,12 +203,31 @@ impl Batch {
         Ok(source.map(|source| (source, Arc::clone(projection))))
     }
 
-    /// The table's place in the current wave. A relation that changed its shape begins a new wave.
+    fn new_wave(&self) -> Wave {
+        Wave { own: self.own, tables: Vec::new() }
+    }
+
+    /// Some route carries on what a flow of ours did to this table.
+    fn cascades(&self, change: &Change) -> Result<bool, Error> {
+        let relation = match change {
+            Change::Insert { relation, .. }
+            | Change::Update { relation, .. }
+            | Change::Delete { relation, .. } => *relation,
+            // Nothing of ours truncates.
+            Change::Truncate { .. } => return Ok(false),
+        };
+        let wanted = self.wanted(relation)?;
+        Ok(wanted.is_some_and(|(source, _)| self.plan.sources[source].cascades))
+    }
+
+    /// The table's place in the current wave. A relation that changed its shape begins a new wave, and so does a change
+    /// that a flow of ours wrote after one that it did not.
     fn table(&mut self, source: usize, projection: &Arc<Projection>) -> &mut WaveTable {
         let same = |table: &WaveTable| table.source == source;
         let reshaped = |table: &WaveTable| same(table) && !Arc::ptr_eq(&table.projection, projection);
-        if self.waves.last().is_none_or(|wave| wave.tables.iter().any(reshaped)) {
-            self.waves.push(Wave::default());
+        let own = self.own;
+        if self.waves.last().is_none_or(|wave| wave.own != own || wave.tables.iter().any(reshaped)) {
+            self.waves.push(self.new_wave());
         }
         let last = self.waves.len() - 1;
         let tables = &mut self.waves[last].tables;

@@ -3,7 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::row::{Cell, Tuple};
-use crate::rules::SourceTable;
+use crate::rules::{Route, SourceTable};
 
 use super::fold::{FoldedRow, Op, Projection, State, WaveTable};
 
@@ -18,6 +18,8 @@ pub(super) struct Staged {
     pub(super) sets: Vec<Vec<usize>>,
     /// It stands for a TRUNCATE: the rows are deletes, for the routes that follow it.
     pub(super) truncated: bool,
+    /// A flow of ours wrote it at the source: only routes that cascade carry it on.
+    pub(super) own: bool,
     /// Rows completed since they were staged, with the set they had: undone when a savepoint takes the values back.
     completed: Vec<(usize, usize)>,
 }
@@ -48,13 +50,18 @@ pub(super) struct Extent {
 impl Staged {
     /// An empty stage.
     pub(super) fn new(source: usize) -> Self {
-        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, completed: Vec::new() }
+        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, own: false, completed: Vec::new() }
     }
 
     /// So many deletes that stand for a TRUNCATE.
     pub(super) fn truncation(source: usize, deletes: usize) -> Self {
         let row = StagedRow { op: Op::Delete, moved: false, set: 0 };
         Self { rows: vec![row; deletes], truncated: true, ..Self::new(source) }
+    }
+
+    /// Whether a route carries these rows.
+    pub(super) fn goes_by(&self, route: &Route) -> bool {
+        self.source == route.source && (route.cascade || !self.own)
     }
 
     /// A row's missing values have been filled in.

@@ -79,6 +79,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
                 has_deferrable |= input.target.has_deferrable;
                 warn_about_parents(&input, carried, &mut problems);
                 plan.sources[number].routes.push(plan.routes.len());
+                plan.sources[number].cascades |= route.cascade;
                 plan.routes.push(route);
             }
         }
@@ -339,6 +340,7 @@ fn source_table(
         stage,
         columns,
         routes: Vec::new(),
+        cascades: false,
     })
 }
 

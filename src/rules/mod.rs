@@ -91,6 +91,8 @@ pub struct SourceTable {
     pub stage: StageSql,
     /// Positions in [`Plan::routes`].
     pub routes: Vec<usize>,
+    /// Some route cascades: what a flow of ours wrote into this table goes on.
+    pub cascades: bool,
 }
 
 /// The stage of one source table: a temporary table of the writer's session.
@@ -136,6 +138,8 @@ pub struct Route {
     /// The customer's columns that the journal keeps, in order, each with the staged columns that it is made from: where
     /// the stream left one of these out, the column is neither written nor kept.
     pub image_columns: Vec<(Ident, Vec<usize>)>,
+    /// Rows that a flow of ours wrote at the source go on.
+    pub cascade: bool,
     /// A row can refer to another row of the same table.
     pub refers_to_itself: bool,
     /// SQL of the rules in it, each alone, so that what the server refuses can be pointed at.
@@ -167,6 +171,11 @@ pub struct Crosswalk {
 }
 
 impl Plan {
+    /// Something that a flow of ours writes goes on from where it was written.
+    pub fn cascades(&self) -> bool {
+        self.sources.iter().any(|source| source.cascades)
+    }
+
     /// The source table of that name, as the source's Relation message gives it.
     pub fn source_index(&self, schema: &str, table: &str) -> Option<usize> {
         let name = TableName { schema: Ident::new(schema).ok()?, table: Ident::new(table).ok()? };

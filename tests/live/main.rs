@@ -5,6 +5,7 @@
 mod support;
 
 mod bad_input;
+mod cascade;
 mod commands;
 mod faults;
 mod leaks;
