@@ -10,6 +10,7 @@ use crate::rules::Plan;
 
 use super::error::Error;
 use super::fold::{Earlier, Moment, NewWave, Projection, WaveTable};
+use super::notice::Notices;
 
 /// A batch is closed when it has taken this many changes …
 pub const BATCH_ROWS: usize = 16_000;
@@ -23,6 +24,8 @@ const CHANGE_BYTES: usize = 300;
 pub struct Batch {
     plan: Arc<Plan>,
     pub(super) waves: Vec<Wave>,
+    /// What is to be told of it, where somebody listens.
+    pub(super) notices: Notices,
     projections: HashMap<u32, Option<Arc<Projection>>>,
     /// The last whole transaction in it.
     pub commit: Option<CommitPoint>,
@@ -59,6 +62,7 @@ impl Batch {
         Self {
             plan,
             waves: Vec::new(),
+            notices: Notices::default(),
             projections: HashMap::new(),
             commit: None,
             open: false,
@@ -79,6 +83,7 @@ impl Batch {
         let next = Self {
             open: self.open,
             own: self.own,
+            notices: self.notices.follow(),
             projections: self.projections.clone(),
             ..Self::new(Arc::clone(&self.plan))
         };
@@ -151,6 +156,7 @@ impl Batch {
             }
         };
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        self.note(source, &projection, &change);
         let at = Moment { transaction: self.transaction, sequence: self.changes as u64 };
         let earlier = self.earlier(source, &change);
         if let Err(NewWave(change)) = self.table(source, &projection).push(change, at, earlier.clone()) {
@@ -161,6 +167,14 @@ impl Batch {
             debug_assert!(refused.is_ok(), "an empty wave takes every change");
         }
         Ok(())
+    }
+
+    /// Counts a change for those who are told of it.
+    fn note(&mut self, source: usize, projection: &Projection, change: &Change) {
+        if !self.plan.channels.is_empty() {
+            let table = (source, &self.plan.sources[source]);
+            self.notices.count(table, projection, change, self.own);
+        }
     }
 
     /// What earlier waves of the same transaction made of a row is not for the customers to see: it is taken back.
@@ -178,6 +192,7 @@ impl Batch {
         self.commit = Some(point);
         self.idle = None;
         self.transactions += 1;
+        self.notices.commit(point);
         self.transaction += 1;
         self.first_wave = self.waves.len().saturating_sub(1);
         self.oldest_us.get_or_insert(point.time_us);

@@ -91,7 +91,7 @@ pub(super) struct Projection {
     /// The same columns in the relation's order.
     ordered: Vec<usize>,
     /// For each part of the natural key its column in the relation.
-    natural: Vec<usize>,
+    pub(super) natural: Vec<usize>,
     /// See [`SourceTable::first_state_counts`].
     first_state_counts: bool,
 }

@@ -7,6 +7,7 @@
 //! customer   one customer's routes over the stage: the quick way
 //! careful    the same where the server refuses something: halve, park, replay
 //! unchanged  values that the stream did not bring, fetched from the source
+//! notice     what is told of a batch
 //! engine     a wave into every customer
 //! arrivals   who has waited for what a wave brings
 //! retry      parked rows come back
@@ -30,6 +31,7 @@ mod engine;
 mod error;
 mod fold;
 mod ledger;
+mod notice;
 mod preflight;
 mod retry;
 mod stage;

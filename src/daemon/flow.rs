@@ -1,18 +1,21 @@
 //! One flow, for as long as the daemon runs: start, stream, and what a failure means.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{self, Batch, Writer};
 use crate::config::{Config, Tls};
 use crate::fault::{Delays, Fault};
 use crate::lsn::Lsn;
+use crate::notify::Post;
 use crate::ops::Phase;
-use crate::rules::Flow;
+use crate::rules::{Flow, Plan};
 
 use super::capture::{Capture, Seen};
 use super::error::Error;
@@ -101,6 +104,9 @@ async fn attempt(
         progress.received = applied;
         progress.heard_at = Instant::now();
     });
+    let (told, to_tell) = watch::channel(0);
+    // A task of its own, gone with this attempt: what is told to applications never holds up the writing.
+    let _post = post(config, flow, &plan, to_tell);
     let (batches, incoming) = mpsc::channel(1);
     let (applied, applied_seen) = watch::channel(applied);
     let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
@@ -117,7 +123,7 @@ async fn attempt(
     let mut capture = tokio::spawn(capture.run(stream));
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
-        written = write(writer, incoming, &applied, watched, (progress, stop), config.daemon.journal_keep_days) => written,
+        written = write(writer, incoming, (&applied, &told), watched, (progress, stop), config.daemon.journal_keep_days) => written,
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.
@@ -125,6 +131,22 @@ async fn attempt(
     }
     capture.abort();
     written
+}
+
+/// Delivers what the writer puts into the outbox, where somebody listens.
+fn post(
+    config: &Config,
+    flow: &Flow,
+    plan: &Plan,
+    written: watch::Receiver<u64>,
+) -> Option<AbortOnDropHandle<Infallible>> {
+    if plan.channels.is_empty() {
+        return None;
+    }
+    let source = config.databases.get(&flow.source)?.clone();
+    let target = config.databases.get(&flow.target)?.clone();
+    let post = Post { flow: flow.name.clone(), source, target };
+    Some(AbortOnDropHandle::new(tokio::spawn(post.deliver(written))))
 }
 
 /// How the reading ended: never well, unless the writing has ended before.
@@ -136,7 +158,7 @@ fn read(joined: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
 async fn write(
     mut writer: Writer,
     mut incoming: mpsc::Receiver<Batch>,
-    applied: &watch::Sender<Lsn>,
+    (applied, told): (&watch::Sender<Lsn>, &watch::Sender<u64>),
     seen: watch::Receiver<Seen>,
     (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
     journal_keep_days: u32,
@@ -176,6 +198,9 @@ async fn write(
                 });
                 if let Some(done) = writer.write(batch).await? {
                     applied.send_replace(done.lsn);
+                    if done.events > 0 {
+                        told.send_modify(|told| *told += done.events);
+                    }
                     progress.send_if_modified(|progress| {
                         progress.applied = done.lsn;
                         progress.transactions += done.transactions;

@@ -46,6 +46,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
         sources: Vec::new(),
         routes: Vec::new(),
         customers: Vec::new(),
+        channels: Vec::new(),
         by_name: BTreeMap::new(),
     };
     let mut carried: BTreeMap<RouteKey, Vec<Filled>> = BTreeMap::new();
@@ -341,6 +342,7 @@ fn source_table(
         columns,
         routes: Vec::new(),
         cascades: false,
+        protected: false,
     })
 }
 

@@ -50,6 +50,8 @@ pub struct Plan {
     pub routes: Vec<Route>,
     /// Positions in `routes`, one run for each customer.
     pub customers: Vec<CustomerRoutes>,
+    /// Where at the source it is told what was applied; none means nobody listens.
+    pub channels: Vec<Ident>,
     by_name: BTreeMap<TableName, usize>,
 }
 
@@ -93,6 +95,8 @@ pub struct SourceTable {
     pub routes: Vec<usize>,
     /// Some route cascades: what a flow of ours wrote into this table goes on.
     pub cascades: bool,
+    /// Nothing of its rows is told, not even their natural keys.
+    pub protected: bool,
 }
 
 /// The stage of one source table: a temporary table of the writer's session.

@@ -10,5 +10,6 @@ mod commands;
 mod faults;
 mod leaks;
 mod model;
+mod notices;
 mod scenarios;
 mod sessions;
