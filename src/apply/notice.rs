@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::OnDelete;
+use crate::config::{Gone, Mode};
 use crate::notify::{Event, Operation};
 use crate::row::{Cell, Change, CommitPoint, Tuple};
 use crate::rules::{Plan, Route, SourceTable};
@@ -162,11 +162,11 @@ fn of_groups(plan: &Plan, told: &Told, counted: &Counted, is_held: impl Fn(usize
 fn carries(route: &Route, counted: &Counted) -> bool {
     let does = match counted.operation {
         Operation::Insert | Operation::Update => true,
-        Operation::Delete => route.on_delete != OnDelete::Ignore,
+        Operation::Delete => route.on_delete != Gone::Ignore,
         // What a TRUNCATE took away stays with the customers.
         Operation::Truncate => false,
     };
-    does && (route.cascade || !counted.own)
+    does && route.mode != Mode::LinkOnly && (route.cascade || !counted.own)
 }
 
 /// The texts of the natural key's columns. `None` where an old row does not bring them all, or where they are long.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, Table};
-use crate::config::{Config, Dataset, Gone, KeyPart, Mode, OnTruncate, Rule, Sync};
+use crate::config::{Config, Dataset, Gone, KeyPart, Mode, NotifyEvent, OnTruncate, Rule, Sync};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
 use super::columns::{Filled, column_list, filled_columns};
@@ -46,7 +46,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
         sources: Vec::new(),
         routes: Vec::new(),
         customers: Vec::new(),
-        channels: Vec::new(),
+        channels: channels(config),
         by_name: BTreeMap::new(),
     };
     let mut carried: BTreeMap<RouteKey, Vec<Filled>> = BTreeMap::new();
@@ -99,6 +99,13 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
             .then(|| stage_links(&source.stage.table, &crosswalks, source.identity.len()));
     }
     (plan, problems)
+}
+
+/// Where it is told what was applied, none twice.
+fn channels(config: &Config) -> Vec<Ident> {
+    let told = config.notifies.iter().filter(|notify| notify.events.contains(&NotifyEvent::SyncApplied));
+    let channels: BTreeSet<&Ident> = told.map(|notify| &notify.listen).collect();
+    channels.into_iter().cloned().collect()
 }
 
 /// A route that the rules want: its group, and what holds for it.
@@ -342,7 +349,7 @@ fn source_table(
         columns,
         routes: Vec::new(),
         cascades: false,
-        protected: false,
+        protected: world.config.protected.contains(&table.name.table),
     })
 }
 
