@@ -200,6 +200,7 @@ impl Batch {
 
     fn truncate(&mut self, relation: u32) -> Result<(), Error> {
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        self.note(source, &projection, &Change::Truncate { relations: vec![relation] });
         let begun =
             self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
         if begun {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Gone, Mode};
+use crate::config::Mode;
 use crate::notify::{Event, Operation};
 use crate::row::{Cell, Change, CommitPoint, Tuple};
 use crate::rules::{Plan, Route, SourceTable};
@@ -162,9 +162,8 @@ fn of_groups(plan: &Plan, told: &Told, counted: &Counted, is_held: impl Fn(usize
 fn carries(route: &Route, counted: &Counted) -> bool {
     let does = match counted.operation {
         Operation::Insert | Operation::Update => true,
-        Operation::Delete => route.on_delete != Gone::Ignore,
-        // What a TRUNCATE took away stays with the customers.
-        Operation::Truncate => false,
+        Operation::Delete => route.sql.gone.is_some(),
+        Operation::Truncate => route.sql.truncated.is_some(),
     };
     does && route.mode != Mode::LinkOnly && (route.cascade || !counted.own)
 }

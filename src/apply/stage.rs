@@ -50,7 +50,14 @@ pub(super) struct Extent {
 impl Staged {
     /// An empty stage.
     pub(super) fn new(source: usize) -> Self {
-        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, own: false, completed: Vec::new() }
+        Self {
+            source,
+            rows: Vec::new(),
+            sets: Vec::new(),
+            truncated: false,
+            own: false,
+            completed: Vec::new(),
+        }
     }
 
     /// So many deletes that stand for a TRUNCATE.

@@ -201,11 +201,7 @@ scenarios! {
 fn every_folder_is_played() {
     let mut played: Vec<String> = PLAYED.iter().map(|name| name.replace('_', "-")).collect();
     played.sort();
-    assert_eq!(
-        folders(),
-        played,
-        "folders on the left, the list in tests/live/scenarios.rs on the right"
-    );
+    assert_eq!(folders(), played, "folders on the left, the list in tests/live/scenarios.rs on the right");
 }
 
 /// The table of contents names every folder, and nothing that is not there.
