@@ -4,7 +4,7 @@
 //! buffer is flushed, as with SIGKILL. The names are listed here so that a test can kill at every one of them.
 
 /// Every place, in the order in which a row passes them.
-pub const PLACES: [&str; 8] = [
+pub const PLACES: [&str; 9] = [
     "before-slot",
     "after-slot",
     "after-begin",
@@ -12,6 +12,7 @@ pub const PLACES: [&str; 8] = [
     "after-waves",
     "before-commit",
     "after-commit",
+    "after-notify",
     "before-feedback",
 ];
 

@@ -57,6 +57,9 @@ pub mod source;
 // -- meaning --
 /// Configuration and catalogs to an immutable plan. Knows nothing of sessions.
 pub mod rules;
+// -- telling --
+/// What applications are told of: events in the outbox, and their delivery.
+pub mod notify;
 // -- writing --
 /// Batches into the customers, exactly once.
 pub mod apply;

@@ -42,7 +42,7 @@ async fn waiting_for(
 ) -> Result<Vec<i64>, Error> {
     let source = &plan.sources[staged.source];
     let mut ids = Vec::new();
-    if !routes.routes.clone().any(|route| plan.routes[route].source == staged.source) {
+    if !routes.routes.clone().any(|route| staged.goes_by(&plan.routes[route])) {
         return Ok(ids);
     }
     let (from, to, dataset) = (source.customer.as_str(), routes.customer.as_str(), source.dataset.as_str());

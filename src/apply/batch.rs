@@ -10,6 +10,7 @@ use crate::rules::Plan;
 
 use super::error::Error;
 use super::fold::{Earlier, Moment, NewWave, WaveTable};
+use super::notice::Notices;
 use super::projection::Projection;
 
 /// A batch is closed when it has taken this many changes …
@@ -24,6 +25,8 @@ const CHANGE_BYTES: usize = 300;
 pub struct Batch {
     plan: Arc<Plan>,
     pub(super) waves: Vec<Wave>,
+    /// What is to be told of it, where somebody listens.
+    pub(super) notices: Notices,
     projections: HashMap<u32, Option<(usize, Arc<Projection>)>>,
     /// The last whole transaction in it.
     pub commit: Option<CommitPoint>,
@@ -41,6 +44,8 @@ pub struct Batch {
     /// Where the transaction at hand commits.
     at: Lsn,
     transaction: u32,
+    /// The transaction at hand was written by a flow of ours.
+    own: bool,
     /// The wave in which the transaction at hand began.
     first_wave: usize,
 }
@@ -48,6 +53,8 @@ pub struct Batch {
 /// A stretch of changes that can be applied as a set.
 #[derive(Debug, Default)]
 pub(super) struct Wave {
+    /// Written by a flow of ours: for the routes that cascade, and for no other.
+    pub(super) own: bool,
     /// One entry for each table touched.
     pub(super) tables: Vec<WaveTable>,
 }
@@ -58,6 +65,7 @@ impl Batch {
         Self {
             plan,
             waves: Vec::new(),
+            notices: Notices::default(),
             projections: HashMap::new(),
             commit: None,
             open: false,
@@ -68,6 +76,7 @@ impl Batch {
             bytes: 0,
             at: Lsn::ZERO,
             transaction: 0,
+            own: false,
             first_wave: 0,
         }
     }
@@ -77,6 +86,8 @@ impl Batch {
     pub fn follow(&mut self) -> Self {
         let next = Self {
             open: self.open,
+            own: self.own,
+            notices: self.notices.follow(),
             projections: self.projections.clone(),
             at: self.at,
             ..Self::new(Arc::clone(&self.plan))
@@ -122,8 +133,13 @@ impl Batch {
         Ok(())
     }
 
-    /// Takes a change of the transaction that commits at `at`.
-    pub fn push(&mut self, change: Change, at: Lsn) -> Result<(), Error> {
+    /// Takes a change of the transaction that commits at `at`. One that is `own`, written by a flow of ours, goes on only
+    /// where its table cascades: of any other nothing remains, so that our own checkpoints do not keep us writing checkpoints.
+    pub fn push(&mut self, change: Change, own: bool, at: Lsn) -> Result<(), Error> {
+        if own && !self.cascades(&change)? {
+            return Ok(());
+        }
+        self.own = own;
         self.open = true;
         self.at = at;
         self.changes += 1;
@@ -149,16 +165,25 @@ impl Batch {
             }
         };
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        self.note(source, &projection, &change);
         let at = Moment { transaction: self.transaction, sequence: self.changes as u64 };
         let earlier = self.earlier(source, &change);
         if let Err(NewWave(change)) = self.table(source, &projection).push(change, at, earlier.clone()) {
-            self.waves.push(Wave::default());
+            self.waves.push(self.new_wave());
             // The wave that has just been closed may know the row too.
             let earlier = if earlier.is_none() { self.earlier(source, &change) } else { earlier };
             let refused = self.table(source, &projection).push(change, at, earlier);
             debug_assert!(refused.is_ok(), "an empty wave takes every change");
         }
         Ok(())
+    }
+
+    /// Counts a change for those who are told of it.
+    fn note(&mut self, source: usize, projection: &Projection, change: &Change) {
+        if !self.plan.channels.is_empty() {
+            let table = (source, &self.plan.sources[source]);
+            self.notices.count(table, projection, change, self.own);
+        }
     }
 
     /// What earlier waves of the same transaction made of a row is not for the customers to see: it is taken back.
@@ -176,6 +201,7 @@ impl Batch {
         self.commit = Some(point);
         self.idle = None;
         self.transactions += 1;
+        self.notices.commit(point);
         self.transaction += 1;
         self.first_wave = self.waves.len().saturating_sub(1);
         self.oldest_us.get_or_insert(point.time_us);
@@ -183,10 +209,11 @@ impl Batch {
 
     fn truncate(&mut self, relation: u32) -> Result<(), Error> {
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        self.note(source, &projection, &Change::Truncate { relations: vec![relation] });
         let begun =
             self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
         if begun {
-            self.waves.push(Wave::default());
+            self.waves.push(self.new_wave());
         }
         self.table(source, &projection).truncated = true;
         Ok(())
@@ -203,12 +230,31 @@ impl Batch {
         Ok(Some((*source, Arc::clone(projection))))
     }
 
-    /// The table's place in the current wave. A relation that changed its shape begins a new wave.
+    fn new_wave(&self) -> Wave {
+        Wave { own: self.own, tables: Vec::new() }
+    }
+
+    /// Some route carries on what a flow of ours did to this table.
+    fn cascades(&mut self, change: &Change) -> Result<bool, Error> {
+        let relation = match change {
+            Change::Insert { relation, .. }
+            | Change::Update { relation, .. }
+            | Change::Delete { relation, .. } => *relation,
+            // Nothing of ours truncates.
+            Change::Truncate { .. } => return Ok(false),
+        };
+        let wanted = self.wanted(relation)?;
+        Ok(wanted.is_some_and(|(source, _)| self.plan.sources[source].cascades))
+    }
+
+    /// The table's place in the current wave. A relation that changed its shape begins a new wave, and so does a change
+    /// that a flow of ours wrote after one that it did not.
     fn table(&mut self, source: usize, projection: &Arc<Projection>) -> &mut WaveTable {
         let same = |table: &WaveTable| table.source == source;
         let reshaped = |table: &WaveTable| same(table) && !Arc::ptr_eq(&table.projection, projection);
-        if self.waves.last().is_none_or(|wave| wave.tables.iter().any(reshaped)) {
-            self.waves.push(Wave::default());
+        let own = self.own;
+        if self.waves.last().is_none_or(|wave| wave.own != own || wave.tables.iter().any(reshaped)) {
+            self.waves.push(self.new_wave());
         }
         let last = self.waves.len() - 1;
         let tables = &mut self.waves[last].tables;

@@ -33,9 +33,8 @@ impl Part<'_> {
     /// The routes of this customer that the wave touches, with the staged table of each: (route, staged).
     pub(super) fn touched(&self) -> Vec<(usize, usize)> {
         let routes = self.plan.customers[self.customer].routes.clone();
-        let staged = |route: usize| {
-            self.staged.iter().position(|staged| staged.source == self.plan.routes[route].source)
-        };
+        let staged =
+            |route: usize| self.staged.iter().position(|staged| staged.goes_by(&self.plan.routes[route]));
         let touched = routes.filter_map(|route| Some((route, staged(route)?)));
         // A truncation is staged as deletes, for the routes that follow it.
         let follows = |&(route, staged): &(usize, usize)| {

@@ -9,6 +9,7 @@
 //! careful    the same where the server refuses something: halve, park, replay
 //! unchanged  values that the stream did not bring, fetched from the source
 //! circle     rows that refer to each other
+//! notice     what is told of a batch
 //! engine     a wave into every customer
 //! arrivals   who has waited for what a wave brings
 //! retry      parked rows come back
@@ -33,6 +34,7 @@ mod engine;
 mod error;
 mod fold;
 mod ledger;
+mod notice;
 mod preflight;
 mod projection;
 mod retry;

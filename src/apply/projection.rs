@@ -35,7 +35,7 @@ pub(super) struct Projection {
     /// The same columns in the relation's order.
     ordered: Vec<usize>,
     /// For each part of the natural key its column in the relation, as far as it is brought.
-    natural: Vec<usize>,
+    pub(super) natural: Vec<usize>,
     /// See [`SourceTable::first_state_counts`].
     first_state_counts: bool,
 }

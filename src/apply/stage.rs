@@ -3,7 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::row::{Cell, Tuple};
-use crate::rules::SourceTable;
+use crate::rules::{Route, SourceTable};
 
 use super::fold::{FoldedRow, Op, State, WaveTable};
 use super::projection::Projection;
@@ -21,6 +21,8 @@ pub(super) struct Staged {
     pub(super) truncated: bool,
     /// Rows that were changed since they were staged, as they were: undone when a savepoint takes the values back.
     log: Vec<(usize, StagedRow)>,
+    /// A flow of ours wrote it at the source: only routes that cascade carry it on.
+    pub(super) own: bool,
 }
 
 /// One row of a stage.
@@ -62,13 +64,18 @@ pub(super) struct Extent {
 impl Staged {
     /// An empty stage.
     pub(super) fn new(source: usize) -> Self {
-        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, log: Vec::new() }
+        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, own: false, log: Vec::new() }
     }
 
     /// So many deletes that stand for a TRUNCATE.
     pub(super) fn truncation(source: usize, deletes: usize) -> Self {
         let row = StagedRow::new(Op::Delete, false, 0);
         Self { rows: vec![row; deletes], truncated: true, ..Self::new(source) }
+    }
+
+    /// Whether a route carries these rows.
+    pub(super) fn goes_by(&self, route: &Route) -> bool {
+        self.source == route.source && (route.cascade || !self.own)
     }
 
     /// The missing values of row `n` stand on the stage now: for the customer at hand it is complete.

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use crate::config::Database;
 use crate::lsn::Lsn;
+use crate::name::Ident;
+use crate::notify::{Event, outbox};
 use crate::postgres;
 use crate::rules::Plan;
 
@@ -16,7 +18,7 @@ use super::context::Context;
 use super::engine::Engine;
 use super::error::Error;
 use super::ledger::{self, Tally};
-use super::statements::Statements;
+use super::statements::{Param, Statements};
 use super::unchanged::Origin;
 use super::{control, crosswalk, retry};
 
@@ -37,6 +39,8 @@ pub struct Applied {
     pub changes: u64,
     /// Rows that were set aside.
     pub parked: u64,
+    /// Events that wait for their delivery.
+    pub events: u64,
 }
 
 /// Writes one flow into its target database.
@@ -104,6 +108,7 @@ impl Writer {
             self.engine.wave(wave).await?;
         }
         crate::failpoint::hit("after-waves");
+        self.tell(&batch).await?;
         self.pending.transactions += batch.transactions;
         self.pending.changes += batch.changes as u64;
         self.pending.time_us = batch.commit.map(|point| point.time_us).or(self.pending.time_us);
@@ -152,6 +157,21 @@ impl Writer {
         if found != self.applied {
             return Err(Error::Moved { flow, expected: self.applied, found });
         }
+        Ok(())
+    }
+
+    /// Puts what the batch has to tell into the outbox.
+    async fn tell(&mut self, batch: &Batch) -> Result<(), Error> {
+        let plan = Arc::clone(&self.engine.plan);
+        let events = batch.notices.events(&plan, |_route| false);
+        if events.is_empty() {
+            return Ok(());
+        }
+        let events: Vec<String> = events.into_iter().map(Event::payload).collect();
+        let channels: Vec<&str> = plan.channels.iter().map(Ident::as_str).collect();
+        let params: [Param<'_>; 3] = [&plan.flow.name, &events, &channels];
+        self.engine.statements.execute("putting events into the outbox", outbox::WRITE, &params).await?;
+        self.pending.events += events.len() as u64;
         Ok(())
     }
 

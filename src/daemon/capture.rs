@@ -66,7 +66,7 @@ impl Capture {
         let mut applied = self.applied.clone();
         let start = *applied.borrow_and_update();
         let mut reading = Reading {
-            assembler: Assembler::new(start),
+            assembler: Assembler::new(start, self.plan.cascades()),
             batch: Batch::new(Arc::clone(&self.plan)),
             handed: start,
             passed: start,
@@ -129,8 +129,12 @@ impl Capture {
                 match event {
                     None => {}
                     Some(Event::Relation(relation)) => reading.batch.relation(&relation, at)?,
-                    Some(Event::Change(change)) => reading.batch.push(change, at)?,
-                    Some(Event::Commit(point)) => reading.batch.commit(point),
+                    Some(Event::Change { change, own }) => reading.batch.push(change, own, at)?,
+                    // Our own writing of a checkpoint, with nothing that goes on: to write one for it would never end.
+                    Some(Event::Commit { point, own: true }) if !reading.batch.open => {
+                        reading.passed = reading.passed.max(point.end);
+                    }
+                    Some(Event::Commit { point, own: _ }) => reading.batch.commit(point),
                     Some(Event::Passed(point)) => reading.passed = reading.passed.max(point.end),
                 }
                 (end, false)

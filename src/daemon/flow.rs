@@ -1,5 +1,6 @@
 //! One flow, for as long as the daemon runs: start, stream, and what a failure means.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,9 @@ use crate::apply::{self, Batch, Writer};
 use crate::config::{Config, Tls};
 use crate::fault::{Delays, Fault};
 use crate::lsn::Lsn;
+use crate::notify::Post;
 use crate::ops::Phase;
-use crate::rules::Flow;
+use crate::rules::{Flow, Plan};
 
 use super::capture::{Capture, Seen};
 use super::error::Error;
@@ -139,6 +141,9 @@ async fn stream(
         progress.received = applied;
         progress.heard_at = Instant::now();
     });
+    let (told, to_tell) = watch::channel(0);
+    // A task of its own, gone with this attempt: what is told to applications never holds up the writing.
+    let _post = post(config, flow, &plan, to_tell);
     let (batches, incoming) = mpsc::channel(1);
     let (applied, applied_seen) = watch::channel(applied);
     let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
@@ -157,7 +162,7 @@ async fn stream(
     let incoming = (incoming, drift);
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
-        written = write(writer, incoming, &applied, watched, (progress, stop), config.daemon.journal_keep_days) => written,
+        written = write(writer, incoming, (&applied, &told), watched, (progress, stop), config.daemon.journal_keep_days) => written,
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.
@@ -165,6 +170,22 @@ async fn stream(
     }
     capture.abort();
     written
+}
+
+/// Delivers what the writer puts into the outbox, where somebody listens.
+fn post(
+    config: &Config,
+    flow: &Flow,
+    plan: &Plan,
+    written: watch::Receiver<u64>,
+) -> Option<AbortOnDropHandle<Infallible>> {
+    if plan.channels.is_empty() {
+        return None;
+    }
+    let source = config.databases.get(&flow.source)?.clone();
+    let target = config.databases.get(&flow.target)?.clone();
+    let post = Post { flow: flow.name.clone(), source, target };
+    Some(AbortOnDropHandle::new(tokio::spawn(post.deliver(written))))
 }
 
 /// How the reading ended: never well, unless the writing has ended before.
@@ -176,7 +197,7 @@ fn read(joined: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
 async fn write(
     mut writer: Writer,
     (mut incoming, mut drift): (mpsc::Receiver<Batch>, AbortOnDropHandle<Error>),
-    applied: &watch::Sender<Lsn>,
+    (applied, told): (&watch::Sender<Lsn>, &watch::Sender<u64>),
     seen: watch::Receiver<Seen>,
     (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
     journal_keep_days: u32,
@@ -218,6 +239,9 @@ async fn write(
                 });
                 if let Some(done) = writer.write(batch).await? {
                     applied.send_replace(done.lsn);
+                    if done.events > 0 {
+                        told.send_modify(|told| *told += done.events);
+                    }
                     progress.send_if_modified(|progress| {
                         progress.applied = done.lsn;
                         progress.transactions += done.transactions;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::config::{Config, NotifyEvent};
 use crate::name::{CustomerName, DatasetName, Ident, TableName};
 
 use super::broken::{BrokenRoute, Findings};
@@ -67,6 +67,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
         routes: Vec::new(),
         customers: Vec::new(),
         broken: Vec::new(),
+        channels: channels(config),
         by_name: BTreeMap::new(),
         by_relation: BTreeMap::new(),
     };
@@ -100,6 +101,13 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
     (plan, found.problems)
 }
 
+/// Where it is told what was applied, none twice.
+fn channels(config: &Config) -> Vec<Ident> {
+    let told = config.notifies.iter().filter(|notify| notify.events.contains(&NotifyEvent::SyncApplied));
+    let channels: BTreeSet<&Ident> = told.map(|notify| &notify.listen).collect();
+    channels.into_iter().cloned().collect()
+}
+
 /// Adds the routes of one customer.
 fn add_customer(
     world: &World<'_>,
@@ -125,6 +133,7 @@ fn add_customer(
         if let Some(route) = made.filter(|_| !found.is_broken(&key)) {
             has_deferrable |= input.target.has_deferrable;
             plan.sources[number].routes.push(plan.routes.len());
+            plan.sources[number].cascades |= route.cascade;
             plan.routes.push(route);
         }
     }

@@ -60,6 +60,8 @@ pub struct Plan {
     /// Routes of the rules that are not in `routes`, because something about them is wrong. Their tables are staged all the
     /// same, so that what comes for them can be kept.
     pub broken: Vec<BrokenRoute>,
+    /// Where at the source it is told what was applied; none means nobody listens.
+    pub channels: Vec<Ident>,
     by_name: BTreeMap<TableName, usize>,
     /// By OID at the source, partitions included.
     by_relation: BTreeMap<u32, usize>,
@@ -107,6 +109,10 @@ pub struct SourceTable {
     pub stage: StageSql,
     /// Positions in [`Plan::routes`].
     pub routes: Vec<usize>,
+    /// Some route cascades: what a flow of ours wrote into this table goes on.
+    pub cascades: bool,
+    /// Nothing of its rows is told, not even their natural keys.
+    pub protected: bool,
 }
 
 /// A staged column as the catalog of the source has it. A relation of the stream may say otherwise.
@@ -163,6 +169,8 @@ pub struct Route {
     /// The customer's columns that the journal keeps, in order, each with the staged columns that it is made from: where
     /// the stream left one of these out, the column is neither written nor kept.
     pub image_columns: Vec<(Ident, Vec<usize>)>,
+    /// Rows that a flow of ours wrote at the source go on.
+    pub cascade: bool,
     /// A row can refer to another row of the same table.
     pub refers_to_itself: bool,
     /// SQL of the rules in it, each alone, so that what the server refuses can be pointed at.
@@ -194,6 +202,11 @@ pub struct Crosswalk {
 }
 
 impl Plan {
+    /// Something that a flow of ours writes goes on from where it was written.
+    pub fn cascades(&self) -> bool {
+        self.sources.iter().any(|source| source.cascades)
+    }
+
     /// The source table of that name, as the source's Relation message gives it; else the one that has this OID, because it
     /// had another name when the message was made, or because it is a partition.
     pub fn source_index(&self, relation: u32, schema: &str, table: &str) -> Option<usize> {

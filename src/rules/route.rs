@@ -91,6 +91,7 @@ pub(super) fn route(
         key_columns: target.primary_key().to_vec(),
         image_columns: images,
         expressions: expressions(input, filled, &shape),
+        cascade: rule.cascade,
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
         sql: Arc::new(RouteSql::new(shape, policy, route_number)),
     })

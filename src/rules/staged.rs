@@ -67,6 +67,8 @@ pub(super) fn source_table(
         stage,
         columns,
         routes: Vec::new(),
+        cascades: false,
+        protected: world.config.protected.contains(&table.name.table),
     })
 }
 

@@ -1,9 +1,10 @@
 //! Messages → events of whole transactions.
 //!
-//! The assembler knows where a transaction begins and ends, leaves out what was applied before, and drops echoes:
-//! transactions that a flow of ours wrote. Each of those begins with a logical message of ours ([`ECHO_PREFIX`]), which
-//! any role may write and which stands in the WAL before the changes; a replication origin would say the same but needs
-//! a grant and one of the server's few origin slots.
+//! The assembler knows where a transaction begins and ends, leaves out what was applied before, and knows echoes:
+//! transactions that a flow of ours wrote. It drops them, unless something goes on from here (`cascade`); then it hands
+//! them over as our own. Each of those begins with a logical message of ours ([`ECHO_PREFIX`]), which any role may write
+//! and which stands in the WAL before the changes: it is there after a restart too. A replication origin would say the
+//! same but needs a grant and one of the server's few origin slots.
 
 use std::sync::Arc;
 
@@ -21,9 +22,19 @@ pub enum Event {
     /// From here on, changes of this relation have this shape.
     Relation(Arc<Relation>),
     /// One change inside a transaction.
-    Change(Change),
+    Change {
+        /// The change.
+        change: Change,
+        /// A flow of ours wrote it.
+        own: bool,
+    },
     /// The transaction is whole.
-    Commit(CommitPoint),
+    Commit {
+        /// Where.
+        point: CommitPoint,
+        /// A flow of ours wrote it.
+        own: bool,
+    },
     /// A transaction without anything for us has passed: an echo, or one that was applied before.
     Passed(CommitPoint),
 }
@@ -54,6 +65,8 @@ impl AssembleError {
 #[derive(Debug)]
 pub struct Assembler {
     applied: Lsn,
+    /// Transactions that a flow of ours wrote are handed over.
+    cascades: bool,
     transaction: Option<Current>,
 }
 
@@ -64,14 +77,17 @@ struct Current {
     passed: bool,
     /// Where it commits.
     at: Lsn,
+    /// A flow of ours wrote it.
+    own: bool,
     /// It has no changes but a message of somebody else's: it still moves the checkpoint.
     time_us: i64,
 }
 
 impl Assembler {
-    /// Transactions that committed before `applied` are left out.
-    pub fn new(applied: Lsn) -> Self {
-        Self { applied, transaction: None }
+    /// Transactions that committed before `applied` are left out, and so are those that a flow of ours wrote, unless
+    /// something `cascades`.
+    pub fn new(applied: Lsn, cascades: bool) -> Self {
+        Self { applied, cascades, transaction: None }
     }
 
     /// Whether a transaction is being received.
@@ -91,26 +107,31 @@ impl Assembler {
                 if self.transaction.is_some() {
                     return Err(AssembleError::Inside);
                 }
-                let passed = final_lsn < self.applied;
-                self.transaction = Some(Current { passed, at: final_lsn, time_us });
+                self.transaction =
+                    Some(Current { passed: final_lsn < self.applied, at: final_lsn, own: false, time_us });
                 Ok(None)
             }
             Message::Commit { commit_lsn: _, end_lsn, time_us } => {
                 let current = self.transaction.take().ok_or(AssembleError::Outside("commit"))?;
                 debug_assert_eq!(current.time_us, time_us, "begin and commit of one transaction");
                 let point = CommitPoint { end: end_lsn, time_us };
-                Ok(Some(if current.passed { Event::Passed(point) } else { Event::Commit(point) }))
+                Ok(Some(if current.passed {
+                    Event::Passed(point)
+                } else {
+                    Event::Commit { point, own: current.own }
+                }))
             }
             Message::Relation(relation) => Ok(Some(Event::Relation(Arc::new(relation)))),
             Message::Change(change) => {
                 let current = self.transaction.ok_or(AssembleError::Outside("change"))?;
-                Ok((!current.passed).then_some(Event::Change(change)))
+                Ok((!current.passed).then_some(Event::Change { change, own: current.own }))
             }
             Message::Logical { transactional, prefix, lsn: _, content: _ } => {
                 if let Some(current) =
                     self.transaction.as_mut().filter(|_| transactional && prefix == ECHO_PREFIX)
                 {
-                    current.passed = true;
+                    current.own = true;
+                    current.passed |= !self.cascades;
                 }
                 Ok(None)
             }
@@ -146,13 +167,18 @@ mod tests {
     }
 
     fn run(messages: Vec<Message>) -> Vec<String> {
-        let mut assembler = Assembler::new(Lsn(100));
+        told(Assembler::new(Lsn(100), false), messages)
+    }
+
+    fn told(mut assembler: Assembler, messages: Vec<Message>) -> Vec<String> {
         let events = messages.into_iter().filter_map(|message| assembler.push(message).expect("in order"));
         events
             .map(|event| match event {
                 Event::Relation(_) => "relation".to_owned(),
-                Event::Change(_) => "change".to_owned(),
-                Event::Commit(point) => format!("commit {}", point.end.0),
+                Event::Change { own: false, .. } => "change".to_owned(),
+                Event::Change { own: true, .. } => "own change".to_owned(),
+                Event::Commit { point, own: false } => format!("commit {}", point.end.0),
+                Event::Commit { point, own: true } => format!("own commit {}", point.end.0),
                 Event::Passed(point) => format!("passed {}", point.end.0),
             })
             .collect()
@@ -173,8 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn an_echo_is_handed_over_as_our_own_where_something_cascades() {
+        let echo = vec![begin(200), message(ECHO_PREFIX), change(), commit(200), begin(300), change()];
+        let events = told(Assembler::new(Lsn(100), true), echo);
+        assert_eq!(events, ["own change", "own commit 208", "change"]);
+        let before = vec![begin(99), message(ECHO_PREFIX), change(), commit(99)];
+        assert_eq!(told(Assembler::new(Lsn(100), true), before), ["passed 107"]);
+    }
+
+    #[test]
     fn messages_out_of_order_are_refused() {
-        let mut assembler = Assembler::new(Lsn(0));
+        let mut assembler = Assembler::new(Lsn(0), false);
         assert_eq!(assembler.push(change()).err(), Some(AssembleError::Outside("change")));
         assert_eq!(assembler.push(commit(1)).err(), Some(AssembleError::Outside("commit")));
         assembler.push(begin(1)).expect("a transaction begins");

@@ -5,10 +5,12 @@
 mod support;
 
 mod bad_input;
+mod cascade;
 mod commands;
 mod drift;
 mod faults;
 mod leaks;
 mod model;
+mod notices;
 mod scenarios;
 mod sessions;

@@ -1,8 +1,8 @@
 //! One database for one test, seen by the superuser.
 
 use std::path::Path;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{OnceLock, mpsc};
 
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -67,6 +67,23 @@ impl Database {
         Session { client: connect(&self.socket, self.port, &self.name, "postgres") }
     }
 
+    /// Listens to a channel of NOTIFY, from now on.
+    pub(crate) fn listen(&self, channel: &str) -> Ears {
+        let (client, mut connection) = runtime()
+            .block_on(config(&self.socket, self.port, &self.name, "postgres").connect(NoTls))
+            .expect("a session");
+        let (told, heard) = mpsc::channel();
+        runtime().spawn(async move {
+            while let Some(Ok(message)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {
+                if let tokio_postgres::AsyncMessage::Notification(notification) = message {
+                    _ = told.send(notification.payload().to_owned());
+                }
+            }
+        });
+        run(&client, &format!("LISTEN {channel}"));
+        Ears { _client: client, heard }
+    }
+
     /// Makes the sample practice's tables in a schema.
     pub(crate) fn create_practice(&self, schema: &str) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/practice/practice_schema.sql");
@@ -112,6 +129,24 @@ impl Session {
     }
 }
 
+/// A session that listens.
+pub(crate) struct Ears {
+    _client: Client,
+    heard: mpsc::Receiver<String>,
+}
+
+impl Ears {
+    /// The next notification; fails when none comes.
+    pub(crate) fn next(&self) -> String {
+        self.heard.recv_timeout(super::LIMIT).expect("a notification")
+    }
+
+    /// What has been heard and not asked for yet.
+    pub(crate) fn rest(&self) -> Vec<String> {
+        self.heard.try_iter().collect()
+    }
+}
+
 /// Runs statements by the simple protocol; panics with the server's words.
 pub(super) fn run(client: &Client, sql: &str) -> Rows {
     let messages = runtime().block_on(client.simple_query(sql));
@@ -143,11 +178,15 @@ async fn try_connect(
     dbname: &str,
     user: &str,
 ) -> Result<Client, tokio_postgres::Error> {
-    let mut config = tokio_postgres::Config::new();
-    config.host_path(socket).port(port).dbname(dbname).user(user).application_name("test");
-    let (client, connection) = config.connect(NoTls).await?;
+    let (client, connection) = config(socket, port, dbname, user).connect(NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
+}
+
+fn config(socket: &Path, port: u16, dbname: &str, user: &str) -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(socket).port(port).dbname(dbname).user(user).application_name("test");
+    config
 }
 
 /// All sessions of the tests are served by two threads; the tests themselves are plain, blocking functions.

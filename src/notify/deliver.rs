@@ -1,0 +1,114 @@
+//! Delivery: from the outbox of the target to the ears at the source.
+//!
+//! An event is forgotten after it was told, so a death in between tells it again. Whatever fails is tried again, for
+//! ever; nobody waits for it but the events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::config::Database;
+use crate::fault::Delays;
+use crate::postgres::{self, Kind, Session};
+
+use super::outbox;
+
+/// How often the outbox is looked at without a word from the writer, who may have died before saying it.
+const LOOK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Delivers the events of one flow.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// The flow.
+    pub flow: String,
+    /// Where the events are heard.
+    pub source: Database,
+    /// Where they wait.
+    pub target: Database,
+}
+
+impl Post {
+    /// Delivers for ever. `written` changes when the writer has put something into the outbox.
+    pub async fn deliver(self, mut written: watch::Receiver<u64>) -> Infallible {
+        let mut delays = Delays::default();
+        let mut is_failing = false;
+        loop {
+            let failed = self.attempt(&mut written, &mut delays, &mut is_failing).await;
+            let Err(error) = failed;
+            if !is_failing {
+                tracing::warn!(flow = %self.flow, "notices wait in the outbox: {error}");
+                is_failing = true;
+            }
+            tokio::time::sleep(delays.next_delay()).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        written: &mut watch::Receiver<u64>,
+        delays: &mut Delays,
+        is_failing: &mut bool,
+    ) -> Result<Infallible, postgres::Error> {
+        let application = format!("acequia notices {}", self.flow);
+        let target = postgres::open(&self.target, &application).await?;
+        // First of all: while the source is away, this is the one that keeps the outbox small.
+        self.bound(&target).await?;
+        let source = postgres::open(&self.source, &application).await?;
+        loop {
+            while self.pass(&target, &source).await? {
+                delays.succeeded();
+            }
+            if std::mem::take(is_failing) {
+                tracing::info!(flow = %self.flow, "notices are delivered again");
+            }
+            tokio::select! {
+                changed = written.changed() => {
+                    if changed.is_err() {
+                        // No writer any more: this task goes with it.
+                        return std::future::pending().await;
+                    }
+                }
+                () = source.closed() => return Err(gone("the source")),
+                () = target.closed() => return Err(gone("the target")),
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+        }
+    }
+
+    /// Delivers the oldest events. Answers whether there were any.
+    async fn pass(&self, target: &Session, source: &Session) -> Result<bool, postgres::Error> {
+        let limit = outbox::DELIVERED_AT_ONCE;
+        let rows = target.query(outbox::READ, &[&self.flow, &limit]).await;
+        let rows = rows.map_err(|error| postgres::Error::from_driver("reading the outbox", &error))?;
+        if rows.is_empty() {
+            return Ok(false);
+        }
+        let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+        let channels: Vec<&str> = rows.iter().map(|row| row.get(1)).collect();
+        let payloads: Vec<&str> = rows.iter().map(|row| row.get(2)).collect();
+        let told = source.query(outbox::NOTIFY, &[&channels, &payloads]).await;
+        told.map_err(|error| postgres::Error::from_driver("notifying at the source", &error))?;
+        crate::failpoint::hit("after-notify");
+        let forgotten = target.execute(outbox::FORGET, &[&ids]).await;
+        forgotten.map_err(|error| postgres::Error::from_driver("forgetting delivered events", &error))?;
+        Ok(true)
+    }
+
+    async fn bound(&self, target: &Session) -> Result<(), postgres::Error> {
+        let dropped = target.execute(outbox::BOUND, &[&self.flow, &outbox::OUTBOX_EVENTS]).await;
+        let dropped = dropped.map_err(|error| postgres::Error::from_driver("bounding the outbox", &error))?;
+        if dropped > 0 {
+            tracing::warn!(
+                flow = %self.flow,
+                dropped,
+                "the oldest notices were dropped: more waited for their delivery than the outbox keeps"
+            );
+        }
+        Ok(())
+    }
+}
+
+fn gone(side: &str) -> postgres::Error {
+    postgres::Error::new(format!("waiting for notices, with a session at {side}"), Kind::Closed)
+}

@@ -1,0 +1,17 @@
+//! Telling applications what has reached the customers.
+//!
+//! ```text
+//! event      what is told, as JSON that fits into a notification
+//! outbox     the statements over acequia.outbox: the writer puts events there with the data
+//! deliver    carries them to the source by NOTIFY, and forgets them
+//! ```
+//!
+//! An event is committed with the rows that it tells of, so none is told of what did not happen, and none is lost.
+//! Delivery is a matter of its own: it may be late, it may say a thing twice, and it never holds up a flow.
+
+mod deliver;
+mod event;
+pub mod outbox;
+
+pub use deliver::Post;
+pub use event::{Event, Operation, PAYLOAD_MAX_BYTES, Skipped};

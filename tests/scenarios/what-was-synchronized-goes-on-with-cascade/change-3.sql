@@ -1,0 +1,1 @@
+UPDATE north.code SET description = 'changed by north' WHERE code = 'B01';

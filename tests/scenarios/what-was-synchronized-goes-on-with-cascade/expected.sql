@@ -1,0 +1,9 @@
+SELECT code, description FROM south.code ORDER BY code;
+--> A02 | of north
+--> B01 | changed by north
+SELECT code, description FROM east.code ORDER BY code;
+--> A00 | of east
+--> A02 | of north
+--> B01 | changed by north
+SELECT count(*) FROM acequia.parked;
+--> 0
