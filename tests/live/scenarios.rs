@@ -103,7 +103,7 @@ scenarios! {
     huge_transaction_with_one_bad_row,
     identity_that_is_always_generated,
     inactive_row_is_not_made_active_again,
-    item_that_the_higher_priority_deletes,
+    item_that_another_source_has_too_is_not_deleted,
     item_that_the_higher_priority_lets_go,
     journal_holds_the_old_image,
     key_of_an_expression_and_a_column,

@@ -1,0 +1,3 @@
+-- Released, as it was last.
+SELECT code, description, price FROM north.code ORDER BY code;
+--> A00 | of hq | 10.00

@@ -1,2 +1,0 @@
-SELECT count(*) FROM north.code;
---> 0

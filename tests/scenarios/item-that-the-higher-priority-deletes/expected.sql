@@ -1,5 +1,0 @@
-SELECT code, description, price FROM north.code ORDER BY code;
---> A00 | of region | 21.00
-
-SELECT count(*) FROM acequia.parked;
---> 0
