@@ -4,12 +4,26 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::console::{Exit, Output, say};
-use crate::config::{Columns, Config, KeyPart, SecretSource, Tls};
+use super::effective::{self, Selection};
+use crate::config::{Columns, Config, KeyPart, SecretSource, Sync, Tls};
+use crate::name::CustomerName;
+
+const AFTER_SHOW: &str = "\
+Of what several tables say about one word, the most specific one counts: a customer's data set,
+a customer, a data set, the group, [defaults].
+
+  acequia config show --effective --customer north --dataset cpt_code";
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
     /// Print what the rule files mean once every word is resolved; no password is shown
+    #[command(after_help = AFTER_SHOW)]
     Show {
+        /// Every word of every group, customer and data set, with the line that it came from
+        #[arg(long)]
+        effective: bool,
+        #[command(flatten)]
+        selection: Selection,
         /// For people or for programs
         #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
@@ -17,7 +31,11 @@ pub(super) enum ConfigCommand {
 }
 
 pub(super) fn config(config: &Config, command: &ConfigCommand) -> anyhow::Result<Exit> {
-    let ConfigCommand::Show { output } = command;
+    let ConfigCommand::Show { effective, selection, output } = command;
+    if *effective {
+        effective::show(config, selection, *output)?;
+        return Ok(Exit::Done);
+    }
     match output {
         Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(config))?),
         Output::Text => print_text(config),
@@ -55,6 +73,12 @@ fn columns(columns: &Columns) -> String {
 
 fn print_text(config: &Config) {
     say!("sha256 {}\n", config.sha256);
+    let daemon = &config.daemon;
+    say!(
+        "daemon: images are kept {} days, at most {} rows wait for one customer\n",
+        daemon.journal_keep_days,
+        daemon.parked_limit
+    );
     for database in config.databases.values() {
         say!(
             "database {}: {}:{} {} as {}, {}, password from {}",
@@ -78,22 +102,37 @@ fn print_text(config: &Config) {
         );
     }
     for sync in &config.syncs {
-        let to: Vec<&str> = sync.to.iter().map(crate::name::CustomerName::as_str).collect();
+        let to: Vec<&str> = sync.to.iter().map(CustomerName::as_str).collect();
         let state = if config.is_active(sync) { "" } else { " (disabled)" };
         say!("\nsync {}{state}: {} → {}", sync.name, sync.from, to.join(", "));
         for name in &sync.data {
             let Some(dataset) = config.datasets.get(name) else { continue };
-            let Some(rule) = sync.to.first().map(|to| config.rule(sync, to, name)) else { continue };
+            let Some(rule) = ordinary(sync).map(|to| config.rule(sync, to, name)) else { continue };
             let key: Vec<&str> = dataset.key.iter().map(KeyPart::text).collect();
+            let filter =
+                rule.filter.as_ref().map_or_else(String::new, |sql| format!(", where {}", sql.text()));
             say!(
-                "  {name}: mode {}, on_delete {}, key {}, columns {}",
+                "  {name}{}: mode {}, on_delete {}, key {}, columns {}{filter}",
+                if rule.enabled { "" } else { " (disabled)" },
                 rule.mode.as_str(),
                 rule.on_delete.as_str(),
                 key.join(" + "),
                 columns(&dataset.columns)
             );
         }
+        let particular: Vec<&str> = sync.customers.keys().map(CustomerName::as_str).collect();
+        if !particular.is_empty() {
+            say!("  something else holds for {}: --effective tells what", particular.join(", "));
+        }
     }
+    for notify in &config.notifies {
+        say!("\nnotify {}: sync.applied → NOTIFY {}", notify.name, notify.listen.quoted());
+    }
+}
+
+/// A customer of whom the group says nothing particular; else the first.
+fn ordinary(sync: &Sync) -> Option<&CustomerName> {
+    sync.to.iter().find(|to| !sync.customers.contains_key(*to)).or_else(|| sync.to.first())
 }
 
 fn as_json(config: &Config) -> Value {
@@ -109,15 +148,22 @@ fn as_json(config: &Config) -> Value {
     let syncs = config.syncs.iter().map(|sync| {
         let data = sync.data.iter().filter_map(|name| config.datasets.get(name)).map(|dataset| {
             let key: Vec<&str> = dataset.key.iter().map(KeyPart::text).collect();
-            let rule = sync.to.first().map(|to| config.rule(sync, to, &dataset.name));
+            let rule = ordinary(sync).map(|to| config.rule(sync, to, &dataset.name));
             json!({ "dataset": dataset.name.as_str(), "table": dataset.table.as_str(), "key": key,
                     "columns": columns(&dataset.columns), "mode": rule.as_ref().map(|rule| rule.mode),
                     "on_delete": rule.as_ref().map(|rule| rule.on_delete.as_str()) })
         });
-        let to: Vec<&str> = sync.to.iter().map(crate::name::CustomerName::as_str).collect();
+        let to: Vec<&str> = sync.to.iter().map(CustomerName::as_str).collect();
         json!({ "name": sync.name.as_str(), "enabled": config.is_active(sync), "from": sync.from.as_str(), "to": to,
+                "particular_customers": sync.customers.keys().map(CustomerName::as_str).collect::<Vec<_>>(),
                 "data": data.collect::<Vec<_>>() })
     });
+    let notifies = config.notifies.iter().map(
+        |notify| json!({ "name": notify.name, "on": ["sync.applied"], "listen": notify.listen.as_str() }),
+    );
     json!({ "sha256": config.sha256, "databases": databases.collect::<Vec<_>>(),
-            "customers": customers.collect::<Vec<_>>(), "sync": syncs.collect::<Vec<_>>() })
+            "customers": customers.collect::<Vec<_>>(), "sync": syncs.collect::<Vec<_>>(),
+            "notify": notifies.collect::<Vec<_>>(),
+            "daemon": { "journal_keep_days": config.daemon.journal_keep_days,
+                        "parked_limit": config.daemon.parked_limit } })
 }

@@ -3,6 +3,7 @@
 mod check;
 mod config;
 mod console;
+mod effective;
 mod parked;
 mod run;
 mod setup;
