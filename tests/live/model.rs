@@ -1,164 +1,143 @@
-//! Random changes, random kills: whatever happens, every customer equals the reference model.
+//! Random changes, random rules, random trouble: whatever happens, every customer equals the reference model.
 //!
 //! `ACEQUIA_SEED=7` repeats one run (and prints its statements when it fails), `ACEQUIA_SEEDS=100` tries that many. The
 //! changes are the same for the same seed; the kills come where they come, and must not matter.
 
+mod life;
 mod moves;
 mod reference;
+mod rows;
+mod rules;
+mod tables;
 
 use std::collections::BTreeSet;
 
-use self::moves::{Dice, OWN_KEYS, Source, Transaction, body_sql, own_key};
-use self::reference::{Customer, Held, Id, Parked, Table};
-use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};
-use acequia::failpoint::PLACES;
+use self::life::Life;
+use self::moves::{Dice, Source};
+use self::reference::Customer;
+use self::rows::{Change, Id, Table, Transaction};
+use self::rules::{DATASETS, World, group};
+use super::support::{Cluster, Config, Database};
 
 /// Runs of one test, unless `ACEQUIA_SEEDS` says otherwise.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 8;
 /// Source transactions of one run.
 const TRANSACTIONS: u64 = 120;
 
-const RULES: &str = r#"
-[datasets.schedule]
-table = "schedule"
-key = ["key"]
-
-[datasets.line]
-table = "line"
-key = ["schedule", "key"]
-
-[datasets.code]
-table = "code"
-key = ["key"]
-
-[datasets.payer]
-table = "payer"
-key = ["payer", "plan"]
-
-[datasets.doc]
-table = "doc"
-key = ["key"]
-
+/// What `deletes` has received goes on to one more customer. Persons do not: one that waits for another there may have
+/// been found by its key already.
+const CHAIN: &str = r#"
 [[sync]]
-name = "create"
-from = "source"
-to = ["creates"]
-data = ["schedule", "line", "code", "payer", "doc"]
-
-[[sync]]
-name = "override"
-from = "source"
-to = ["overrides"]
-data = ["schedule", "line", "code", "payer", "doc"]
-mode = "override"
-
-[[sync]]
-name = "mirror"
-from = "source"
-to = ["deletes"]
-data = ["schedule", "line", "code", "payer", "doc"]
+name = "chain"
+from = "deletes"
+to = ["chain"]
+data = ["schedule", "line", "code", "payer", "doc", "tag", "visit", "item"]
 mode = "override"
 on_delete = "delete"
+cascade = true
 "#;
 
 #[test]
-fn every_customer_equals_the_model_however_often_the_daemon_is_killed() {
+fn every_customer_equals_the_model_whatever_happens_to_it_and_to_the_daemon() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let first = number("ACEQUIA_FIRST_SEED").unwrap_or(1);
     let seeds = match (number("ACEQUIA_SEED"), number("ACEQUIA_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
-        (None, count) => 1..1 + count.unwrap_or(SEEDS),
+        (None, count) => first..first + count.unwrap_or(SEEDS),
     };
     for seed in seeds {
         run(seed);
     }
 }
 
+/// A source with its customers, and what they must hold.
+struct Side {
+    source: Source,
+    customers: Vec<Customer>,
+}
+
 fn run(seed: u64) {
     println!("ACEQUIA_SEED={seed}");
     let database = Cluster::shared().database();
-    let names = ["source", "creates", "overrides", "deletes"];
-    for name in names {
-        create_tables(&database, name);
-    }
-    let config = Config::new(&names.map(|name| (name, &database, name)), RULES);
-    config.set_up();
-    let (mut source, first) = Source::new(seed);
-    let mut customers = [
-        Customer::new("creates", false, false),
-        Customer::new("overrides", true, false),
-        Customer::new("deletes", true, true),
-    ];
-    database.execute(&first.sql);
-    for (number, customer) in (0..).zip(&mut customers) {
-        give_own_rows(&database, customer, number);
-    }
-    let mut trace = vec![first.sql];
-    let mut life = Life { config: &config, dice: Dice(seed ^ 0xACE9), daemon: None, kills: 0 };
+    let mut dice = Dice(seed ^ 0x0DD);
+    // One world alone is quick; every fourth run has all of them in one flow.
+    let worlds: Vec<World> = if seed.is_multiple_of(4) {
+        World::ALL.to_vec()
+    } else {
+        dice.pick(&World::ALL).into_iter().collect()
+    };
+    let config = configure(&database, &worlds);
+    let mut trace = Vec::new();
+    let mut sides: Vec<Side> =
+        worlds.iter().map(|world| begin(&database, *world, seed, &mut trace)).collect();
+    let mut life = Life::new(&config, &database, seed);
     life.start(false);
     stop_the_timer(&database);
     for _ in 0..TRANSACTIONS {
-        let Transaction { sql, changes } = source.transaction();
-        database.execute(&sql);
-        trace.push(sql);
-        for customer in customers.iter_mut().filter(|_| !changes.is_empty()) {
-            customer.apply(&changes);
-            source.frozen.extend(customer.parked.keys());
+        let side = usize::try_from(dice.roll(sides.len() as u64)).unwrap_or(0);
+        let Side { source, customers } = &mut sides[side];
+        let transaction = source.transaction();
+        database.execute(&transaction.sql);
+        if source.world != World::Held {
+            for customer in customers.iter_mut() {
+                customer.apply(&transaction);
+                source.frozen.extend(customer.frozen());
+            }
         }
+        trace.push(transaction.sql);
         // Every third run lets each transaction arrive on its own: there, nothing is ever folded.
-        if seed.is_multiple_of(3) { life.wait() } else { life.go_on() }
+        if seed.is_multiple_of(3) { life.arrive() } else { life.go_on() }
     }
-    life.settle(&database);
-    let difference = compare(&database, &source, &mut customers);
+    life.settle();
+    let difference = compare(&database, &mut sides);
     if !difference.is_empty() && std::env::var_os("ACEQUIA_SEED").is_some() {
         println!("{}", trace.join("\n"));
     }
+    let kills = life.kills;
+    drop(life);
     assert!(
         difference.is_empty(),
-        "ACEQUIA_SEED={seed} ({} kills): the customers differ from the model\n{difference}",
-        life.kills
+        "ACEQUIA_SEED={seed} ({kills} kills, {worlds:?}): the customers differ from the model\n{difference}"
     );
 }
 
-/// The same tables for everybody; those of customers have a column of their own, and numbers of their own.
-fn create_tables(database: &Database, schema: &str) {
-    let local = if schema == "source" { "" } else { ", local text NOT NULL DEFAULT 'given'" };
-    database.execute(&format!(
-        "CREATE SCHEMA {schema};
-         CREATE TABLE {schema}.schedule (id int8 GENERATED BY DEFAULT AS IDENTITY (START 50000) PRIMARY KEY,
-           key text NOT NULL UNIQUE, value int8 NOT NULL{local});
-         CREATE TABLE {schema}.line (id int8 GENERATED BY DEFAULT AS IDENTITY (START 50000) PRIMARY KEY,
-           schedule int8 NOT NULL REFERENCES {schema}.schedule, key text NOT NULL, value int8 NOT NULL{local},
-           UNIQUE (schedule, key));
-         CREATE TABLE {schema}.code (key text PRIMARY KEY, value int8 NOT NULL{local});
-         CREATE TABLE {schema}.payer (id int8 GENERATED BY DEFAULT AS IDENTITY (START 50000) PRIMARY KEY,
-           payer text NOT NULL, plan text NOT NULL, value int8 NOT NULL{local});
-         CREATE UNIQUE INDEX payer_key ON {schema}.payer (payer, plan);
-         ALTER TABLE {schema}.payer REPLICA IDENTITY USING INDEX payer_key;
-         CREATE TABLE {schema}.doc (id int8 GENERATED BY DEFAULT AS IDENTITY (START 50000) PRIMARY KEY,
-           key text NOT NULL UNIQUE, value int8 NOT NULL, body text NOT NULL{local});
-         ALTER TABLE {schema}.doc ALTER body SET STORAGE EXTERNAL"
-    ));
-}
-
-/// Some of the names that the source will use, with numbers that mean other rows at the source.
-fn give_own_rows(database: &Database, customer: &mut Customer, number: u64) {
-    let schema = customer.name;
-    for table in [Table::Schedule, Table::Code, Table::Payer, Table::Doc] {
-        for own in (0..OWN_KEYS).filter(|own| !(own + number).is_multiple_of(3)) {
-            let key = own_key(table, own);
-            let body = if table == Table::Doc { own } else { 0 };
-            let value = match (table, key.split_once('/')) {
-                (Table::Code, _) => format!("(key, value, local) VALUES ('{key}', -1, 'own')"),
-                (Table::Payer, Some((payer, plan))) => {
-                    format!("VALUES ({own}, '{payer}', '{plan}', -1, 'own')")
-                }
-                (Table::Doc, _) => format!("VALUES ({own}, '{key}', -1, {}, 'own')", body_sql(own)),
-                _ => format!("VALUES ({own}, '{key}', -1, 'own')"),
-            };
-            database.execute(&format!("INSERT INTO {schema}.{} {value}", table.name()));
-            customer.hold(table, Held { key, parent: None, value: -1, body, own: true });
+/// The tables of everybody, and the rules over them.
+fn configure<'a>(database: &'a Database, worlds: &[World]) -> Config<'a> {
+    let mut rules = DATASETS.to_owned();
+    let mut names = Vec::new();
+    for world in worlds {
+        tables::create(database, world.source(), true);
+        names.push(world.source());
+        for receiver in world.receivers() {
+            tables::create(database, receiver.name, false);
+            rules += &group(&receiver);
+            names.push(receiver.name);
         }
     }
+    if worlds.contains(&World::Plain) {
+        tables::create(database, "chain", false);
+        rules += CHAIN;
+        names.push("chain");
+    }
+    let customers: Vec<(&str, &Database, &str)> =
+        names.iter().map(|name| (*name, database, *name)).collect();
+    let config = Config::new(&customers, &rules);
+    config.set_up();
+    config
+}
+
+/// What is there before the daemon.
+fn begin(database: &Database, world: World, seed: u64, trace: &mut Vec<String>) -> Side {
+    let (source, first) = Source::new(world, seed);
+    database.execute(&first.sql);
+    trace.push(first.sql);
+    let mut customers: Vec<Customer> = world.receivers().into_iter().map(Customer::new).collect();
+    if world != World::Held {
+        for (number, customer) in (0..).zip(&mut customers) {
+            tables::give_own_rows(database, customer, number);
+        }
+    }
+    Side { source, customers }
 }
 
 /// When parked rows are tried again by the clock is not for the model to know: here they wait until the end.
@@ -172,191 +151,76 @@ fn stop_the_timer(database: &Database) {
     );
 }
 
-/// The daemon's hard life.
-struct Life<'a> {
-    config: &'a Config<'a>,
-    dice: Dice,
-    daemon: Option<Daemon<'a>>,
-    kills: u64,
-}
-
-impl Life<'_> {
-    /// Starts it; with `doomed` it dies by itself at some place.
-    fn start(&mut self, doomed: bool) {
-        let place = PLACES[usize::try_from(self.dice.roll(8)).unwrap_or(0) % PLACES.len()];
-        let point = format!("{place}:{}", 1 + self.dice.roll(6));
-        let environment = [("ACEQUIA_FAILPOINT", point.as_str())];
-        let mut daemon = self.config.start_with(if doomed { &environment } else { &[] });
-        if !doomed {
-            daemon.wait_streaming();
-        }
-        self.daemon = Some(daemon);
-    }
-
-    /// After each transaction: mostly nothing, so that several become one batch.
-    fn go_on(&mut self) {
-        if self.daemon.as_ref().is_some_and(is_dead) {
-            self.kills += 1;
-            self.daemon = None;
-        }
-        let roll = self.dice.roll(24);
-        match &mut self.daemon {
-            None if roll < 8 => {
-                let doomed = self.dice.roll(2) == 0;
-                self.start(doomed);
-            }
-            Some(_) if roll == 0 => {
-                self.kills += 1;
-                if let Some(daemon) = self.daemon.take() {
-                    daemon.kill();
-                }
-            }
-            // While it stands still, the stream gathers and comes as one batch.
-            Some(daemon) if roll == 1 => daemon.signal("STOP"),
-            Some(daemon) if roll < 5 => daemon.signal("CONT"),
-            None | Some(_) => {}
-        }
-    }
-
-    fn wait(&mut self) {
-        if let Some(daemon) = &mut self.daemon {
-            daemon.barrier();
-        }
-    }
-
-    /// Lets everything arrive; then tries the parked rows again until nothing moves any more.
-    fn settle(&mut self, database: &Database) {
-        self.restart();
-        self.wait();
-        database.execute("DROP TRIGGER stop_timer ON acequia.parked");
-        let mut before = None;
-        loop {
-            let parked = database.value("SELECT coalesce(string_agg(key || dataset || to_customer || op || reason, ',' ORDER BY id), '') FROM acequia.parked");
-            if before.as_ref() == Some(&parked) {
-                return;
-            }
-            before = Some(parked);
-            database.execute("UPDATE acequia.parked SET next_try_at = '-infinity'");
-            // A daemon that starts looks at once.
-            self.restart();
-            wait_for("every parked row tried again", LIMIT, || {
-                let left = database.value(
-                    "SELECT count(*) FROM acequia.parked WHERE next_try_at < now() - interval '1 day'",
-                );
-                if left == "0" { Ok(()) } else { Err(left) }
-            });
-        }
-    }
-
-    fn restart(&mut self) {
-        if let Some(daemon) = self.daemon.take() {
-            daemon.signal("CONT");
-            daemon.kill();
-        }
-        self.start(false);
-    }
-}
-
-/// Ended by itself: a child that nobody has waited for yet.
-fn is_dead(daemon: &Daemon<'_>) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).unwrap_or_default();
-    stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('Z'))
-}
-
 /// Every line that is on one side only: `-` the model's, `+` the customers'.
-fn compare(database: &Database, source: &Source, customers: &mut [Customer]) -> String {
+fn compare(database: &Database, sides: &mut [Side]) -> String {
     let mut expected = BTreeSet::new();
     let mut found = BTreeSet::new();
-    for customer in customers {
-        customer.settle();
-        expected.extend(expect(customer, source));
-        for sql in dumps(customer.name) {
-            found.extend(
-                database
-                    .query(&sql)
-                    .into_iter()
-                    .map(|row| format!("{} {}", customer.name, row[0].as_deref().unwrap_or("NULL"))),
-            );
+    let mut read = |sql: &str| {
+        let rows = database.query(sql);
+        found.extend(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()));
+    };
+    for Side { source, customers } in sides {
+        for customer in customers {
+            if source.world == World::Held {
+                customer.apply(&everything(source));
+            }
+            customer.settle();
+            expected.extend(expect(customer, source));
+            tables::dumps(customer).iter().for_each(|sql| read(sql));
+            if customer.name() == "deletes" {
+                expected.extend(passed_on(customer));
+                let given = Table::ALL.into_iter().filter(|table| *table != Table::Person);
+                given.for_each(|table| read(&tables::rows_sql("chain", table, "'-'", false)));
+                read("SELECT concat_ws(' ', 'chain parked', dataset, key, reason) FROM acequia.parked WHERE to_customer = 'chain'");
+            }
         }
     }
     let missing = expected.difference(&found).map(|line| format!("- {line}\n"));
     missing.chain(found.difference(&expected).map(|line| format!("+ {line}\n"))).collect()
 }
 
+/// The source as it is in the end: all that matters for a customer that may be held.
+fn everything(source: &Source) -> Transaction {
+    let change = |(id, row): (&Id, &rows::Row)| Change { id: *id, old: None, new: Some(row.clone()) };
+    Transaction { changes: source.rows().iter().map(change).collect(), ..Transaction::default() }
+}
+
 /// What the model says of one customer.
 fn expect(customer: &Customer, source: &Source) -> Vec<String> {
+    let name = customer.name();
     let key = |id: &Id| match id.0 {
-        Table::Payer => source.key(*id).unwrap_or("gone").to_owned(),
-        Table::Schedule | Table::Line | Table::Code | Table::Doc => id.1.to_string(),
+        Table::Payer | Table::Code => source.key(*id).unwrap_or("gone").to_owned(),
+        _ => id.1.to_string(),
     };
-    let rows = customer.rows.iter().map(|(&(table, _), held)| {
-        let parent = held.parent.map_or("-", |slot| &customer.rows[&(Table::Schedule, slot)].key);
-        // A row that goes and comes back in two transactions may have been the same all the time, or not.
-        let local = match (customer.deletes, held.own) {
-            (true, _) => "-",
-            (false, true) => "own",
-            (false, false) => "given",
-        };
-        let body = if table == Table::Doc { held.body.to_string() } else { "-".to_owned() };
-        format!("{} row {} {parent} {} {} {body} {local}", customer.name, table.name(), held.key, held.value)
+    let rows = customer.rows.keys().map(|&(table, slot)| {
+        let local = tables::compares_local(customer, table);
+        let derives = customer.rule(table).is_some_and(|rule| rule.derives);
+        row_line(name, customer, (table, slot), local, derives)
     });
-    let links = customer.links.iter().map(|(id, slot)| {
-        format!("{} link {} {} {}", customer.name, id.0.name(), key(id), customer.rows[&(id.0, *slot)].key)
+    let links = customer.links.iter().map(|(id, link)| {
+        let held = customer.rows.get(&(id.0, link.slot));
+        let theirs = held.map_or("nothing", |held| &held.key);
+        format!("{name} link {} {} <{theirs}>", id.0.name(), key(id))
     });
     let parked = customer.parked.iter().map(|(id, parked)| {
-        let reason = match parked {
-            Parked::MissingParent(_) => "missing_parent",
-            Parked::Taken(_) => "taken",
-            Parked::Rejected(_) => "rejected",
-            Parked::Delete(_) => "rejected delete",
-        };
-        format!("{} parked {} {} {reason}", customer.name, id.0.name(), key(id))
+        format!("{name} parked {} {} {}", id.0.name(), key(id), parked.reason())
     });
     rows.chain(links).chain(parked).collect()
 }
 
-/// The same lines out of the customer's tables.
-fn dumps(customer: &str) -> Vec<String> {
-    let mut dumps = Vec::new();
-    let local = if customer == "deletes" { "'-'" } else { "t.local" };
-    for table in Table::ALL {
-        let name = table.name();
-        let key = if table == Table::Payer { "t.payer || '/' || t.plan" } else { "t.key" };
-        let (parent, join) = match table {
-            Table::Line => ("p.key", format!("JOIN {customer}.schedule p ON p.id = t.schedule")),
-            Table::Schedule | Table::Code | Table::Payer | Table::Doc => ("'-'", String::new()),
-        };
-        let body = match table {
-            // Its number, where all of the text says the same.
-            Table::Doc => {
-                "CASE WHEN t.body = repeat(split_part(t.body, '-', 1) || '-', 1200) THEN substr(split_part(t.body, '-', 1), 2) ELSE 'torn' END"
-            }
-            Table::Schedule | Table::Line | Table::Code | Table::Payer => "'-'",
-        };
-        dumps.push(format!(
-            "SELECT concat_ws(' ', 'row {name}', {parent}, {key}, t.value, {body}, {local}) FROM {customer}.{name} t {join}"
-        ));
-        if table.has_crosswalk() {
-            let crosswalk = crosswalk_name(customer, name);
-            let (source, target) =
-                if table == Table::Payer { ("x.s1 || '/' || x.s2", "x.t1") } else { ("x.s1", "x.t1") };
-            dumps.push(format!(
-                "SELECT concat_ws(' ', 'link {name}', {source}, coalesce({key}, 'nothing')) \
-                 FROM acequia.{crosswalk} x LEFT JOIN {customer}.{name} t ON t.id = {target}"
-            ));
-        }
-    }
-    dumps.push(format!(
-        "SELECT concat_ws(' ', 'parked', dataset, replace(translate(key, '[]\" ', ''), ',', '/'), reason, \
-         CASE op WHEN 'delete' THEN op END) FROM acequia.parked WHERE to_customer = '{customer}'"
-    ));
-    dumps
+/// What `chain` gets: every row of the customer that was written.
+fn passed_on(customer: &Customer) -> Vec<String> {
+    let touched = customer.rows.iter().filter(|(key, held)| key.0 != Table::Person && held.touched);
+    touched.map(|(key, _)| row_line("chain", customer, *key, false, false)).collect()
 }
 
-/// The crosswalk's table, named after the hash of whom it is for.
-fn crosswalk_name(customer: &str, dataset: &str) -> String {
-    use sha2::Digest as _;
-    let digest = sha2::Sha256::digest(format!("source\n{customer}\n{dataset}").as_bytes());
-    let first = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-    format!("x_{first:016x}")
+fn row_line(name: &str, customer: &Customer, at: (Table, usize), local: bool, derives: bool) -> String {
+    let held = &customer.rows[&at];
+    let parent = held.parent.zip(at.0.parent()).and_then(|(slot, table)| customer.rows.get(&(table, slot)));
+    let parent = parent.map_or("-", |parent| &parent.key);
+    let note = held.note.map_or_else(|| "-".to_owned(), |note| note.to_string());
+    let body = if at.0 == Table::Doc { held.body.to_string() } else { "-".to_owned() };
+    let local = if local { held.local } else { "-" };
+    let derived = if derives { &held.derived } else { "-" };
+    format!("{name} row {} {parent} <{}> {} {note} {body} {local} {derived}", at.0.name(), held.key, held.value)
 }

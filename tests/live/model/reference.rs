@@ -2,74 +2,48 @@
 //!
 //! Slow, short and without SQL. It knows neither batches nor restarts, so the daemon's result may depend on neither.
 
+mod place;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The tables of the test, parents first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Table {
-    /// A surrogate key; the name is the natural key.
-    Schedule,
-    /// Refers to a schedule; the natural key is the schedule (translated) with a code.
-    Line,
-    /// The primary key is the natural key: no crosswalk.
-    Code,
-    /// The replica identity is the natural key, the primary key a number.
-    Payer,
-    /// With a large text that updates leave out.
-    Doc,
-}
-
-impl Table {
-    pub(super) const ALL: [Self; 5] = [Self::Schedule, Self::Line, Self::Code, Self::Payer, Self::Doc];
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Schedule => "schedule",
-            Self::Line => "line",
-            Self::Code => "code",
-            Self::Payer => "payer",
-            Self::Doc => "doc",
-        }
-    }
-
-    pub(super) fn has_crosswalk(self) -> bool {
-        self != Self::Code
-    }
-}
-
-/// A source row for as long as it lives, whatever its key is at the moment.
-pub(super) type Id = (Table, u64);
-
-/// A source row's values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) key: String,
-    /// A line's schedule.
-    pub(super) parent: Option<u64>,
-    pub(super) value: i64,
-    /// Stands for the large text.
-    pub(super) body: u64,
-}
-
-/// What one transaction did to one row, from its begin to its commit.
-#[derive(Debug, Clone)]
-pub(super) struct Change {
-    pub(super) id: Id,
-    pub(super) old: Option<Row>,
-    pub(super) new: Option<Row>,
-}
+use super::rows::{Change, Id, Row, Table, Transaction};
+use super::rules::{Gone, Mode, Receiver, Rule};
 
 /// A row of the customer's own table, by its own number.
-type Slot = usize;
+pub(super) type Slot = usize;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Held {
     pub(super) key: String,
     pub(super) parent: Option<Slot>,
     pub(super) value: i64,
+    pub(super) note: Option<i64>,
     pub(super) body: u64,
-    /// The customer made it; says what its local column holds.
-    pub(super) own: bool,
+    /// The customer's own column: who made the row, and the marks of rules.
+    pub(super) local: &'static str,
+    /// The columns that a rule derives, as one text.
+    pub(super) derived: String,
+    /// Acequia has written it, so that it goes on where a rule says `cascade`.
+    pub(super) touched: bool,
+}
+
+impl Held {
+    /// What a row that Acequia creates has in the customer's own columns.
+    fn given() -> Self {
+        Self { local: "given", derived: NOT_DERIVED.to_owned(), touched: true, ..Self::default() }
+    }
+}
+
+/// The derived columns, where nothing filled them.
+pub(super) const NOT_DERIVED: &str = "//-";
+/// How deep what waits for each other is followed.
+const ROUNDS: usize = 16;
+
+/// One line of the crosswalk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) slot: Slot,
+    pub(super) created: bool,
 }
 
 /// Why a row is not yet in the customer.
@@ -77,27 +51,78 @@ pub(super) struct Held {
 pub(super) enum Parked {
     MissingParent(Row),
     Taken(Row),
+    Ambiguous(Row),
     Rejected(Row),
-    Delete(Row),
+    /// Link-only: the customer has no such row yet.
+    Unmatched(Row),
+    /// Link-only: the two rows of a link have different keys.
+    Mismatch(Row),
+    /// A delete that something of the customer stands against.
+    Delete,
 }
 
-/// One customer under one rule.
-#[derive(Debug, Clone)]
+impl Parked {
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::MissingParent(_) => "missing_parent",
+            Self::Taken(_) => "taken",
+            Self::Ambiguous(_) => "ambiguous",
+            Self::Rejected(_) => "rejected",
+            Self::Unmatched(_) => "unmatched",
+            Self::Mismatch(_) => "mismatch",
+            Self::Delete => "rejected delete",
+        }
+    }
+
+    fn row(&self) -> Option<&Row> {
+        match self {
+            Self::MissingParent(row)
+            | Self::Taken(row)
+            | Self::Ambiguous(row)
+            | Self::Rejected(row)
+            | Self::Unmatched(row)
+            | Self::Mismatch(row) => Some(row),
+            Self::Delete => None,
+        }
+    }
+
+    /// Whether its way in may hang on the moment at which it is tried again.
+    fn freezes(&self) -> bool {
+        !matches!(self, Self::Unmatched(_) | Self::Mismatch(_))
+    }
+}
+
+/// One customer under its rules.
+#[derive(Debug)]
 pub(super) struct Customer {
-    pub(super) name: &'static str,
-    pub(super) overrides: bool,
-    pub(super) deletes: bool,
+    pub(super) receiver: Receiver,
     pub(super) rows: BTreeMap<(Table, Slot), Held>,
-    /// The crosswalk.
-    pub(super) links: BTreeMap<Id, Slot>,
+    pub(super) links: BTreeMap<Id, Link>,
     pub(super) parked: BTreeMap<Id, Parked>,
     next: Slot,
 }
 
 impl Customer {
-    pub(super) fn new(name: &'static str, overrides: bool, deletes: bool) -> Self {
+    pub(super) fn new(receiver: Receiver) -> Self {
         let (rows, links, parked) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { name, overrides, deletes, rows, links, parked, next: 1 }
+        Self { receiver, rows, links, parked, next: 1 }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.receiver.name
+    }
+
+    pub(super) fn rule(&self, table: Table) -> Option<Rule> {
+        (self.receiver.rule)(table)
+    }
+
+    pub(super) fn remembers(&self, table: Table) -> bool {
+        self.rule(table).is_some_and(|rule| rule.remembers(table))
+    }
+
+    /// Rows that are not to be touched at the source any more.
+    pub(super) fn frozen(&self) -> impl Iterator<Item = Id> {
+        self.parked.iter().filter(|(_, parked)| parked.freezes()).map(|(id, _)| *id)
     }
 
     pub(super) fn hold(&mut self, table: Table, held: Held) -> Slot {
@@ -106,179 +131,146 @@ impl Customer {
         self.next
     }
 
-    /// Applies one source transaction. Links of rows that are gone are released first, so that their keys can be
-    /// claimed; then rows are written, parents first; then deleted, children first.
-    pub(super) fn apply(&mut self, changes: &[Change]) {
-        let mut released: BTreeMap<Id, Slot> = BTreeMap::new();
+    /// Applies one source transaction.
+    pub(super) fn apply(&mut self, transaction: &Transaction) {
+        self.truncate(&transaction.truncated);
+        self.follow(&transaction.changes, ROUNDS);
+    }
+
+    /// All links of the tables end. Rows go where the rule says so, as if each had been deleted.
+    fn truncate(&mut self, tables: &[Table]) {
+        self.parked.retain(|id, parked| !tables.contains(&id.0) || *parked == Parked::Delete);
+        let mut released = BTreeMap::new();
+        self.links.retain(|id, link| {
+            let stays = !tables.contains(&id.0);
+            if !stays {
+                released.insert(*id, *link);
+            }
+            stays
+        });
+        for table in Table::ALL.into_iter().rev() {
+            let Some(rule) = self.rule(table).filter(|rule| rule.mode != Mode::LinkOnly) else { continue };
+            self.depart_all(table, rule.on_truncate, &released);
+        }
+    }
+
+    /// Links of rows that are gone are released first, so that their keys can be claimed; then rows are written, parents
+    /// first; then those that left the rule's `where` and those that are gone, children first.
+    fn follow(&mut self, changes: &[Change], rounds: usize) {
+        let mut released: BTreeMap<Id, Link> = BTreeMap::new();
         for change in changes {
             // A later change of a parked row takes its place: the newest state counts.
             self.parked.remove(&change.id);
             if let (None, Some(old)) = (&change.new, &change.old) {
-                let slot = if change.id.0.has_crosswalk() {
+                let link = if self.remembers(change.id.0) {
                     self.links.remove(&change.id)
                 } else {
                     self.find(change.id.0, None, &old.key)
+                        .first()
+                        .map(|&slot| Link { slot, created: false })
                 };
-                released.extend(slot.map(|slot| (change.id, slot)));
+                released.extend(link.map(|link| (change.id, link)));
             }
         }
         for table in Table::ALL {
             self.write_all(table, changes, &mut released);
         }
         for table in Table::ALL.into_iter().rev() {
-            for change in changes.iter().filter(|change| change.id.0 == table) {
-                if let (Some(&slot), Some(old)) = (released.get(&change.id), &change.old) {
-                    self.delete(change.id, slot, old);
-                }
+            let Some(rule) = self.rule(table) else { continue };
+            self.leave_all(table, rule, changes);
+            if rule.mode != Mode::LinkOnly {
+                self.depart_all(table, rule.on_delete, &released);
             }
         }
-        // What waited for a schedule is tried again when that schedule comes by, whether or not it found a place.
-        for change in changes.iter().filter(|change| change.id.0 == Table::Schedule && change.new.is_some()) {
+        if rounds > 0 {
+            self.wake(changes, rounds - 1);
+        }
+    }
+
+    /// What waited for a row is tried again when that row comes by, whether or not it found a place.
+    fn wake(&mut self, changes: &[Change], rounds: usize) {
+        for change in changes.iter().filter(|change| change.new.is_some()) {
             let waits = |(id, parked): (&Id, &Parked)| match parked {
-                Parked::MissingParent(row) if row.parent == Some(change.id.1) => Some(upsert(*id, row)),
-                Parked::MissingParent(_) | Parked::Taken(_) | Parked::Rejected(_) | Parked::Delete(_) => None,
+                Parked::MissingParent(row)
+                    if id.0.parent() == Some(change.id.0) && row.parent == Some(change.id.1) =>
+                {
+                    Some(upsert(*id, row))
+                }
+                _ => None,
             };
             let waiting: Vec<Change> = self.parked.iter().filter_map(waits).collect();
             if !waiting.is_empty() {
-                self.apply(&waiting);
+                self.follow(&waiting, rounds);
             }
         }
     }
 
-    fn write_all(&mut self, table: Table, changes: &[Change], released: &mut BTreeMap<Id, Slot>) {
-        let mut moves: BTreeMap<Slot, (&Change, &Row)> = BTreeMap::new();
-        let mut loose: Vec<(&Change, &Row)> = Vec::new();
-        for change in changes.iter().filter(|change| change.id.0 == table) {
-            let Some(row) = &change.new else { continue };
-            match self.own_row(change) {
-                // Create-only leaves a row that it knows alone, whatever happens at the source.
-                Some(_) if !self.overrides => {}
-                Some(_) if self.parent(row).is_err() => {
-                    self.park(change.id, Parked::MissingParent(row.clone()));
+    /// Rows outside `where` that the customer was given.
+    fn leave_all(&mut self, table: Table, rule: Rule, changes: &[Change]) {
+        let Some(leave) = rule.on_leave else { return };
+        let hidden = |change: &&Change| {
+            change.id.0 == table && change.new.as_ref().is_some_and(|row| !row.is_shown())
+        };
+        for change in changes.iter().filter(hidden) {
+            let Some(link) = self.links.get(&change.id).copied() else { continue };
+            let is_ours = rule.mode == Mode::Override || link.created;
+            if !is_ours {
+                continue;
+            }
+            match leave {
+                Gone::Ignore => {}
+                Gone::Mark => self.mark(table, link.slot, "left"),
+                Gone::Delete => {
+                    self.rows.remove(&(table, link.slot));
+                    self.links.remove(&change.id);
                 }
-                Some(slot) => _ = moves.insert(slot, (change, row)),
-                None => loose.push((change, row)),
-            }
-        }
-        // Rows that follow the source move all at once, and each only where nobody stands who stays.
-        let leaving: BTreeSet<Slot> =
-            if self.deletes { released.values().copied().collect() } else { BTreeSet::new() };
-        let blocked = |customer: &Self, moves: &BTreeMap<Slot, (&Change, &Row)>| {
-            let stands = |&slot: &Slot, row: &Row| {
-                let key = (customer.parent(row).ok().flatten(), &row.key);
-                customer.rows.iter().any(|(&(of, other), held)| {
-                    let free = other == slot || moves.contains_key(&other) || leaving.contains(&other);
-                    of == table && !free && (held.parent, &held.key) == key
-                })
-            };
-            moves.iter().find(|(slot, (_, row))| stands(slot, row)).map(|(slot, _)| *slot)
-        };
-        while let Some((change, row)) = blocked(self, &moves).and_then(|slot| moves.remove(&slot)) {
-            // Without a crosswalk only the key decides: what stands there is overwritten, and the old row stays.
-            if table.has_crosswalk() {
-                self.park(change.id, Parked::Rejected(row.clone()));
-            } else {
-                loose.push((change, row));
-            }
-        }
-        for (slot, (change, row)) in moves {
-            self.write(change, slot, row);
-        }
-        for (change, row) in loose {
-            if let Some(slot) = self.place(change, row) {
-                released.retain(|id, gone| (id.0, *gone) != (table, slot));
             }
         }
     }
 
-    /// The row that the customer is known to have for it. Without a crosswalk that is the row of its old key, and
-    /// only where the source gave it another one.
-    fn own_row(&self, change: &Change) -> Option<Slot> {
-        if change.id.0.has_crosswalk() {
-            return self.links.get(&change.id).copied();
-        }
-        let (old, new) = (change.old.as_ref()?, change.new.as_ref()?);
-        let moved = self.overrides && old.key != new.key;
-        moved.then(|| self.find(change.id.0, None, &old.key)).flatten()
-    }
-
-    /// Finds the row by its natural key, or creates it. Answers the row that it took.
-    fn place(&mut self, change: &Change, row: &Row) -> Option<Slot> {
-        let id = change.id;
-        let Ok(parent) = self.parent(row) else {
-            self.park(id, Parked::MissingParent(row.clone()));
-            return None;
-        };
-        let slot = match self.find(id.0, parent, &row.key) {
-            None => {
-                let held =
-                    Held { key: row.key.clone(), parent, value: row.value, body: row.body, own: false };
-                self.hold(id.0, held)
+    /// Rows of released links, as far as they are the rule's to take.
+    fn depart_all(&mut self, table: Table, gone: Gone, released: &BTreeMap<Id, Link>) {
+        let Some(rule) = self.rule(table) else { return };
+        let own: Vec<(Id, Link)> = released
+            .iter()
+            .filter(|(id, link)| id.0 == table && (rule.mode == Mode::Override || link.created))
+            .map(|(id, link)| (*id, *link))
+            .collect();
+        let going: BTreeSet<Slot> = own.iter().map(|(_, link)| link.slot).collect();
+        for (id, link) in own {
+            match gone {
+                Gone::Ignore => {}
+                Gone::Mark => self.mark(table, link.slot, "gone"),
+                Gone::Delete if self.is_needed(link.slot, &going) => {
+                    self.links.insert(id, link);
+                    self.parked.insert(id, Parked::Delete);
+                }
+                Gone::Delete => _ = self.rows.remove(&(table, link.slot)),
             }
-            Some(slot) if self.links.iter().any(|(other, &linked)| (other.0, linked) == (id.0, slot)) => {
-                self.park(id, Parked::Taken(row.clone()));
-                return None;
-            }
-            Some(slot) => slot,
-        };
-        if id.0.has_crosswalk() {
-            self.links.insert(id, slot);
-        }
-        if self.overrides {
-            self.write(change, slot, row);
-        }
-        Some(slot)
-    }
-
-    fn write(&mut self, change: &Change, slot: Slot, row: &Row) {
-        let parent = self.parent(row).ok().flatten();
-        // A large text that the source did not touch is not touched here either.
-        let is_untouched = change.old.as_ref().is_some_and(|old| old.body == row.body);
-        if let Some(held) = self.rows.get_mut(&(change.id.0, slot)) {
-            let body = if is_untouched { held.body } else { row.body };
-            *held = Held { key: row.key.clone(), parent, value: row.value, body, own: held.own };
         }
     }
 
-    fn delete(&mut self, id: Id, slot: Slot, old: &Row) {
-        if !self.deletes {
-            return;
-        }
-        if id.0 == Table::Schedule && self.rows.values().any(|held| held.parent == Some(slot)) {
-            self.links.insert(id, slot);
-            self.park(id, Parked::Delete(old.clone()));
-            return;
-        }
-        self.rows.remove(&(id.0, slot));
+    /// Something that stays points at the row.
+    fn is_needed(&self, slot: Slot, going: &BTreeSet<Slot>) -> bool {
+        self.rows.iter().any(|(key, held)| held.parent == Some(slot) && !going.contains(&key.1))
     }
 
-    /// The customer's own schedule behind a line's; an error where the customer has none for it.
-    fn parent(&self, row: &Row) -> Result<Option<Slot>, ()> {
-        match row.parent {
-            None => Ok(None),
-            Some(parent) => self.links.get(&(Table::Schedule, parent)).map(|slot| Some(*slot)).ok_or(()),
+    fn mark(&mut self, table: Table, slot: Slot, mark: &'static str) {
+        if let Some(held) = self.rows.get_mut(&(table, slot)) {
+            held.local = mark;
         }
-    }
-
-    fn find(&self, table: Table, parent: Option<Slot>, key: &str) -> Option<Slot> {
-        let found = |(_, held): &(&(Table, Slot), &Held)| held.parent == parent && held.key == key;
-        self.rows.range((table, 0)..=(table, Slot::MAX)).find(found).map(|(&(_, slot), _)| slot)
-    }
-
-    fn park(&mut self, id: Id, parked: Parked) {
-        self.parked.insert(id, parked);
     }
 
     /// Tries everything that is parked again, until nothing moves any more.
     pub(super) fn settle(&mut self) {
         loop {
             let before = self.parked.clone();
-            let again = before.iter().map(|(id, parked)| match parked {
-                Parked::MissingParent(row) | Parked::Taken(row) | Parked::Rejected(row) => upsert(*id, row),
-                Parked::Delete(row) => Change { id: *id, old: Some(row.clone()), new: None },
+            let again = before.iter().map(|(id, parked)| match parked.row() {
+                Some(row) => upsert(*id, row),
+                None => Change { id: *id, old: Some(Row::default()), new: None },
             });
             let again: Vec<Change> = again.collect();
-            self.apply(&again);
+            self.follow(&again, ROUNDS);
             if self.parked == before {
                 return;
             }
