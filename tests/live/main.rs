@@ -10,5 +10,6 @@ mod drift;
 mod faults;
 mod leaks;
 mod model;
+mod planted;
 mod scenarios;
 mod sessions;
