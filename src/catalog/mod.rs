@@ -5,6 +5,7 @@
 //! (`rules`) does, from these facts alone, without a session.
 
 mod fingerprint;
+mod labels;
 mod publication;
 mod read;
 mod server;
@@ -15,6 +16,7 @@ use crate::lsn::Lsn;
 use crate::name::{Ident, TableName};
 
 pub use fingerprint::Fingerprint;
+pub use labels::read_labels;
 pub use publication::Publication;
 pub use server::{Server, Slot};
 
