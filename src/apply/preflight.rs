@@ -8,6 +8,7 @@ use std::fmt;
 use tokio_postgres::Client;
 
 use crate::config::Spot;
+use crate::name::TableName;
 use crate::postgres::Error;
 use crate::rules::{Plan, Route, RouteSql, RuleExpression};
 
@@ -34,6 +35,8 @@ pub enum Reason {
     Server(Error),
     /// SQL of the rules calls this function, which it may not.
     Calls(String, Forbidden),
+    /// SQL of the rules reads the only row of this table, and it has more.
+    Rows(TableName),
 }
 
 /// What a function does that SQL of a rule must not do.
@@ -53,6 +56,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Server(error) => write!(f, "{error}"),
+            Self::Rows(table) => write!(f, "it reads the only row of {table}, and there are several"),
             Self::Calls(function, forbidden) => {
                 let what = match forbidden {
                     Forbidden::Execute => "which this role may not execute",
@@ -130,7 +134,18 @@ async fn probe(client: &Client, route: &Route, expression: &RuleExpression) -> R
             return Ok(Some(Reason::Calls(row.get("function"), forbidden)));
         }
     }
-    Ok(client.batch_execute(&expression.probe).await.err().and_then(refused))
+    if let Err(error) = client.batch_execute(&expression.probe).await {
+        return Ok(refused(error));
+    }
+    for table in &expression.alone {
+        let several = format!("SELECT count(*) > 1 FROM (SELECT FROM {} LIMIT 2) q", table.quoted());
+        let row = client.query_one(&several, &[]).await;
+        let row = row.map_err(|error| Error::from_driver("counting the rows of a table with one row", &error))?;
+        if row.get(0) {
+            return Ok(Some(Reason::Rows(table.clone())));
+        }
+    }
+    Ok(None)
 }
 
 async fn prepare(client: &Client, route: &Route) -> Result<(), Error> {

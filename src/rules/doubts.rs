@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::config::{Columns, Missing, Mode, Spot};
-use crate::name::Ident;
+use crate::name::{Ident, SyncName};
 
 use super::columns::{Filled, column_list, said};
 use super::input::{RouteInput, role};
@@ -100,7 +100,7 @@ fn check_other_sources(input: &RouteInput<'_>, problems: &mut Vec<Problem>) {
     let config = world.config;
     let database = |customer| config.customers.get(customer).map(|customer| &customer.database);
     let own = database(&sync.from);
-    let position = |name| config.syncs.iter().position(|other| other.name == *name);
+    let position = |name: &SyncName| config.syncs.iter().position(|other| other.name == *name);
     let others = config.syncs.iter().filter(|other| {
         database(&other.from) != own
             && other.to.contains(&key.1)

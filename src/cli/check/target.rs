@@ -64,6 +64,9 @@ async fn check_plan(
                 let ours = "make the two tables fit, or leave the column out (`exclude`)";
                 (what, if refused.spot.is_some() { remedy } else { ours }, None)
             }
+            Reason::Rows(_) => {
+                (refused.reason.to_string(), "look only at rows that this row refers to by a foreign key that is carried", None)
+            }
             Reason::Calls(function, forbidden) => {
                 let (remedy, sql) = advice(function, *forbidden, &role(findings, flow));
                 (refused.reason.to_string(), remedy, sql)
