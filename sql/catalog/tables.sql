@@ -6,6 +6,7 @@ SELECT n.nspname::text                                   AS schema,
        c.relkind::text                                   AS kind,
        CASE WHEN c.relkind = 'p' THEN ARRAY(SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p WHERE p.relid <> c.oid)
             ELSE '{}' END                                AS partitions,
+       c.relpersistence = 'p'                            AS logged,
        c.relreplident::text                              AS replica_identity,
        pg_catalog.row_security_active(c.oid)            AS row_security,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')   AS may_use_schema,
@@ -17,5 +18,5 @@ SELECT n.nspname::text                                   AS schema,
                WHERE k.conrelid = c.oid AND k.condeferrable) AS has_deferrable
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY ($1::text[]) AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p')
+WHERE n.nspname = ANY ($1::text[]) AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY 1, 2;

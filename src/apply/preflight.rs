@@ -1,27 +1,86 @@
 //! Every statement of a plan, prepared by the target and thrown away: what the server would refuse is found before it runs.
+//!
+//! SQL of the rules is looked at piece by piece, so that what is wrong can be pointed at; and what it calls is looked up,
+//! since the server takes much that a rule must not do: draw numbers, sleep, write, answer several rows.
+
+use std::fmt;
 
 use tokio_postgres::Client;
 
 use crate::config::Spot;
+use crate::name::TableName;
 use crate::postgres::Error;
-use crate::rules::{Plan, Route, RouteSql};
+use crate::rules::{Plan, Route, RouteSql, RuleExpression};
 
-/// A route whose statements the target refuses.
+const CALLS: &str = include_str!("../../sql/catalog/calls.sql");
+
+/// The view that a piece of SQL becomes for a moment.
+const VIEW: &str = "acequia_probe";
+
+/// A route whose statements the target refuses, or that does what no rule may do.
 #[derive(Debug)]
 pub struct Refused {
     /// Position in the plan's routes.
     pub route: usize,
     /// The SQL of the rules that is to blame, if it is.
     pub spot: Option<Spot>,
-    /// The server's answer; it is about names and types only, since no row is at hand.
-    pub error: Error,
+    /// Why.
+    pub reason: Reason,
 }
 
-/// Prepares all statements in a transaction that is rolled back: crosswalks that are missing are made for its length.
-pub async fn preflight(client: &Client, plan: &Plan) -> Result<Vec<Refused>, Error> {
+/// Why a route can't run.
+#[derive(Debug)]
+pub enum Reason {
+    /// The server's answer; it is about names and types only, since no row is at hand.
+    Server(Error),
+    /// SQL of the rules calls this function, which it may not.
+    Calls(String, Forbidden),
+    /// SQL of the rules reads the only row of this table, and it has more.
+    Rows(TableName),
+}
+
+/// What a function does that SQL of a rule must not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forbidden {
+    /// This role may not call it.
+    Execute,
+    /// It is volatile: another answer each time, or an effect beside its answer.
+    Volatile,
+    /// It answers any number of rows.
+    Rows,
+    /// It looks at many rows at once.
+    Aggregate,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(error) => write!(f, "{error}"),
+            Self::Rows(table) => write!(f, "it reads the only row of {table}, and there are several"),
+            Self::Calls(function, forbidden) => {
+                let what = match forbidden {
+                    Forbidden::Execute => "which this role may not execute",
+                    Forbidden::Volatile => {
+                        "which is volatile: it can answer differently each time, or do more than answer"
+                    }
+                    Forbidden::Rows => "which answers any number of rows",
+                    Forbidden::Aggregate => "which looks at many rows at once, and a rule sees one",
+                };
+                write!(f, "it calls {function}, {what}")
+            }
+        }
+    }
+}
+
+/// Prepares all statements in a transaction that is rolled back: crosswalks that are missing are made for its length, and
+/// so is the control schema where `install` makes it.
+pub async fn preflight(client: &Client, plan: &Plan, install: Option<&str>) -> Result<Vec<Refused>, Error> {
     let failed = |error| Error::from_driver("preparing the statements of the rules", &error);
     client.batch_execute("BEGIN").await.map_err(failed)?;
-    let refused = prepare_all(client, plan).await;
+    let refused = match client.batch_execute(install.unwrap_or_default()).await {
+        Ok(()) => prepare_all(client, plan).await,
+        Err(error) => Err(Error::from_driver("installing the control schema", &error)),
+    };
     client.batch_execute("ROLLBACK").await.map_err(failed)?;
     refused
 }
@@ -38,24 +97,58 @@ async fn prepare_all(client: &Client, plan: &Plan) -> Result<Vec<Refused>, Error
     }
     let mut refused = Vec::new();
     for (number, route) in plan.routes.iter().enumerate() {
-        client.batch_execute("SAVEPOINT route").await.map_err(failed)?;
         let before = refused.len();
         for expression in &route.expressions {
-            let doing = format!("preparing SQL of the rules for {}", route.target);
-            if let Err(error) = client.prepare(&expression.probe).await {
-                let error = Error::from_driver(&doing, &error);
-                refused.push(Refused { route: number, spot: Some(expression.spot), error });
-                client.batch_execute("ROLLBACK TO SAVEPOINT route").await.map_err(failed)?;
+            client.batch_execute("SAVEPOINT route").await.map_err(failed)?;
+            if let Some(reason) = probe(client, route, expression).await? {
+                refused.push(Refused { route: number, spot: Some(expression.spot), reason });
             }
+            client.batch_execute("ROLLBACK TO SAVEPOINT route").await.map_err(failed)?;
         }
+        client.batch_execute("SAVEPOINT route").await.map_err(failed)?;
         if refused.len() == before
             && let Err(error) = prepare(client, route).await
         {
-            refused.push(Refused { route: number, spot: None, error });
+            refused.push(Refused { route: number, spot: None, reason: Reason::Server(error) });
         }
         client.batch_execute("ROLLBACK TO SAVEPOINT route").await.map_err(failed)?;
     }
     Ok(refused)
+}
+
+/// One piece of SQL of the rules. It is run over no rows, because rights are asked for only when a statement runs.
+async fn probe(client: &Client, route: &Route, expression: &RuleExpression) -> Result<Option<Reason>, Error> {
+    let doing = format!("preparing SQL of the rules for {}", route.target);
+    let refused = |error| Some(Reason::Server(Error::from_driver(&doing, &error)));
+    let view = format!("CREATE TEMP VIEW {VIEW} (answer) AS {}", expression.probe);
+    if let Err(error) = client.batch_execute(&view).await {
+        return Ok(refused(error));
+    }
+    let rows = client.query(CALLS, &[&VIEW]).await;
+    for row in rows.map_err(|error| Error::from_driver("looking up what SQL of the rules calls", &error))? {
+        let forbidden = [
+            (!row.get::<_, bool>("may_execute"), Forbidden::Execute),
+            (row.get("returns_rows"), Forbidden::Rows),
+            (row.get("aggregates"), Forbidden::Aggregate),
+            (row.get("is_volatile"), Forbidden::Volatile),
+        ];
+        if let Some((_, forbidden)) = forbidden.into_iter().find(|(is_so, _)| *is_so) {
+            return Ok(Some(Reason::Calls(row.get("function"), forbidden)));
+        }
+    }
+    if let Err(error) = client.batch_execute(&expression.probe).await {
+        return Ok(refused(error));
+    }
+    for table in &expression.alone {
+        let several = format!("SELECT count(*) > 1 FROM (SELECT FROM {} LIMIT 2) q", table.quoted());
+        let row = client.query_one(&several, &[]).await;
+        let row =
+            row.map_err(|error| Error::from_driver("counting the rows of a table with one row", &error))?;
+        if row.get(0) {
+            return Ok(Some(Reason::Rows(table.clone())));
+        }
+    }
+    Ok(None)
 }
 
 async fn prepare(client: &Client, route: &Route) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 //! (`rules`) does, from these facts alone, without a session.
 
 mod fingerprint;
+mod labels;
 mod publication;
 mod read;
 mod server;
@@ -15,6 +16,7 @@ use crate::lsn::Lsn;
 use crate::name::{Ident, TableName};
 
 pub use fingerprint::Fingerprint;
+pub use labels::read_labels;
 pub use publication::Publication;
 pub use server::{Server, Slot};
 
@@ -23,6 +25,8 @@ pub use server::{Server, Slot};
 pub struct Catalog {
     /// Every table found, by its full name; a table that is asked for and not there is absent.
     pub tables: BTreeMap<TableName, Table>,
+    /// What has the name of a table and is none: a view, a foreign table.
+    pub others: BTreeMap<TableName, &'static str>,
 }
 
 /// One table.
@@ -36,6 +40,8 @@ pub struct Table {
     pub partitioned: bool,
     /// OIDs of its partitions, at every depth.
     pub partitions: Vec<u32>,
+    /// Its changes are in the WAL: it is neither unlogged nor temporary.
+    pub logged: bool,
     /// What an old tuple brings.
     pub replica_identity: ReplicaIdentity,
     /// Row-level security applies to this role here: writes could be refused in silence.

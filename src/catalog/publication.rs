@@ -23,7 +23,13 @@ pub struct Publication {
     pub truncates: bool,
     /// Partitions are sent as their root.
     pub via_root: bool,
-    /// Its tables.
+    /// Its tables of which only some rows are sent.
+    pub filtered: BTreeSet<TableName>,
+    /// Its tables of which only some columns are sent.
+    pub listed: BTreeSet<TableName>,
+    /// Partitioned tables that are sent as their partitions.
+    pub split: BTreeSet<TableName>,
+    /// Its tables, those of `split` left out.
     pub tables: BTreeSet<TableName>,
 }
 
@@ -41,12 +47,25 @@ impl Publication {
             deletes: first.get("deletes"),
             truncates: first.get("truncates"),
             via_root: first.get("via_root"),
+            split: BTreeSet::new(),
+            filtered: BTreeSet::new(),
+            listed: BTreeSet::new(),
             tables: BTreeSet::new(),
         };
         for row in &rows {
             let (schema, table): (Option<&str>, Option<&str>) = (row.get("schema"), row.get("table"));
             if let (Some(Ok(schema)), Some(Ok(table))) = (schema.map(Ident::new), table.map(Ident::new)) {
-                publication.tables.insert(TableName { schema, table });
+                let table = TableName { schema, table };
+                for (column, set) in
+                    [("is_filtered", &mut publication.filtered), ("is_listed", &mut publication.listed)]
+                {
+                    if row.get(column) {
+                        set.insert(table.clone());
+                    }
+                }
+                let is_split = row.get("is_split");
+                let tables = if is_split { &mut publication.split } else { &mut publication.tables };
+                tables.insert(table);
             }
         }
         Ok(Some(publication))

@@ -1,7 +1,5 @@
 //! The catalog queries and the shapes that their rows become.
 
-use std::collections::BTreeMap;
-
 use tokio_postgres::{Client, Row};
 
 use super::{
@@ -20,8 +18,18 @@ impl Catalog {
     /// Reads the tables of these names in these schemas, as far as they exist.
     pub async fn read(client: &Client, schemas: &[String], tables: &[String]) -> Result<Self, Error> {
         let failed = |error| Error::from_driver("reading the catalog", &error);
-        let mut catalog = Self { tables: BTreeMap::new() };
+        let mut catalog = Self::default();
         for row in client.query(TABLES, &[&schemas, &tables]).await.map_err(failed)? {
+            let other = match row.get("kind") {
+                "v" => Some("a view"),
+                "m" => Some("a materialized view"),
+                "f" => Some("a foreign table"),
+                _table => None,
+            };
+            if let Some(other) = other {
+                catalog.others.insert(table_name(&row, "schema", "table")?, other);
+                continue;
+            }
             let table = table(&row)?;
             catalog.tables.insert(table.name.clone(), table);
         }
@@ -73,6 +81,7 @@ fn table(row: &Row) -> Result<Table, Error> {
         oid: row.get("oid"),
         partitioned: row.get::<_, &str>("kind") == "p",
         partitions: row.get("partitions"),
+        logged: row.get("logged"),
         replica_identity,
         row_security: row.get("row_security"),
         has_deferrable: row.get("has_deferrable"),

@@ -20,6 +20,10 @@ pub struct Server {
     pub max_replication_slots: i32,
     /// `max_wal_senders`.
     pub max_wal_senders: i32,
+    /// Replication slots that there are.
+    pub slots_taken: i32,
+    /// WAL senders that are at work.
+    pub senders_taken: i32,
     /// `wal_sender_timeout` in milliseconds; 0 is off.
     pub wal_sender_timeout_ms: i32,
     /// `server_encoding`.
@@ -28,6 +32,10 @@ pub struct Server {
     pub in_recovery: bool,
     /// The role has REPLICATION (managed services allow replication without it: only a try tells).
     pub may_replicate: bool,
+    /// The cluster's number.
+    pub system_identifier: String,
+    /// The database's number in its cluster.
+    pub database_oid: u32,
     /// The role's name.
     pub role: String,
     /// CREATE on the database.
@@ -77,6 +85,10 @@ impl Server {
             wal_level: row.get("wal_level"),
             max_replication_slots: row.get("max_replication_slots"),
             max_wal_senders: row.get("max_wal_senders"),
+            slots_taken: row.get("slots_taken"),
+            senders_taken: row.get("senders_taken"),
+            system_identifier: row.get("system_identifier"),
+            database_oid: row.get("database_oid"),
             wal_sender_timeout_ms: row.get("wal_sender_timeout_ms"),
             encoding: row.get("encoding"),
             in_recovery: row.get("in_recovery"),

@@ -26,6 +26,7 @@ use crate::rules::Flow;
 
 pub use error::Error;
 pub use plan::{publication_gap, read_catalogs};
+pub use start::slot_gap;
 
 /// How often the state file is written.
 const STATE_INTERVAL: Duration = Duration::from_secs(1);

@@ -115,33 +115,50 @@ async fn position(
     let system = identity.system_identifier.as_str();
     let checkpoint = writer.checkpoint().await?;
     let slot = Slot::read(session, &flow.slot).await?;
-    let (name, database, slot_name) = (flow.name.clone(), source.name.to_string(), flow.slot.clone());
-    match (checkpoint, slot) {
-        (None, Some(_)) => Err(Error::UnknownSlot { slot: slot_name, database, flow: name }),
-        (None, None) => first_time(flow, source, session, writer, connection, (system, false)).await,
-        (Some(Checkpoint { creating: true, .. }), slot) => {
+    if let Some(error) = slot_gap(flow, source, system, checkpoint.as_ref(), slot.as_ref()) {
+        return Err(error);
+    }
+    match checkpoint {
+        None => first_time(flow, source, session, writer, connection, (system, false)).await,
+        Some(Checkpoint { creating: true, .. }) => {
             first_time(flow, source, session, writer, connection, (system, slot.is_some())).await
         }
-        (Some(checkpoint), _) if checkpoint.system_identifier != system => Err(Error::OtherCluster {
+        Some(checkpoint) if identity.wal_position < checkpoint.lsn => Err(Error::Slot {
+            slot: flow.slot.clone(),
+            database: source.name.to_string(),
+            flow: flow.name.clone(),
+            what: format!("belongs to a server whose WAL ends at {}: it was set back", identity.wal_position),
+            checkpoint: checkpoint.lsn,
+        }),
+        Some(checkpoint) => Ok(checkpoint.lsn),
+    }
+}
+
+/// Why a flow can't go on from its checkpoint by its slot, as both stand; `system` is the source's cluster.
+pub fn slot_gap(
+    flow: &Flow,
+    source: &Database,
+    system: &str,
+    checkpoint: Option<&Checkpoint>,
+    slot: Option<&Slot>,
+) -> Option<Error> {
+    let (name, database, slot_name) = (flow.name.clone(), source.name.to_string(), flow.slot.clone());
+    match (checkpoint, slot) {
+        (None, None) | (Some(Checkpoint { creating: true, .. }), _) => None,
+        (None, Some(_)) => Some(Error::UnknownSlot { slot: slot_name, database, flow: name }),
+        (Some(checkpoint), _) if checkpoint.system_identifier != system => Some(Error::OtherCluster {
             database,
             flow: name,
-            expected: checkpoint.system_identifier,
+            expected: checkpoint.system_identifier.clone(),
             found: system.to_owned(),
         }),
         (Some(checkpoint), None) => {
-            Err(Error::SlotGone { slot: slot_name, database, flow: name, checkpoint: checkpoint.lsn })
+            Some(Error::SlotGone { slot: slot_name, database, flow: name, checkpoint: checkpoint.lsn })
         }
-        (Some(checkpoint), Some(_)) if identity.wal_position < checkpoint.lsn => {
-            let what =
-                format!("belongs to a server whose WAL ends at {}: it was set back", identity.wal_position);
-            Err(Error::Slot { slot: slot_name, database, flow: name, what, checkpoint: checkpoint.lsn })
+        (Some(Checkpoint { lsn, .. }), Some(slot)) => {
+            let what = fault_of_slot(slot, source, *lsn)?;
+            Some(Error::Slot { slot: slot_name, database, flow: name, what, checkpoint: *lsn })
         }
-        (Some(checkpoint), Some(slot)) => match fault_of_slot(&slot, source, checkpoint.lsn) {
-            None => Ok(checkpoint.lsn),
-            Some(what) => {
-                Err(Error::Slot { slot: slot_name, database, flow: name, what, checkpoint: checkpoint.lsn })
-            }
-        },
     }
 }
 

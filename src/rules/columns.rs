@@ -106,7 +106,12 @@ fn own_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem>) -> Vec<Fille
             Some(theirs) if theirs.generated => {}
             Some(theirs) => {
                 if !references.iter().any(|link| link.columns.contains(name)) {
-                    problems.extend(misfit(input, column, theirs));
+                    problems.extend(misfit(
+                        input,
+                        column,
+                        theirs,
+                        dataset.columns_spot.unwrap_or(dataset.spot),
+                    ));
                 }
                 filled.push(Filled {
                     target: name.clone(),
@@ -155,7 +160,7 @@ fn mapped_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem>) -> Vec<Fi
         let own = existing(input.source, from, spot, problems);
         let theirs = existing(input.target, name, spot, problems);
         let (Some(own), Some(theirs)) = (own, theirs) else { continue };
-        problems.extend(misfit(input, own, theirs));
+        problems.extend(misfit(input, own, theirs, spot));
         filled.push(Filled {
             target: name.clone(),
             origin: Origin::Column(from.clone()),
@@ -204,9 +209,8 @@ pub(super) fn column_list(table: &Table) -> String {
 }
 
 /// Two columns of which the one can't take, or not always, what the other has.
-fn misfit(input: &RouteInput<'_>, own: &Column, theirs: &Column) -> Option<Problem> {
+fn misfit(input: &RouteInput<'_>, own: &Column, theirs: &Column, spot: Spot) -> Option<Problem> {
     let RouteInput { dataset, source, target, .. } = input;
-    let spot = dataset.columns_spot.unwrap_or(dataset.spot);
     let theirs_named =
         if own.name == theirs.name { String::new() } else { format!("\"{}\" is ", theirs.name) };
     let both = format!(
@@ -221,6 +225,10 @@ fn misfit(input: &RouteInput<'_>, own: &Column, theirs: &Column) -> Option<Probl
         Fit::Good => None,
         Fit::Shorter(length) => {
             let message = format!("{both}: rows with more than {length} characters there will be parked");
+            Some(Problem::warning(spot, message, remedy))
+        }
+        Fit::Smaller => {
+            let message = format!("{both}: rows whose number is too large there will be parked");
             Some(Problem::warning(spot, message, remedy))
         }
         Fit::Parsed => {

@@ -27,6 +27,8 @@ pub(super) enum Fit {
     Good,
     /// Values that are longer than this will be refused.
     Shorter(u32),
+    /// Numbers that are too large for it will be refused.
+    Smaller,
     /// Texts that are none of its values will be refused.
     Parsed,
     /// None fits.
@@ -47,7 +49,20 @@ pub(super) fn fit(source: &Column, target: &Column) -> Fit {
     }
     match (family(own), family(theirs)) {
         (Some(own), Some(theirs)) if own != theirs && !reads(theirs, own) => Fit::Never,
+        (Some(Family::Number), Some(Family::Number)) if width(own) > width(theirs) && width(theirs) > 0 => {
+            Fit::Smaller
+        }
         _ => Fit::Good,
+    }
+}
+
+/// Bytes of a whole number; 0 for what is none.
+fn width(base: &BaseType) -> u8 {
+    match base.name.as_str() {
+        "int2" => 2,
+        "int4" => 4,
+        "int8" => 8,
+        _other => 0,
     }
 }
 

@@ -35,6 +35,11 @@ pub(super) fn missing_table(
     spot: Spot,
 ) -> Option<Problem> {
     let name = world.table_name(customer, dataset)?;
+    if let Some(other) = world.source.others.get(&name).or_else(|| world.target.others.get(&name)) {
+        let message = format!("{name} is {other} (customer {customer}, data set {dataset})");
+        let remedy = format!("only tables can be synchronized: name one by `table` in [datasets.{dataset}]");
+        return Some(Problem::error(spot, message, remedy));
+    }
     // Both catalogs, since one customer can be read in the one and written in the other.
     let mut known = world.source.tables.keys().chain(world.target.tables.keys());
     if known.any(|table| table.schema == name.schema) {

@@ -11,6 +11,7 @@ mod columns;
 mod compile;
 mod crosswalk;
 mod customer;
+mod doubts;
 mod family;
 mod flow;
 mod fragments;
@@ -186,8 +187,8 @@ pub struct RuleExpression {
     pub spot: Spot,
     /// A statement that evaluates it over no rows.
     pub probe: String,
-    /// The functions that it calls, as [`Expression::functions`](crate::expression::Expression::functions) has them.
-    pub functions: Vec<String>,
+    /// Tables whose only row it reads, since this row does not refer to one: they must not have two.
+    pub alone: Vec<TableName>,
 }
 
 /// The table that links source rows with the customer's rows for one route.

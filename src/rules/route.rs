@@ -9,15 +9,16 @@ use crate::name::Ident;
 use super::columns::{Filled, existing, said};
 use super::crosswalk::{crosswalk, rivals};
 use super::customer::{check_filled, check_target};
+use super::doubts::check_doubts;
 use super::input::RouteInput;
-use super::parents::Resolution;
+use super::parents::{ParentLink, Resolution};
 use super::problem::Problem;
 use super::shape::{
     ALIAS, Departure, KeyMatch, PrimaryKeyColumn, Shape, WrittenColumn, comparable, default_value, differs,
 };
 use super::sql::Policy;
 use super::stage::{StagedColumn, old_column, staged_type};
-use super::values::{Value, cast, key_value, over_source, over_target, parents_and_values};
+use super::values::{Value, cast, key_value, only_rows, over_source, over_target, parents_and_values};
 use super::{Route, RouteSql, RuleExpression};
 
 /// Compiles the route. `staged` are the source table's staged columns. `None` where a problem stands in the way.
@@ -36,6 +37,7 @@ pub(super) fn route(
     let primary_key = primary_key(input, filled, &values, problems);
     check_filled(input, filled, problems);
     check_target(input, problems);
+    check_doubts(input, &links, filled, problems);
     let identity = source.identity()?;
     let (crosswalk, references) =
         if world.is_natural(key) { (None, Vec::new()) } else { crosswalk(input, identity) };
@@ -90,7 +92,7 @@ pub(super) fn route(
         crosswalk,
         key_columns: target.primary_key().to_vec(),
         image_columns: images,
-        expressions: expressions(input, filled, &shape),
+        expressions: expressions(input, &links, filled, &shape),
         cascade: rule.cascade,
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
         sql: Arc::new(RouteSql::new(shape, policy, route_number)),
@@ -98,14 +100,19 @@ pub(super) fn route(
 }
 
 /// The SQL of the rules in a route, each piece alone.
-fn expressions(input: &RouteInput<'_>, filled: &[Filled], shape: &Shape) -> Vec<RuleExpression> {
+fn expressions(
+    input: &RouteInput<'_>,
+    links: &[ParentLink],
+    filled: &[Filled],
+    shape: &Shape,
+) -> Vec<RuleExpression> {
     let RouteInput { rule, dataset, .. } = input;
     let over_stage =
         |value: &str| format!("SELECT {value} FROM {} s{} WHERE false", shape.stage, shape.parent_joins());
     let over_row = |value: &str| format!("SELECT {value} FROM {} t WHERE false", shape.target);
     let mut all = Vec::new();
     let mut add = |spot, probe, expression: &Expression| {
-        all.push(RuleExpression { spot, probe, functions: expression.functions() });
+        all.push(RuleExpression { spot, probe, alone: only_rows(input, links, filled, expression) });
     };
     if let (Some(filter), Some(sql)) = (&rule.filter, &shape.filter) {
         add(said(input, "where"), over_stage(&format!("({sql}) IS TRUE")), filter);

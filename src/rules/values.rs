@@ -35,9 +35,7 @@ pub(super) fn parents_and_values(
     filled: &[Filled],
     problems: &mut Vec<Problem>,
 ) -> (Vec<ParentJoin>, Vec<Value>) {
-    let carried =
-        |column: &Ident| filled.iter().any(|own| own.target == *column && own.source() == Some(column));
-    let links: Vec<&ParentLink> = links.iter().filter(|link| link.columns.iter().all(carried)).collect();
+    let links = carried_links(links, filled);
     let mut joins = Vec::new();
     let mut translated = Vec::new();
     for (i, link) in links.iter().enumerate() {
@@ -191,6 +189,24 @@ impl Reading<'_> {
             let message = format!("column \"{column}\" does not exist in {name}");
             return Err(Problem::error(spot, message, format!("columns there: {}", column_list(table))));
         }
+        let leading: Vec<&str> = self
+            .links
+            .iter()
+            .filter(|link| link.table == name)
+            .map(|link| link.columns[0].as_str())
+            .collect();
+        if leading.len() > 1 {
+            let message = format!(
+                "\"{dataset}\" in an expression can be two rows: {} of {} refer to it",
+                leading.join(", "),
+                self.input.source.name
+            );
+            return Err(Problem::error(
+                spot,
+                message,
+                "leave one of these columns out, or do without this expression",
+            ));
+        }
         let from = format!("SELECT q.{} FROM {} q", column.quoted(), name.quoted());
         let Some(place) = self.links.iter().position(|link| link.table == name) else {
             // One row at most: the server refuses the expression where there are two.
@@ -207,6 +223,27 @@ impl Reading<'_> {
         }
         Ok(format!("({from} WHERE {})", on.join(" AND ")))
     }
+}
+
+/// The tables of which an expression reads the only row: no foreign key that is carried leads there.
+pub(super) fn only_rows(
+    input: &RouteInput<'_>,
+    links: &[ParentLink],
+    filled: &[Filled],
+    expression: &Expression,
+) -> Vec<TableName> {
+    let links = carried_links(links, filled);
+    let named = expression.columns().into_iter().filter_map(|name| name.qualifier);
+    let others = named.filter(|qualifier| qualifier.as_str() != input.dataset.name.as_str());
+    let tables = others.filter_map(|other| looked_up(input.world, input, &other)).map(|(name, _)| name);
+    tables.filter(|name| !links.iter().any(|link| link.table == *name)).collect()
+}
+
+/// The foreign keys of which every column is carried.
+fn carried_links<'l>(links: &'l [ParentLink], filled: &[Filled]) -> Vec<&'l ParentLink> {
+    let carried =
+        |column: &Ident| filled.iter().any(|own| own.target == *column && own.source() == Some(column));
+    links.iter().filter(|link| link.columns.iter().all(carried)).collect()
 }
 
 /// The customer's table of a data set that an expression names.

@@ -12,5 +12,6 @@ mod faults;
 mod leaks;
 mod model;
 mod notices;
+mod planted;
 mod scenarios;
 mod sessions;

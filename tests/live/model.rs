@@ -119,8 +119,7 @@ fn configure<'a>(database: &'a Database, worlds: &[World]) -> Config<'a> {
         rules += CHAIN;
         names.push("chain");
     }
-    let customers: Vec<(&str, &Database, &str)> =
-        names.iter().map(|name| (*name, database, *name)).collect();
+    let customers: Vec<(&str, &Database, &str)> = names.iter().map(|name| (*name, database, *name)).collect();
     let config = Config::new(&customers, &rules);
     config.set_up();
     config
@@ -171,7 +170,9 @@ fn compare(database: &Database, sides: &mut [Side]) -> String {
                 expected.extend(passed_on(customer));
                 let given = Table::ALL.into_iter().filter(|table| *table != Table::Person);
                 given.for_each(|table| read(&tables::rows_sql("chain", table, "'-'", false)));
-                read("SELECT concat_ws(' ', 'chain parked', dataset, key, reason) FROM acequia.parked WHERE to_customer = 'chain'");
+                read(
+                    "SELECT concat_ws(' ', 'chain parked', dataset, key, reason) FROM acequia.parked WHERE to_customer = 'chain'",
+                );
             }
         }
     }
@@ -202,9 +203,10 @@ fn expect(customer: &Customer, source: &Source) -> Vec<String> {
         let theirs = held.map_or("nothing", |held| &held.key);
         format!("{name} link {} {} <{theirs}>", id.0.name(), key(id))
     });
-    let parked = customer.parked.iter().map(|(id, parked)| {
-        format!("{name} parked {} {} {}", id.0.name(), key(id), parked.reason())
-    });
+    let parked = customer
+        .parked
+        .iter()
+        .map(|(id, parked)| format!("{name} parked {} {} {}", id.0.name(), key(id), parked.reason()));
     rows.chain(links).chain(parked).collect()
 }
 
@@ -222,5 +224,10 @@ fn row_line(name: &str, customer: &Customer, at: (Table, usize), local: bool, de
     let body = if at.0 == Table::Doc { held.body.to_string() } else { "-".to_owned() };
     let local = if local { held.local } else { "-" };
     let derived = if derives { &held.derived } else { "-" };
-    format!("{name} row {} {parent} <{}> {} {note} {body} {local} {derived}", at.0.name(), held.key, held.value)
+    format!(
+        "{name} row {} {parent} <{}> {} {note} {body} {local} {derived}",
+        at.0.name(),
+        held.key,
+        held.value
+    )
 }

@@ -57,7 +57,8 @@ impl<'a> Life<'a> {
 
     /// Ends some of its sessions, as a server does that restarts.
     fn cut_off(&self) {
-        let which = ["acequia%", "acequia writer%", "acequia capture%"][usize::try_from(self.dice.clone().roll(3)).unwrap_or(0)];
+        let which = ["acequia%", "acequia writer%", "acequia capture%"]
+            [usize::try_from(self.dice.clone().roll(3)).unwrap_or(0)];
         self.database.execute(&format!(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
              WHERE datname = current_database() AND application_name LIKE '{which}'"
@@ -118,7 +119,8 @@ impl<'a> Life<'a> {
         let database = self.database;
         database.execute("UPDATE acequia.hold SET next_try_at = '-infinity' WHERE next_try_at > now()");
         wait_for("every hold at its end", LIMIT, || {
-            let left = database.query("SELECT to_customer, dataset, reason, what, next_try_at FROM acequia.hold");
+            let left =
+                database.query("SELECT to_customer, dataset, reason, what, next_try_at FROM acequia.hold");
             if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
         });
     }

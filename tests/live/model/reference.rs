@@ -165,9 +165,7 @@ impl Customer {
                 let link = if self.remembers(change.id.0) {
                     self.links.remove(&change.id)
                 } else {
-                    self.find(change.id.0, None, &old.key)
-                        .first()
-                        .map(|&slot| Link { slot, created: false })
+                    self.find(change.id.0, None, &old.key).first().map(|&slot| Link { slot, created: false })
                 };
                 released.extend(link.map(|link| (change.id, link)));
             }
@@ -208,9 +206,8 @@ impl Customer {
     /// Rows outside `where` that the customer was given.
     fn leave_all(&mut self, table: Table, rule: Rule, changes: &[Change]) {
         let Some(leave) = rule.on_leave else { return };
-        let hidden = |change: &&Change| {
-            change.id.0 == table && change.new.as_ref().is_some_and(|row| !row.is_shown())
-        };
+        let hidden =
+            |change: &&Change| change.id.0 == table && change.new.as_ref().is_some_and(|row| !row.is_shown());
         for change in changes.iter().filter(hidden) {
             let Some(link) = self.links.get(&change.id).copied() else { continue };
             let is_ours = rule.mode == Mode::Override || link.created;

@@ -59,7 +59,12 @@ impl Cluster {
 
     /// A new, empty database.
     pub(crate) fn database(&self) -> Database {
-        Database::create(self)
+        Database::create(self, "")
+    }
+
+    /// The same, with options of CREATE DATABASE.
+    pub(crate) fn database_with(&self, options: &str) -> Database {
+        Database::create(self, options)
     }
 
     /// The directory of its socket.

@@ -21,11 +21,11 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(super) fn create(cluster: &Cluster) -> Self {
+    pub(super) fn create(cluster: &Cluster, options: &str) -> Self {
         static CREATED: AtomicUsize = AtomicUsize::new(0);
         // Slots belong to the whole server and are named after the database: no two databases share a name.
         let name = format!("live{}", CREATED.fetch_add(1, Ordering::Relaxed));
-        run(&cluster.client("postgres"), &format!("CREATE DATABASE {name}"));
+        run(&cluster.client("postgres"), &format!("CREATE DATABASE {name} {options}"));
         let client = cluster.client(&name);
         Self { name, socket: cluster.socket().to_owned(), port: cluster.port(), client }
     }

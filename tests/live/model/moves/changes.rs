@@ -45,11 +45,7 @@ impl Source {
     fn circle(&mut self) {
         let (one, other) = (self.fresh_key(Table::Person), self.fresh_key(Table::Person));
         let one = self.insert(Table::Person, one, None);
-        let last = if self.dice.roll(3) == 0 {
-            one
-        } else {
-            self.insert(Table::Person, other, Some(one.1))
-        };
+        let last = if self.dice.roll(3) == 0 { one } else { self.insert(Table::Person, other, Some(one.1)) };
         self.refer(one, Some(last.1));
     }
 
@@ -60,7 +56,8 @@ impl Source {
 
     fn is_used(&self, table: Table, parent: Option<u64>, key: &str) -> bool {
         let line = |parent: Option<u64>| parent.filter(|_| table == Table::Line);
-        let same = |(id, row): (&Id, &Row)| id.0 == table && line(row.parent) == line(parent) && row.key == key;
+        let same =
+            |(id, row): (&Id, &Row)| id.0 == table && line(row.parent) == line(parent) && row.key == key;
         self.rows.iter().any(same)
     }
 

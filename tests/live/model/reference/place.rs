@@ -42,12 +42,7 @@ struct Way<'a> {
 }
 
 impl Customer {
-    pub(super) fn write_all(
-        &mut self,
-        table: Table,
-        changes: &[Change],
-        released: &mut BTreeMap<Id, Link>,
-    ) {
+    pub(super) fn write_all(&mut self, table: Table, changes: &[Change], released: &mut BTreeMap<Id, Link>) {
         let Some(rule) = self.rule(table) else { return };
         let own = changes.iter().filter(|change| change.id.0 == table);
         let living = own.filter_map(|change| Some(Given { change, row: change.new.as_ref()? }));
@@ -98,8 +93,12 @@ impl Customer {
     /// find their place or are created. Answers whether anything happened.
     fn go_on(&mut self, way: &mut Way<'_>, claimed: &mut BTreeSet<Slot>) -> bool {
         let resolved = |given: &Given<'_>| matches!(self.parent(given), Parent::Known(_));
-        let mut ready: BTreeMap<Slot, Given<'_>> =
-            way.moves.iter().filter(|(_, given)| resolved(given)).map(|(slot, given)| (*slot, *given)).collect();
+        let mut ready: BTreeMap<Slot, Given<'_>> = way
+            .moves
+            .iter()
+            .filter(|(_, given)| resolved(given))
+            .map(|(slot, given)| (*slot, *given))
+            .collect();
         while let Some(slot) = self.blocked(way, &ready) {
             ready.remove(&slot);
             if !way.rule.remembers(way.table) {
@@ -273,7 +272,8 @@ impl Customer {
     fn link_all(&mut self, given: &[Given<'_>]) {
         for given in given {
             let (table, row) = (given.id().0, given.row);
-            let linked = self.links.get(&given.id()).filter(|link| self.rows.contains_key(&(table, link.slot)));
+            let linked =
+                self.links.get(&given.id()).filter(|link| self.rows.contains_key(&(table, link.slot)));
             if let Some(link) = linked.copied() {
                 let same = self.find(table, self.key_parent(given), &row.key).contains(&link.slot);
                 if !same || (table == Table::Line && !matches!(self.parent(given), Parent::Known(_))) {
@@ -319,9 +319,8 @@ impl Customer {
     /// The customer's rows with this natural key.
     pub(super) fn find(&self, table: Table, parent: Option<Slot>, key: &str) -> Vec<Slot> {
         let key = table.compared(key);
-        let same = |held: &Held| {
-            (table != Table::Line || held.parent == parent) && table.compared(&held.key) == key
-        };
+        let same =
+            |held: &Held| (table != Table::Line || held.parent == parent) && table.compared(&held.key) == key;
         let rows = self.rows.range((table, 0)..=(table, Slot::MAX));
         rows.filter(|(_, held)| same(held)).map(|(&(_, slot), _)| slot).collect()
     }

@@ -1,0 +1,1 @@
+ALTER TABLE hq.code ADD note text;

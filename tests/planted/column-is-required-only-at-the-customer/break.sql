@@ -1,0 +1,1 @@
+ALTER TABLE north.code ALTER label SET NOT NULL;

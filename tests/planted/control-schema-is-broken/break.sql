@@ -1,0 +1,1 @@
+DROP TABLE acequia.parked CASCADE;

@@ -1,0 +1,1 @@
+INSERT INTO acequia.migration (version, name) VALUES (999, 'future');

@@ -1,0 +1,1 @@
+ALTER TABLE north.code DROP CONSTRAINT code_pkey;

@@ -1,0 +1,1 @@
+ALTER SCHEMA north RENAME TO cust_north;

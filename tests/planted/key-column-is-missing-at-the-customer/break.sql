@@ -1,0 +1,1 @@
+ALTER TABLE north.code RENAME code TO number;

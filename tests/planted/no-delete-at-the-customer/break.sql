@@ -1,0 +1,1 @@
+REVOKE DELETE ON north.code FROM acequia;

@@ -1,0 +1,1 @@
+REVOKE INSERT ON north.code FROM acequia;

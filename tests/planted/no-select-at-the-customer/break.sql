@@ -1,0 +1,1 @@
+REVOKE SELECT ON north.code FROM acequia;

@@ -1,0 +1,1 @@
+REVOKE SELECT ON hq.code FROM acequia;

@@ -1,0 +1,1 @@
+REVOKE SELECT ON north.kind FROM acequia;

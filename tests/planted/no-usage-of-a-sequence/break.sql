@@ -1,0 +1,1 @@
+REVOKE USAGE ON SEQUENCE north.code_id_seq FROM acequia;

@@ -1,0 +1,1 @@
+REVOKE USAGE ON SCHEMA hq FROM acequia;

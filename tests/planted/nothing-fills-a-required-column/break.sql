@@ -1,0 +1,1 @@
+ALTER TABLE north.code ADD site text NOT NULL;

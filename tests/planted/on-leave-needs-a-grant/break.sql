@@ -1,0 +1,1 @@
+REVOKE UPDATE ON north.code FROM acequia;

@@ -1,0 +1,1 @@
+DROP PUBLICATION acequia_practice_practice;

@@ -1,0 +1,1 @@
+ALTER PUBLICATION acequia_practice_practice SET (publish = 'insert');

@@ -1,0 +1,2 @@
+ALTER TABLE hq.code REPLICA IDENTITY USING INDEX code_code_key;
+ALTER TABLE hq.code DROP CONSTRAINT code_code_key;

@@ -1,0 +1,3 @@
+INSERT INTO acequia.checkpoint (flow, system_identifier, source_database, slot, state, lsn)
+SELECT 'practice:practice', '7000000000000000001', 'practice', 'acequia_practice_practice', 'live', '0/1000' FROM pg_control_system();
+COMMIT;

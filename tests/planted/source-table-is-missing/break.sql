@@ -1,0 +1,1 @@
+DROP TABLE hq.code CASCADE;

@@ -1,0 +1,1 @@
+ALTER TABLE hq.code RENAME TO code_old;

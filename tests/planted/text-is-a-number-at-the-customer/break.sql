@@ -1,0 +1,1 @@
+ALTER TABLE north.code DROP label, ADD label integer;

@@ -1,0 +1,1 @@
+ALTER TABLE south.code DROP label;

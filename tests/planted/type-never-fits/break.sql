@@ -1,0 +1,2 @@
+ALTER TABLE hq.code ADD since date;
+ALTER TABLE north.code ADD since bigint;
