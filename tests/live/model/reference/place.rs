@@ -131,7 +131,7 @@ impl Customer {
 
     /// A row whose new key belongs to a row that stays where it is.
     fn blocked(&self, way: &Way<'_>, ready: &BTreeMap<Slot, Given<'_>>) -> Option<Slot> {
-        let stands = |(&slot, given): &(&Slot, &Given<'_>)| {
+        let stands = |&(&slot, given): &(&Slot, &Given<'_>)| {
             let parent = self.key_parent(given);
             self.rows.range((way.table, 0)..=(way.table, Slot::MAX)).any(|(&(_, other), held)| {
                 let free = other == slot || ready.contains_key(&other) || way.leaving.contains(&other);
