@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use acequia::config::{Columns, Config, Gone, Mode, SecretSource, Severity, Style, Tls};
+use acequia::config::{Apply, Columns, Config, Gone, Mode, OnTruncate, SecretSource, Severity, Style, Tls};
 use proptest::prelude::*;
 
 /// The folders, by name. Relative, so that the answers name the same paths on every machine.
@@ -150,10 +150,31 @@ allow_protected = true
 [sync.dataset.cpt_code]
 mode = "override"
 on_delete = "delete"
+where = "NOT inactive AND code <> ALL (ARRAY['a', upper(\"A b\")])"
+default = { department = ["revenue_code.description", "'none'"] }
+
+[sync.customer.strange]
+on_leave = { set = { inactive = "true" } }
+apply = { at = "02:30", time_zone = "America/New_York" }
+
+[sync.customer.strange.dataset.revenue_code]
+map = { alternate_id = "seq_no" }
+set = { "Weird one" = "CASE WHEN description LIKE 'x%' THEN current_date END" }
+where = "end_date >= date '2020-01-01'"
+
+[defaults]
+priority = -3
+on_truncate = "delete"
+
+[[notify]]
+name = "desk"
+on = ["sync.applied"]
+channel = { listen = "Front Desk" }
 
 [daemon]
 runtime_directory = "/run/acequia-test"
 journal_keep = "90d"
+parked_limit = 5_000
 "#;
 
 #[test]
@@ -196,6 +217,13 @@ fn a_right_configuration_is_understood_word_for_word() {
     assert_eq!((rule.mode, rule.on_delete), (Mode::Override, Gone::Delete));
     let rule = config.rule(sync, &sync.to[0], &revenue_code.name);
     assert_eq!((rule.mode, rule.on_delete), (Mode::CreateOnly, Gone::Ignore));
+    let rule = config.rule(sync, &sync.to[1], &revenue_code.name);
+    let set: Vec<&str> = rule.set.keys().map(acequia::name::Ident::as_str).collect();
+    assert_eq!((set, rule.priority, rule.on_truncate), (vec!["Weird one"], -3, OnTruncate::Delete));
+    let Apply::At { time, time_zone } = &rule.apply else { panic!("a time, not {:?}", rule.apply) };
+    assert_eq!((time.to_string().as_str(), time_zone.iana_name()), ("02:30:00", Some("America/New_York")));
+    assert!(matches!(&rule.on_leave, Gone::Set(columns) if columns.len() == 1));
+    assert_eq!((config.notifies[0].listen.as_str(), config.daemon.parked_limit), ("Front Desk", 5_000));
     assert_eq!(config.daemon.journal_keep_days, 90);
     assert_eq!(config.daemon.runtime_directory, Path::new("/run/acequia-test"));
     assert_eq!(config.sha256.len(), 64);
@@ -300,6 +328,13 @@ fn line() -> impl Strategy<Value = String> {
         "dataset",
         "mode",
         "\"override\"",
+        "where",
+        "set",
+        "apply",
+        "customer",
+        "\"a.b[1] + upper('c')\"",
+        "\"(SELECT\"",
+        "{ a = \"b\" }",
         "é",
         "\\",
         "\t",

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::console::{Output, say};
 use crate::config::{Apply, Config, Gone, Place, Rule, Spot, Sync, nearest};
+use crate::expression::Expression;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName};
 
 /// Which routes are wanted.
@@ -120,7 +121,7 @@ fn words(rule: &Rule) -> Vec<Word> {
     };
     add("enabled".to_owned(), rule.enabled.to_string());
     add("mode".to_owned(), rule.mode.as_str().to_owned());
-    add("where".to_owned(), rule.filter.as_ref().map_or("every row", |sql| sql.text()).to_owned());
+    add("where".to_owned(), rule.filter.as_ref().map_or("every row", Expression::text).to_owned());
     add("on_delete".to_owned(), gone_text(&rule.on_delete));
     add("on_leave".to_owned(), gone_text(&rule.on_leave));
     add("on_truncate".to_owned(), rule.on_truncate.as_str().to_owned());
@@ -131,7 +132,7 @@ fn words(rule: &Rule) -> Vec<Word> {
         add(format!("set.{column}"), sql.text().to_owned());
     }
     for (column, chain) in &rule.default {
-        let chain: Vec<&str> = chain.iter().map(|sql| sql.text()).collect();
+        let chain: Vec<&str> = chain.iter().map(Expression::text).collect();
         add(format!("default.{column}"), chain.join(", else "));
     }
     add("priority".to_owned(), rule.priority.to_string());
@@ -165,7 +166,7 @@ fn apply_text(apply: &Apply) -> String {
 fn interval_text(interval: Duration) -> String {
     let seconds = interval.as_secs();
     let units = [("d", 86_400), ("h", 3_600), ("m", 60)];
-    match units.into_iter().find(|(_, size)| seconds % size == 0) {
+    match units.into_iter().find(|(_, size)| seconds.is_multiple_of(*size)) {
         Some((unit, size)) => format!("{}{unit}", seconds / size),
         None => format!("{seconds}s"),
     }
@@ -221,13 +222,13 @@ impl Entry<'_> {
         let rule = &self.rule;
         let said = |key: &str, value: Value| {
             let place = rule.spots.get(key).map(|spot| config.place(*spot));
-            word_json(value, place.as_ref())
+            word_json(&value, place.as_ref())
         };
         let mut words = Map::new();
         let mut add = |key: &str, value: Value| words.insert(key.to_owned(), said(key, value));
         add("enabled", json!(rule.enabled));
         add("mode", json!(rule.mode));
-        add("where", json!(rule.filter.as_ref().map(|sql| sql.text())));
+        add("where", json!(rule.filter.as_ref().map(Expression::text)));
         add("on_delete", gone_json(&rule.on_delete));
         add("on_leave", gone_json(&rule.on_leave));
         add("on_truncate", json!(rule.on_truncate));
@@ -245,7 +246,7 @@ impl Entry<'_> {
         let set = rule.set.iter().map(|(column, sql)| (column, json!(sql.text())));
         words.insert("set".to_owned(), columns("set", set.collect()));
         let default = rule.default.iter().map(|(column, chain)| {
-            let chain: Vec<&str> = chain.iter().map(|sql| sql.text()).collect();
+            let chain: Vec<&str> = chain.iter().map(Expression::text).collect();
             (column, json!(chain))
         });
         words.insert("default".to_owned(), columns("default", default.collect()));
@@ -261,7 +262,7 @@ impl Entry<'_> {
     }
 }
 
-fn word_json(value: Value, place: Option<&Place>) -> Value {
+fn word_json(value: &Value, place: Option<&Place>) -> Value {
     let position = place.and_then(|place| place.position);
     json!({
         "value": value,
