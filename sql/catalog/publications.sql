@@ -5,7 +5,10 @@ SELECT p.pubinsert AS inserts, p.pubupdate AS updates, p.pubdelete AS deletes, p
        t.schemaname::text AS schema, t.tablename::text AS "table",
        t.is_split AS is_split,
        coalesce(to_jsonb(m) ->> 'prqual', '') <> ''  AS is_filtered,
-       coalesce(to_jsonb(m) ->> 'prattrs', '') <> '' AS is_listed
+       coalesce(to_jsonb(m) ->> 'prattrs', '') <> '' AS is_listed,
+       -- The table's own entry: taken out and put back it is another one. FOR ALL TABLES has none.
+       m.oid AS member,
+       p.oid::text || ':' || p.xmin::text AS version
 FROM pg_catalog.pg_publication p
 LEFT JOIN (
   SELECT pubname, schemaname, tablename, false AS is_split FROM pg_catalog.pg_publication_tables

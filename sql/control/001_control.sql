@@ -18,6 +18,7 @@ CREATE TABLE acequia.checkpoint (
   commit_time       timestamptz,                 -- of the last applied source transaction
   source_shape      text,                        -- fingerprints of the tables' definitions …
   target_shape      text,
+  publication       text,                        -- which publication, and which version of its switches
   shape_at          timestamptz,                 -- … when the flow was prepared last
   updated_at        timestamptz NOT NULL DEFAULT now()
 );
@@ -127,16 +128,25 @@ CREATE TABLE acequia.outbox (
   event   json NOT NULL
 );
 
--- The source's columns as the flow last saw them: a column dropped and added again under its name has another number.
+-- The source's tables as the flow last saw them: a renamed one keeps its OID.
+CREATE TABLE acequia.source_table (
+  flow          text NOT NULL,
+  from_customer text NOT NULL,
+  dataset       text NOT NULL,
+  relation      oid NOT NULL,                    -- pg_class.oid
+  member        oid,                             -- pg_publication_rel.oid: taken out and put back it is another one
+  PRIMARY KEY (flow, from_customer, dataset)
+);
+
+-- Their columns, gone ones too: a column dropped and added again under its name has another number.
 CREATE TABLE acequia.source_column (
   flow          text NOT NULL,
   from_customer text NOT NULL,
   dataset       text NOT NULL,
   name          text NOT NULL,
   number        smallint NOT NULL,               -- pg_attribute.attnum
-  type          text NOT NULL,
-  in_identity   boolean NOT NULL,
-  since         pg_lsn NOT NULL,                 -- values in changes before this position are of another column
+  since         pg_lsn NOT NULL,                 -- changes before this position may bring the values of another column
+  place         smallint,                        -- in the identity that the crosswalks are made for, from 1
   PRIMARY KEY (flow, from_customer, dataset, name)
 );
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::collections::HashMap;
 
 use crate::lsn::Lsn;
+use crate::name::{CustomerName, DatasetName};
 use crate::row::{Change, CommitPoint, Relation};
 use crate::rules::Plan;
 
@@ -41,8 +42,12 @@ pub struct Batch {
     /// Commit time of the first transaction in it, microseconds since 2000-01-01.
     pub oldest_us: Option<i64>,
     bytes: usize,
+    /// Partitions that the plan does not know, with their tables' places in it.
+    partitions: HashMap<u32, usize>,
     /// Where the transaction at hand commits.
     at: Lsn,
+    /// Transactions up to there may bring tables by another identity than the plan's, by the table's place in the plan.
+    borne: HashMap<usize, Lsn>,
     transaction: u32,
     /// The transaction at hand was written by a flow of ours.
     own: bool,
@@ -75,6 +80,8 @@ impl Batch {
             oldest_us: None,
             bytes: 0,
             at: Lsn::ZERO,
+            borne: HashMap::new(),
+            partitions: HashMap::new(),
             transaction: 0,
             own: false,
             first_wave: 0,
@@ -90,9 +97,37 @@ impl Batch {
             notices: self.notices.follow(),
             projections: self.projections.clone(),
             at: self.at,
+            borne: self.borne.clone(),
+            partitions: self.partitions.clone(),
             ..Self::new(Arc::clone(&self.plan))
         };
         std::mem::replace(self, next)
+    }
+
+    /// Up to this position the table may come by another identity than the plan's: it has gone over in that transaction.
+    pub fn bear(&mut self, from: &CustomerName, dataset: &DatasetName, until: Lsn) {
+        if let Some(source) = self.source(from, dataset) {
+            self.borne.insert(source, until);
+        }
+    }
+
+    /// This relation is, or was, a partition of that table.
+    pub fn know_partition(&mut self, relation: u32, from: &CustomerName, dataset: &DatasetName) {
+        if let Some(source) = self.source(from, dataset) {
+            self.partitions.insert(relation, source);
+        }
+    }
+
+    fn source(&self, from: &CustomerName, dataset: &DatasetName) -> Option<usize> {
+        let is_its =
+            |source: &crate::rules::SourceTable| source.customer == *from && source.dataset == *dataset;
+        self.plan.sources.iter().position(is_its)
+    }
+
+    fn project(&self, relation: &Arc<Relation>, source: usize) -> Result<Arc<Projection>, Error> {
+        let borne = self.borne.get(&source).is_some_and(|until| self.at <= *until);
+        let table = &self.plan.sources[source];
+        Ok(Arc::new(Projection::new(Arc::clone(relation), table, self.at, borne)?))
     }
 
     /// Has reached its size.
@@ -115,22 +150,24 @@ impl Batch {
     }
 
     /// A relation was announced, in the transaction that commits at `at`. Changes of it that come now have this shape.
-    pub fn relation(&mut self, relation: &Arc<Relation>, at: Lsn) -> Result<(), Error> {
+    /// Answers whether some rule wants it.
+    pub fn relation(&mut self, relation: &Arc<Relation>, at: Lsn) -> Result<bool, Error> {
         self.at = at;
         let source = self.plan.source_index(relation.oid, &relation.schema, &relation.table);
+        let source = source.or_else(|| self.partitions.get(&relation.oid).copied());
         let projection = match source {
             None => None,
             Some(source) => {
                 let known = self.projections.get(&relation.oid).and_then(Option::as_ref);
                 if known.is_some_and(|(_, known)| known.relation == *relation && known.until.is_none()) {
-                    return Ok(());
+                    return Ok(true);
                 }
-                let table = &self.plan.sources[source];
-                Some((source, Arc::new(Projection::new(Arc::clone(relation), table, at)?)))
+                Some((source, self.project(relation, source)?))
             }
         };
+        let wanted = projection.is_some();
         self.projections.insert(relation.oid, projection);
-        Ok(())
+        Ok(wanted)
     }
 
     /// Takes a change of the transaction that commits at `at`. One that is `own`, written by a flow of ours, goes on only
@@ -165,6 +202,7 @@ impl Batch {
             }
         };
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        let Some(change) = seen_by(&projection, change) else { return Ok(()) };
         self.note(source, &projection, &change);
         let at = Moment { transaction: self.transaction, sequence: self.changes as u64 };
         let earlier = self.earlier(source, &change);
@@ -209,6 +247,15 @@ impl Batch {
 
     fn truncate(&mut self, relation: u32) -> Result<(), Error> {
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
+        let table = &self.plan.sources[source];
+        if table.is_partitioned && relation != table.relation {
+            tracing::warn!(
+                table = %table.name,
+                partition = %projection.relation.table,
+                "a partition of the source table was truncated; the customers keep its rows"
+            );
+            return Ok(());
+        }
         self.note(source, &projection, &Change::Truncate { relations: vec![relation] });
         let begun =
             self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
@@ -221,13 +268,13 @@ impl Batch {
 
     /// The plan's table behind a relation. `None` for one that no rule wants, that the publication has beyond ours.
     fn wanted(&mut self, relation: u32) -> Result<Option<(usize, Arc<Projection>)>, Error> {
-        let known = self.projections.get_mut(&relation).ok_or(Error::Unannounced { relation })?;
-        let Some((source, projection)) = known else { return Ok(None) };
+        let known = self.projections.get(&relation).ok_or(Error::Unannounced { relation })?;
+        let Some((source, mut projection)) = known.clone() else { return Ok(None) };
         if projection.until.is_some_and(|until| until <= self.at) {
-            let table = &self.plan.sources[*source];
-            *projection = Arc::new(Projection::new(Arc::clone(&projection.relation), table, self.at)?);
+            projection = self.project(&projection.relation, source)?;
+            self.projections.insert(relation, Some((source, Arc::clone(&projection))));
         }
-        Ok(Some((*source, Arc::clone(projection))))
+        Ok(Some((source, projection)))
     }
 
     fn new_wave(&self) -> Wave {
@@ -263,5 +310,24 @@ impl Batch {
             tables.len() - 1
         });
         &mut tables[place]
+    }
+}
+
+/// The change as far as the relation's old rows can be used. What is deleted by another identity than the plan's can't be
+/// found: that is said, because the customers keep it.
+fn seen_by(projection: &Projection, change: Change) -> Option<Change> {
+    if !projection.is_blind {
+        return Some(change);
+    }
+    match change {
+        Change::Update { relation, new, old: _ } => Some(Change::Update { relation, new, old: None }),
+        Change::Delete { .. } => {
+            tracing::warn!(
+                table = %projection.relation.table,
+                "a row was deleted in the transaction that changed the replica identity: it stays at the customers"
+            );
+            None
+        }
+        change @ (Change::Insert { .. } | Change::Truncate { .. }) => Some(change),
     }
 }

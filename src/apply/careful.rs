@@ -262,7 +262,6 @@ fn sqlstate(error: &Error) -> Option<&str> {
         Error::Served { .. }
         | Error::Control { .. }
         | Error::Moved { .. }
-        | Error::Crosswalk { .. }
         | Error::Identity { .. }
         | Error::Unannounced { .. }
         | Error::Ignored { .. } => None,
@@ -281,7 +280,6 @@ fn object(error: &Error) -> Option<String> {
         Error::Served { .. }
         | Error::Control { .. }
         | Error::Moved { .. }
-        | Error::Crosswalk { .. }
         | Error::Identity { .. }
         | Error::Unannounced { .. } => None,
     }

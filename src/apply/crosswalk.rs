@@ -1,15 +1,17 @@
-//! The crosswalk tables: made on first use, refused when they were made for other columns.
+//! The crosswalk tables: made on first use, and made anew when they were made for other columns.
 
-use crate::name::{CustomerName, DatasetName, literal};
+use crate::config::Database;
+use crate::name::literal;
 use crate::postgres;
-use crate::rules::{BrokenRoute, Crosswalk, Plan, Route};
+use crate::rules::{BrokenRoute, Plan, Route};
 
 use super::error::Error;
+use super::rebuild::{Owner, rebuild};
 use super::statements::Statements;
 
 /// Makes sure that every route of the plan has its crosswalk. Rows of the registry whose table is gone, and tables whose
 /// row was deleted by an operator, are made anew, empty: rows are then linked again by their natural key.
-pub(super) async fn ensure(statements: &mut Statements, plan: &Plan) -> Result<(), Error> {
+pub(super) async fn ensure(statements: &mut Statements, source: &Database, plan: &Plan) -> Result<(), Error> {
     let known = statements
         .query(
             "reading the crosswalk's registry",
@@ -32,12 +34,15 @@ pub(super) async fn ensure(statements: &mut Statements, plan: &Plan) -> Result<(
             Some(shape) if shape == owner.crosswalk.shape => {}
             // A broken route's may be what it was until the route is whole again.
             Some(_) if owner.is_broken => {}
-            Some(_) => {
-                return Err(Error::Crosswalk {
-                    table: owner.crosswalk.table.clone(),
-                    dataset: owner.dataset.to_string(),
-                    customer: owner.to.to_string(),
-                });
+            Some(shape) => {
+                let session = postgres::open(source, "acequia crosswalk").await?;
+                let Some(tables) = owner.tables else { continue };
+                let (before, now) = rebuild(statements, &session, owner, &shape, tables).await?;
+                tracing::warn!(
+                    customer = %owner.to, dataset = %owner.dataset, links_before = before, links = now,
+                    "the crosswalk was made anew, because the primary key, the natural key or the replica identity has changed; \
+                     rows without a link are linked by their natural key when they come"
+                );
             }
             None => create(statements, owner).await?,
         }
@@ -45,24 +50,22 @@ pub(super) async fn ensure(statements: &mut Statements, plan: &Plan) -> Result<(
     Ok(())
 }
 
-/// A crosswalk with those whom it links.
-struct Owner<'a> {
-    from: &'a CustomerName,
-    to: &'a CustomerName,
-    dataset: &'a DatasetName,
-    crosswalk: &'a Crosswalk,
-    is_broken: bool,
-}
-
 /// The crosswalks of all routes, of broken ones too: children look into them.
 fn owners(plan: &Plan) -> Vec<Owner<'_>> {
     let sound = plan.routes.iter().filter_map(|route| {
         let Route { from, to, dataset, .. } = route;
-        Some(Owner { from, to, dataset, crosswalk: route.crosswalk.as_ref()?, is_broken: false })
+        Some(Owner {
+            from,
+            to,
+            dataset,
+            crosswalk: route.crosswalk.as_ref()?,
+            is_broken: false,
+            tables: Some((&plan.sources[route.source].name, &route.target)),
+        })
     });
     let broken = plan.broken.iter().filter_map(|route| {
         let BrokenRoute { from, to, dataset, .. } = route;
-        Some(Owner { from, to, dataset, crosswalk: route.crosswalk.as_ref()?, is_broken: true })
+        Some(Owner { from, to, dataset, crosswalk: route.crosswalk.as_ref()?, is_broken: true, tables: None })
     });
     sound.chain(broken).collect()
 }

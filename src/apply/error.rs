@@ -2,6 +2,7 @@
 
 use crate::fault::Fault;
 use crate::lsn::Lsn;
+use crate::name::{CustomerName, DatasetName};
 use crate::postgres;
 
 /// A failure of the writer.
@@ -44,28 +45,19 @@ pub enum Error {
         /// What stands there.
         found: Lsn,
     },
-    /// A crosswalk that was made for other columns.
-    #[error(
-        "the crosswalk {table} of data set {dataset} for customer {customer} was made for other columns: the primary key, \
-         the natural key or the replica identity has changed since; empty it with `DELETE FROM acequia.crosswalk WHERE \
-         to_customer = '{customer}' AND dataset = '{dataset}'` once no row is parked, and rows are linked again by natural key"
-    )]
-    Crosswalk {
-        /// The table in the schema `acequia`.
-        table: String,
-        /// Data set.
-        dataset: String,
-        /// Target customer.
-        customer: String,
-    },
     /// Another replica identity than the plan was made for.
     #[error(
-        "the replica identity of {table} is not the one that the flow started with, so its old rows can't be recognized: \
-         restart the daemon; if it then names a crosswalk, do what it says"
+        "the stream brings {table} by another replica identity from {at} on: the flow goes over to it there"
     )]
     Identity {
         /// The source table.
         table: String,
+        /// Whose it is.
+        from: CustomerName,
+        /// Its data set.
+        dataset: DatasetName,
+        /// The transaction that brings the other one first commits here.
+        at: Lsn,
     },
     /// A change of a relation that the stream never announced.
     #[error(
@@ -90,11 +82,9 @@ impl Error {
             Self::Postgres(error) => error.fault(),
             Self::Moved { .. } => Fault::Retry,
             Self::Ignored { .. } => Fault::Park,
-            Self::Served { .. }
-            | Self::Control { .. }
-            | Self::Crosswalk { .. }
-            | Self::Identity { .. }
-            | Self::Unannounced { .. } => Fault::Halt,
+            Self::Served { .. } | Self::Control { .. } | Self::Identity { .. } | Self::Unannounced { .. } => {
+                Fault::Halt
+            }
         }
     }
 }

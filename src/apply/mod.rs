@@ -19,7 +19,7 @@
 //! error      what can go wrong while writing
 //! ```
 //!
-//! Control tables: `control` (migrations), `checkpoint`, `shapes` (what the catalogs said), `crosswalk`, `ledger` (routes and counts); `preflight` is for `check`.
+//! Control tables: `control` (migrations), `checkpoint`, `shapes` and `remembered` (what the catalogs said), `crosswalk` (`rebuild` makes one anew), `ledger` (routes and counts); `preflight` is for `check`.
 
 mod arrivals;
 mod batch;
@@ -37,6 +37,8 @@ mod ledger;
 mod notice;
 mod preflight;
 mod projection;
+mod rebuild;
+pub mod remembered;
 mod retry;
 pub mod shapes;
 mod stage;

@@ -30,6 +30,8 @@ pub(super) struct Projection {
     pub(super) lacking: Vec<usize>,
     /// From this position on more may be brought.
     pub(super) until: Option<Lsn>,
+    /// Its old rows do not bring the identity: they say nothing.
+    pub(super) is_blind: bool,
     /// For each part of the identity its column in the relation.
     pub(super) identity: Vec<usize>,
     /// The same columns in the relation's order.
@@ -41,16 +43,29 @@ pub(super) struct Projection {
 }
 
 impl Projection {
-    /// Matches a relation with what the plan stages of it, for changes that committed at `at`.
-    pub(super) fn new(relation: Arc<Relation>, table: &SourceTable, at: Lsn) -> Result<Self, Error> {
+    /// Matches a relation with what the plan stages of it, for changes that committed at `at`. Another identity than the
+    /// plan's is an error, unless it is `borne`.
+    pub(super) fn new(
+        relation: Arc<Relation>,
+        table: &SourceTable,
+        at: Lsn,
+        borne: bool,
+    ) -> Result<Self, Error> {
         let place = |number: usize| {
             let name = table.columns[number].name.as_str();
             relation.columns.iter().position(|column| column.name == name)
         };
-        let not_covered = || Error::Identity { table: table.name.to_string() };
+        let not_covered = || Error::Identity {
+            table: table.name.to_string(),
+            from: table.customer.clone(),
+            dataset: table.dataset.clone(),
+            at,
+        };
         let identity: Option<Vec<usize>> = table.identity.iter().map(|&number| place(number)).collect();
         let identity = identity.ok_or_else(not_covered)?;
-        if identity.iter().any(|&place| !relation.columns[place].in_identity) {
+        let is_blind = identity.iter().any(|&place| !relation.columns[place].in_identity);
+        // With REPLICA IDENTITY NOTHING there are no old rows at all.
+        if is_blind && !borne && relation.replica_identity != b'n' {
             return Err(not_covered());
         }
         let (mut staged, mut lacking) = (vec![None; relation.columns.len()], Vec::new());
@@ -74,7 +89,17 @@ impl Projection {
         let brought = |number: &usize| place(*number).filter(|&place| staged[place].is_some());
         let natural = table.key.iter().filter_map(brought).collect();
         let first_state_counts = table.first_state_counts;
-        Ok(Self { relation, staged, lacking, until, identity, ordered, natural, first_state_counts })
+        Ok(Self {
+            relation,
+            staged,
+            lacking,
+            until,
+            is_blind,
+            identity,
+            ordered,
+            natural,
+            first_state_counts,
+        })
     }
 
     /// Whether a customer can have taken notice of the older state in a way that the newer one does not make good: it

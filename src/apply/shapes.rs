@@ -27,3 +27,25 @@ pub async fn remember(
         .map_err(|error| Error::from_driver("remembering what the catalogs say", &error))?;
     Ok(row.get(0))
 }
+
+/// Remembers which version of the publication was the last one seen.
+pub async fn keep_publication(client: &Client, flow: &str, version: Option<&str>) -> Result<(), Error> {
+    client
+        .execute("UPDATE acequia.checkpoint SET publication = $2 WHERE flow = $1", &[&flow, &version])
+        .await
+        .map_err(|error| Error::from_driver("remembering the publication", &error))?;
+    Ok(())
+}
+
+/// Writes down that something was noticed. Names and words only.
+pub async fn audit(client: &Client, flow: &str, what: &str, table: &str, text: &str) -> Result<(), Error> {
+    client
+        .execute(
+            "INSERT INTO acequia.audit (what, detail) VALUES ($1, jsonb_build_object('flow', $2::text, 'table', $3::text, \
+             'text', $4::text))",
+            &[&what, &flow, &table, &text],
+        )
+        .await
+        .map_err(|error| Error::from_driver("writing to the audit", &error))?;
+    Ok(())
+}

@@ -77,7 +77,9 @@ pub(super) async fn complete(
         let sql =
             format!("UPDATE {} SET \"acequia:u\" = 0 WHERE \"acequia:n\" = ANY ($1)", table.stage.table);
         statements.execute("using fetched values again", &sql, &[&known]).await?;
-        known.into_iter().for_each(|n| staged.complete(n));
+        for n in known {
+            staged.complete(n);
+        }
     }
     Ok(())
 }

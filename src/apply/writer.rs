@@ -59,7 +59,7 @@ impl Writer {
         let mut statements = Statements::open(target, &format!("acequia writer {flow}")).await?;
         lock(&mut statements, &flow).await?;
         control::require(&statements, target.name.as_str()).await?;
-        crosswalk::ensure(&mut statements, &plan).await?;
+        crosswalk::ensure(&mut statements, source, &plan).await?;
         let numbers = ledger::register(&mut statements, &plan).await?;
         let row = statements
             .query(

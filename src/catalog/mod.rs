@@ -58,6 +58,10 @@ pub struct Table {
     pub foreign_keys: Vec<ForeignKey>,
     /// Its changes are not sent, though the flow needs them: what is wrong with the publication.
     pub unsent: Option<Unsent>,
+    /// The name under which the rules know it, where it was renamed.
+    pub known_as: Option<TableName>,
+    /// The identity that the flow goes on following, though the table has another one by now.
+    pub followed: Option<Vec<Ident>>,
 }
 
 /// Why the changes of a table are not sent as the flow needs them.
@@ -201,9 +205,14 @@ impl Table {
             .unwrap_or(&[])
     }
 
+    /// The columns by which a row's old tuple can be recognized: those that the flow follows, else the table's own.
+    pub fn identity(&self) -> Option<&[Ident]> {
+        self.followed.as_deref().or_else(|| self.own_identity())
+    }
+
     /// The columns by which a row's old tuple can be recognized, whatever the replica identity brings:
     /// of the index it names, else the primary key. `None`: updates and deletes can't be followed.
-    pub fn identity(&self) -> Option<&[Ident]> {
+    pub fn own_identity(&self) -> Option<&[Ident]> {
         let index = match self.replica_identity {
             ReplicaIdentity::Nothing => return None,
             ReplicaIdentity::Default => self.unique.iter().find(|index| index.primary),

@@ -1,6 +1,6 @@
 //! A publication as it stands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Client;
 
@@ -13,6 +13,8 @@ const PUBLICATIONS: &str = include_str!("../../sql/catalog/publications.sql");
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the publication's own switches")]
 pub struct Publication {
+    /// Another one as soon as a switch was touched, or the publication was made anew.
+    pub version: String,
     /// INSERT is sent.
     pub inserts: bool,
     /// UPDATE is sent.
@@ -31,6 +33,8 @@ pub struct Publication {
     pub split: BTreeSet<TableName>,
     /// Its tables, those of `split` left out.
     pub tables: BTreeSet<TableName>,
+    /// `pg_publication_rel.oid` of the tables that were added by name.
+    pub members: BTreeMap<TableName, u32>,
 }
 
 impl Publication {
@@ -47,6 +51,8 @@ impl Publication {
             deletes: first.get("deletes"),
             truncates: first.get("truncates"),
             via_root: first.get("via_root"),
+            version: first.get("version"),
+            members: BTreeMap::new(),
             split: BTreeSet::new(),
             filtered: BTreeSet::new(),
             listed: BTreeSet::new(),
@@ -56,6 +62,9 @@ impl Publication {
             let (schema, table): (Option<&str>, Option<&str>) = (row.get("schema"), row.get("table"));
             if let (Some(Ok(schema)), Some(Ok(table))) = (schema.map(Ident::new), table.map(Ident::new)) {
                 let table = TableName { schema, table };
+                if let Some(member) = row.get("member") {
+                    publication.members.insert(table.clone(), member);
+                }
                 for (column, set) in
                     [("is_filtered", &mut publication.filtered), ("is_listed", &mut publication.listed)]
                 {

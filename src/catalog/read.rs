@@ -10,11 +10,21 @@ use crate::name::{Ident, TableName};
 use crate::postgres::Error;
 
 const TABLES: &str = include_str!("../../sql/catalog/tables.sql");
+const NAMES: &str = include_str!("../../sql/catalog/names.sql");
 const COLUMNS: &str = include_str!("../../sql/catalog/columns.sql");
 const KEYS: &str = include_str!("../../sql/catalog/keys.sql");
 const FOREIGN_KEYS: &str = include_str!("../../sql/catalog/foreign_keys.sql");
 
 impl Catalog {
+    /// What the tables of these OIDs are called now, as far as they exist.
+    pub async fn names(client: &Client, oids: &[u32]) -> Result<Vec<(u32, TableName)>, Error> {
+        let rows = client
+            .query(NAMES, &[&oids])
+            .await
+            .map_err(|error| Error::from_driver("looking for renamed tables", &error))?;
+        rows.iter().map(|row| Ok((row.get("oid"), table_name(row, "schema", "table")?))).collect()
+    }
+
     /// Reads the tables of these names in these schemas, as far as they exist.
     pub async fn read(client: &Client, schemas: &[String], tables: &[String]) -> Result<Self, Error> {
         let failed = |error| Error::from_driver("reading the catalog", &error);
@@ -96,6 +106,8 @@ fn table(row: &Row) -> Result<Table, Error> {
         unique: Vec::new(),
         foreign_keys: Vec::new(),
         unsent: None,
+        known_as: None,
+        followed: None,
     })
 }
 

@@ -101,6 +101,18 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Where the server writes its log now: whatever commits later lies beyond.
+    pub async fn position(client: &Client) -> Result<Lsn, Error> {
+        let row = client
+            .query_one("SELECT pg_current_wal_insert_lsn()::text", &[])
+            .await
+            .map_err(|error| Error::from_driver("asking for the server's position", &error))?;
+        let position = row.get::<_, &str>(0).parse();
+        position.map_err(|_| Error::protocol("asking for the server's position", "a position that is none"))
+    }
+}
+
 impl Slot {
     /// Reads it; `None` where there is none of that name.
     pub async fn read(client: &Client, name: &str) -> Result<Option<Self>, Error> {

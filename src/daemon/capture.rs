@@ -3,13 +3,18 @@
 //! While the writer is busy, the next batch grows; the moment it is free it gets what has gathered. A quiet source so has
 //! the shortest way, a busy one the largest batches. What is confirmed is only what the target has committed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
 use crate::apply::Batch;
+use crate::apply::remembered::SourceKey;
+use crate::config::Database;
 use crate::lsn::Lsn;
+use crate::postgres;
+use crate::row::Relation;
 use crate::rules::Plan;
 use crate::source::assemble::{Assembler, Event};
 use crate::source::duplex::{ReplicationStream, ReplicationWriter};
@@ -39,11 +44,17 @@ pub(super) struct Seen {
 
 /// Everything that the reading loop owns.
 pub(super) struct Capture {
-    pub(super) database: String,
+    pub(super) source: Database,
     /// A server that is silent for longer is gone, whatever TCP says. None where the server sends no keepalives.
     pub(super) silence_limit: Option<Duration>,
     pub(super) plan: Arc<Plan>,
     pub(super) batches: mpsc::Sender<Batch>,
+    /// Tables that go over to another identity, with the transaction that does it: (table, where it commits).
+    pub(super) borne: Vec<(SourceKey, Lsn)>,
+    /// Partitions that earlier plans have known.
+    pub(super) partitions: BTreeMap<u32, SourceKey>,
+    /// The transaction that commits there is not taken any more.
+    pub(super) stop_before: Option<Lsn>,
     /// What the target has committed.
     pub(super) applied: watch::Receiver<Lsn>,
     pub(super) seen: watch::Sender<Seen>,
@@ -57,6 +68,8 @@ struct Reading {
     /// Nothing before this position is left to come.
     passed: Lsn,
     idle_at: Instant,
+    /// It has come to where it shall stop.
+    stopped: bool,
 }
 
 impl Capture {
@@ -71,10 +84,22 @@ impl Capture {
             handed: start,
             passed: start,
             idle_at: Instant::now(),
+            stopped: false,
         };
+        for ((from, dataset), until) in &self.borne {
+            reading.batch.bear(from, dataset, *until);
+        }
+        for (partition, (from, dataset)) in &self.partitions {
+            reading.batch.know_partition(*partition, from, dataset);
+        }
         let mut feedback = tokio::time::interval(FEEDBACK_INTERVAL);
         feedback.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            if let Some(at) = self.stop_before.filter(|_| reading.stopped && reading.batch.is_empty())
+                && reading.handed <= *applied.borrow()
+            {
+                return Err(Error::Reached { at });
+            }
             tokio::select! {
                 permit = self.batches.reserve(), if reading.batch.is_ready() => {
                     let Ok(permit) = permit else { return Ok(()) };
@@ -88,8 +113,8 @@ impl Capture {
                     }
                     permit.send(batch);
                 }
-                frame = reader.next(), if !reading.batch.is_full() => {
-                    let reply = self.take(frame?, &mut reading)?;
+                frame = reader.next(), if !reading.batch.is_full() && !reading.stopped => {
+                    let reply = self.take(frame?, &mut reading).await?;
                     if reply {
                         self.confirm(&mut writer, &applied, &reading, false).await?;
                     }
@@ -103,8 +128,8 @@ impl Capture {
                 }
                 _ = feedback.tick() => {
                     let silent = self.seen.borrow().heard_at.elapsed();
-                    if self.silence_limit.is_some_and(|limit| silent > limit) && !reading.batch.is_full() {
-                        return Err(Error::Silent { database: self.database.clone(), seconds: silent.as_secs() });
+                    if self.silence_limit.is_some_and(|limit| silent > limit) && !reading.batch.is_full() && !reading.stopped {
+                        return Err(Error::Silent { database: self.source.name.to_string(), seconds: silent.as_secs() });
                     }
                     self.confirm(&mut writer, &applied, &reading, silent > SILENCE_ASK).await?;
                     rest(&mut reading, *applied.borrow());
@@ -114,9 +139,9 @@ impl Capture {
     }
 
     /// Takes one frame; answers whether the server wants to hear from us now.
-    fn take(&self, frame: Frame, reading: &mut Reading) -> Result<bool, Error> {
+    async fn take(&self, frame: Frame, reading: &mut Reading) -> Result<bool, Error> {
         let (position, reply) = match frame {
-            Frame::Ended => return Err(Error::StreamEnded { database: self.database.clone() }),
+            Frame::Ended => return Err(Error::StreamEnded { database: self.source.name.to_string() }),
             Frame::Keepalive { end, reply_requested, .. } => {
                 if !reading.assembler.in_transaction() {
                     reading.passed = reading.passed.max(end);
@@ -126,9 +151,17 @@ impl Capture {
             Frame::WalData { end, data, .. } => {
                 let event = reading.assembler.push(pgoutput::decode(&data)?)?;
                 let at = reading.assembler.commits_at();
+                if self.stop_before.is_some_and(|stop| stop <= at) {
+                    reading.stopped = true;
+                    return Ok(false);
+                }
                 match event {
                     None => {}
-                    Some(Event::Relation(relation)) => reading.batch.relation(&relation, at)?,
+                    Some(Event::Relation(relation)) => {
+                        if !reading.batch.relation(&relation, at)? {
+                            self.ask_for_partition(&relation, at, &mut reading.batch).await?;
+                        }
+                    }
                     Some(Event::Change { change, own }) => reading.batch.push(change, own, at)?,
                     // Our own writing of a checkpoint, with nothing that goes on: to write one for it would never end.
                     Some(Event::Commit { point, own: true }) if !reading.batch.open => {
@@ -145,6 +178,29 @@ impl Capture {
             *seen = Seen { received: seen.received.max(position), heard_at: Instant::now(), oldest_us };
         });
         Ok(reply)
+    }
+
+    /// A relation that nobody knows may be a partition that was made after the plan.
+    async fn ask_for_partition(
+        &self,
+        relation: &Arc<Relation>,
+        at: Lsn,
+        batch: &mut Batch,
+    ) -> Result<(), Error> {
+        if !self.plan.sources.iter().any(|source| source.is_partitioned) {
+            return Ok(());
+        }
+        let session = postgres::open(&self.source, "acequia partition").await?;
+        let sql = "SELECT pg_partition_root($1::oid::regclass)::oid";
+        let root = session.query_one(sql, &[&relation.oid]).await;
+        let root =
+            root.map_err(|error| postgres::Error::from_driver("asking for a partition's table", &error))?;
+        let source = root.get::<_, Option<u32>>(0).and_then(|root| self.plan.source_of(root));
+        if let Some(source) = source.map(|source| &self.plan.sources[source]) {
+            batch.know_partition(relation.oid, &source.customer, &source.dataset);
+            batch.relation(relation, at)?;
+        }
+        Ok(())
     }
 
     async fn confirm(

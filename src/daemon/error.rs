@@ -40,6 +40,12 @@ pub enum Error {
         /// Its name.
         database: String,
     },
+    /// Everything before a table's new identity is committed: no failure, the flow goes over to it.
+    #[error("everything before {at} is written")]
+    Reached {
+        /// Where the transaction commits that brings the new identity.
+        at: Lsn,
+    },
     /// The source does not write what is needed.
     #[error(
         "database {database} runs with wal_level = {found}, and logical replication needs wal_level = logical: set it \
@@ -178,9 +184,11 @@ impl Error {
             },
             Self::Decode(error) => error.fault(),
             Self::Assemble(error) => error.fault(),
-            Self::Drift { .. } | Self::SlotInUse { .. } | Self::StreamEnded { .. } | Self::Silent { .. } => {
-                Fault::Retry
-            }
+            Self::Drift { .. }
+            | Self::Reached { .. }
+            | Self::SlotInUse { .. }
+            | Self::StreamEnded { .. }
+            | Self::Silent { .. } => Fault::Retry,
             Self::Rules { .. }
             | Self::WalLevel { .. }
             | Self::Publication { .. }

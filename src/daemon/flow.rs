@@ -21,6 +21,7 @@ use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::plan::Told;
 use super::progress::Progress;
+use super::recall::Turn;
 use super::start::{self, Prepared};
 
 /// How often parked rows are looked at whose time has come.
@@ -45,6 +46,7 @@ pub(super) async fn run(
     let mut delays = Delays::default();
     let mut held_since: Option<Instant> = None;
     let mut told = Told::default();
+    let mut turn = Turn::default();
     let mut halted: Option<String> = None;
     loop {
         progress.send_modify(|progress| {
@@ -55,14 +57,13 @@ pub(super) async fn run(
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => return stopped(&progress),
-            ended = attempt(&config, &flow, &progress, (&mut delays, &mut told), &stop) => ended,
+            ended = attempt(&config, &flow, &progress, (&mut delays, &mut told, &mut turn), &stop) => ended,
         };
         let Err(error) = ended else { return stopped(&progress) };
         if progress.borrow().phase == Phase::Streaming {
             halted = None;
         }
-        if let Error::Drift { .. } = error {
-            tracing::info!(flow = %flow.name, "{error}: the flow is prepared anew");
+        if is_turn(&flow, &error, &mut turn) {
             continue;
         }
         let is_held = matches!(error, Error::Apply(apply::Error::Served { .. }));
@@ -91,6 +92,24 @@ pub(super) async fn run(
     }
 }
 
+/// Whether the attempt has ended for no failure: the flow is prepared anew at once.
+fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
+    if let Error::Drift { .. } = error {
+        tracing::info!(flow = %flow.name, "{error}: the flow is prepared anew");
+        return true;
+    }
+    if let Error::Reached { .. } = error {
+        turn.reach();
+        return true;
+    }
+    if let Error::Apply(apply::Error::Identity { from, dataset, at, .. }) = error {
+        tracing::info!(flow = %flow.name, "{error}");
+        turn.meet((from.clone(), dataset.clone()), *at);
+        return true;
+    }
+    false
+}
+
 fn stopped(progress: &watch::Sender<Progress>) {
     progress.send_modify(|progress| progress.enter(Phase::Stopping, None));
 }
@@ -111,13 +130,14 @@ async fn attempt(
     config: &Config,
     flow: &Flow,
     progress: &watch::Sender<Progress>,
-    (delays, told): (&mut Delays, &mut Told),
+    (delays, told, turn): (&mut Delays, &mut Told, &mut Turn),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let prepared = start::prepare(config, flow, told).await?;
+    let prepared = start::prepare(config, flow, (told, turn)).await?;
     delays.succeeded();
+    turn.know(&prepared.plan);
     let mut another = prepared.drift.another();
-    let ended = stream(config, flow, progress, prepared, stop).await;
+    let ended = stream(config, flow, progress, (prepared, turn), stop).await;
     match ended {
         // What nothing else explains may come of a table that is not what it was.
         Err(error) if error.fault() == Fault::Halt => Err(another.look().await.unwrap_or(error)),
@@ -129,7 +149,7 @@ async fn stream(
     config: &Config,
     flow: &Flow,
     progress: &watch::Sender<Progress>,
-    prepared: Prepared,
+    (prepared, turn): (Prepared, &Turn),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let Prepared { plan, writer, stream, applied, silence_limit, drift } = prepared;
@@ -149,10 +169,13 @@ async fn stream(
     let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
     let (seen, watched) = watch::channel(seen);
     let capture = Capture {
-        database: flow.source.to_string(),
+        source: config.databases[&flow.source].clone(),
         silence_limit,
         plan,
         batches,
+        borne: turn.adopted.iter().map(|(table, at)| (table.clone(), *at)).collect(),
+        stop_before: turn.stop_before(),
+        partitions: turn.partitions.clone(),
         applied: applied_seen,
         seen,
     };

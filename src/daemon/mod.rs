@@ -1,6 +1,6 @@
 //! The process: one task for each flow, stopped in order.
 //!
-//! `start` brings a flow up to its stream (`plan` makes its plan), `capture` reads it, `drift` notices when the plan no
+//! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed since the last time), `capture` reads it, `drift` notices when the plan no
 //! longer fits the databases, `flow` writes what was captured and decides what a failure means, this file joins the flows
 //! and writes the state file. Clocks enter here.
 
@@ -10,6 +10,8 @@ mod error;
 mod flow;
 mod plan;
 mod progress;
+mod publish;
+mod recall;
 mod start;
 
 use std::future::Future;
@@ -25,7 +27,8 @@ use crate::ops::{self, DaemonState, Phase};
 use crate::rules::Flow;
 
 pub use error::Error;
-pub use plan::{publication_gap, read_catalogs};
+pub use plan::read_catalogs;
+pub use publish::publication_gap;
 pub use start::slot_gap;
 
 /// How often the state file is written.

@@ -1,16 +1,21 @@
 //! The plan of a flow, from the databases as they are now: catalogs, publication, rules; and what is wrong between them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::catalog::{Catalog, Fingerprint, Publication, Table, Unsent};
+use tokio_postgres::Client;
+
+use crate::apply::remembered::{Remembered, SourceKey};
+use crate::apply::shapes;
+use crate::catalog::{Catalog, Fingerprint, Publication, Server};
 use crate::config::{Config, Database};
-use crate::fault::Fault;
 use crate::name::TableName;
 use crate::postgres::{self, Session};
-use crate::rules::{self, Flow, Plan, Problem, Scope, Severity, setup};
+use crate::rules::{self, Flow, Plan, Problem, Scope, Severity};
 
 use super::drift::{Side, application};
 use super::error::Error;
+use super::publish::publish;
+use super::recall::{self, Note, Turn};
 
 /// What has been said of a flow's problems, so that nothing is said twice.
 #[derive(Debug, Default)]
@@ -23,6 +28,7 @@ pub(super) struct Planned {
     pub(super) target: Side,
     /// The session in which the target's catalogs were read.
     pub(super) there: Session,
+    pub(super) memory: Memory,
 }
 
 /// Reads the tables that a flow needs from one database, parents that no data set names included.
@@ -41,26 +47,33 @@ pub async fn read_catalogs(
 }
 
 /// Makes the plan. The fingerprints are taken first: what changes while the catalogs are read is noticed afterwards.
+/// `turn` knows the tables whose identity of now is followed from here on.
 pub(super) async fn make(
     config: &Config,
     flow: &Flow,
     (source, here): (&Database, &Session),
     target: &Database,
-    told: &mut Told,
+    (told, turn): (&mut Told, &Turn),
 ) -> Result<Planned, Error> {
-    let (sources, targets, tables) = rules::tables_to_read(config, flow);
-    let publication = Some(flow.publication.as_str());
-    let mut source_seen = Fingerprint::read(here, &sources, &tables, publication).await?;
-    let mut source_catalog = read_catalogs(here, &sources, &tables).await?;
+    let (schemas, targets, tables) = rules::tables_to_read(config, flow);
     let there = postgres::open(target, &application(&flow.name)).await?;
     let target_seen = Fingerprint::read(&there, &targets, &tables, None).await?;
     let target_catalog = read_catalogs(&there, &targets, &tables).await?;
-    if publish(config, flow, here, &mut source_catalog).await? {
+    let remembered = Remembered::read(&there, &flow.name).await?;
+    let publication = Some(flow.publication.as_str());
+    let mut source_seen = Fingerprint::read(here, &schemas, &tables, publication).await?;
+    let mut catalog = read_catalogs(here, &schemas, &tables).await?;
+    let sources = recall::sources(config, flow);
+    recall::find_renamed(here, &mut catalog, &sources, &remembered).await?;
+    let mut notes = compare(here, &mut catalog, (&sources, &remembered), turn).await?;
+    let published = publish(flow, here, &mut catalog, (&sources, &remembered)).await?;
+    notes.extend(published.notes);
+    if published.mended {
         // That was us: no reason to begin again.
-        let now = Fingerprint::read(here, &sources, &tables, publication).await?;
+        let now = Fingerprint::read(here, &schemas, &tables, publication).await?;
         source_seen.publication = now.publication;
     }
-    let (plan, problems) = rules::compile(config, flow, &source_catalog, &target_catalog);
+    let (plan, problems) = rules::compile(config, flow, &catalog, &target_catalog);
     tell(config, flow, &problems, told);
     refuse(flow, &plan, &problems, &there).await?;
     let side = |role, database: &Database, schemas, publication: Option<&str>, seen| Side {
@@ -71,9 +84,59 @@ pub(super) async fn make(
         publication: publication.map(str::to_owned),
         seen,
     };
-    let source = side("source", source, sources, publication, source_seen);
+    let source = side("source", source, schemas, publication, source_seen);
     let target = side("target", target, targets, None, target_seen);
-    Ok(Planned { plan, source, target, there })
+    let memory = Memory { sources, catalog, publication: published.publication, notes };
+    Ok(Planned { plan, source, target, there, memory })
+}
+
+/// Tells the columns and identities of the catalog from those that are remembered.
+async fn compare(
+    here: &Session,
+    catalog: &mut Catalog,
+    (sources, remembered): (&BTreeMap<SourceKey, TableName>, &Remembered),
+    turn: &Turn,
+) -> Result<Vec<Note>, postgres::Error> {
+    // After the catalog was read: what commits from here on was written to the tables as they are.
+    let now = Server::position(here).await?;
+    let mut notes = Vec::new();
+    for (key, name) in sources {
+        let (Some(table), Some(known)) = (catalog.tables.get_mut(name), remembered.tables.get(key)) else {
+            continue;
+        };
+        notes.extend(recall::date_columns(table, known, now));
+        if !(turn.adopted.contains_key(key) && table.own_identity().is_some()) {
+            recall::follow_identity(table, known);
+        }
+    }
+    Ok(notes)
+}
+
+/// What the next start has to know.
+pub(super) struct Memory {
+    sources: BTreeMap<SourceKey, TableName>,
+    catalog: Catalog,
+    publication: Option<Publication>,
+    notes: Vec<Note>,
+}
+
+impl Memory {
+    /// Writes it down in the target, and says what somebody should know.
+    pub(super) async fn keep(&self, flow: &Flow, there: &Client) -> Result<(), postgres::Error> {
+        for note in &self.notes {
+            tracing::warn!(flow = %flow.name, table = %note.table, "{}", note.text);
+            shapes::audit(there, &flow.name, note.what, &note.table, &note.text).await?;
+        }
+        for (key, name) in &self.sources {
+            let Some(table) = self.catalog.tables.get(name) else { continue };
+            let member = self.publication.as_ref().and_then(|found| found.members.get(&table.name).copied());
+            // What is not sent as a whole is not remembered as sent: the next time it is whole is told.
+            let member = member.filter(|_| table.unsent.is_none());
+            Remembered::keep(there, &flow.name, key, table, member).await?;
+        }
+        let version = self.publication.as_ref().map(|found| found.version.as_str());
+        shapes::keep_publication(there, &flow.name, version).await
+    }
 }
 
 /// Says what is new among the problems, and which ones are gone.
@@ -129,92 +192,4 @@ async fn has_begun(flow: &Flow, there: &Session) -> Result<bool, postgres::Error
     }
     let sql = "SELECT EXISTS (SELECT FROM acequia.checkpoint WHERE flow = $1 AND state = 'live')";
     Ok(there.query_one(sql, &[&flow.name]).await.map_err(failed)?.get(0))
-}
-
-/// What a publication lacks for its flow, and the statement that mends it.
-pub fn publication_gap(
-    config: &Config,
-    flow: &Flow,
-    found: Option<&Publication>,
-    left_out: &BTreeSet<TableName>,
-) -> Option<(&'static str, String)> {
-    let wanted: BTreeSet<TableName> =
-        setup::published_tables(config, flow).difference(left_out).cloned().collect();
-    let Some(found) = found else {
-        return Some(("is missing", setup::create_publication(flow, &wanted)));
-    };
-    let missing: BTreeSet<_> = wanted.difference(&found.tables).cloned().collect();
-    let publishes = found.inserts && found.updates && found.deletes;
-    let all = publish_all(flow);
-    match (publishes, missing.is_empty()) {
-        (true, true) => None,
-        (true, false) => Some(("lacks tables of the rules", setup::extend_publication(flow, &missing))),
-        (false, true) => Some(("does not publish inserts, updates and deletes", all)),
-        (false, false) => {
-            let sql = format!("{all};\n{}", setup::extend_publication(flow, &missing));
-            Some(("does not publish all that the rules need", sql))
-        }
-    }
-}
-
-fn publish_all(flow: &Flow) -> String {
-    format!("ALTER PUBLICATION \"{}\" SET (publish = 'insert, update, delete, truncate')", flow.publication)
-}
-
-/// Makes the publication what the flow needs, as far as this role may; answers whether something was changed. A table that
-/// is not there, or whose UPDATEs would fail once it is published, is left out. Tables that this role may not add are
-/// marked as unsent: their routes wait for a DBA, the others go on.
-async fn publish(
-    config: &Config,
-    flow: &Flow,
-    session: &Session,
-    catalog: &mut Catalog,
-) -> Result<bool, Error> {
-    let may_go = |table: &Table| table.identity().is_some();
-    let wanted = setup::published_tables(config, flow);
-    let wanted: BTreeSet<TableName> =
-        wanted.into_iter().filter(|name| catalog.tables.get(name).is_some_and(may_go)).collect();
-    let found = Publication::read(session, &flow.publication).await?;
-    let mut changed = false;
-    let Some(found) = found else {
-        if wanted.is_empty() {
-            return Ok(false); // no route is sound, and the rules' own errors say why
-        }
-        mend(flow, session, "is missing", &setup::create_publication(flow, &wanted)).await?;
-        return Ok(true);
-    };
-    if !(found.inserts && found.updates && found.deletes) {
-        let what = "does not publish inserts, updates and deletes";
-        mend(flow, session, what, &publish_all(flow)).await?;
-        changed = true;
-    }
-    for name in wanted.difference(&found.tables) {
-        let sql = setup::extend_publication(flow, &BTreeSet::from([name.clone()]));
-        match mend(flow, session, "lacks tables of the rules", &sql).await {
-            Ok(()) => changed = true,
-            Err(Error::Publication { .. }) => {
-                if let Some(table) = catalog.tables.get_mut(name) {
-                    let what =
-                        format!("is not in publication {}, so its changes are not sent", flow.publication);
-                    table.unsent = Some(Unsent { what, sql: sql.replace('\n', "") });
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(changed)
-}
-
-async fn mend(flow: &Flow, session: &Session, what: &str, sql: &str) -> Result<(), Error> {
-    let doing = format!("making publication {} in database {}", flow.publication, flow.source);
-    match session.batch_execute(sql).await.map_err(|error| postgres::Error::from_driver(doing, &error)) {
-        Ok(()) => Ok(()),
-        Err(error) if error.fault() == Fault::Retry => Err(error.into()),
-        Err(_) => Err(Error::Publication {
-            publication: flow.publication.clone(),
-            database: flow.source.to_string(),
-            what: what.to_owned(),
-            sql: sql.replace('\n', ""),
-        }),
-    }
 }

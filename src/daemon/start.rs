@@ -19,6 +19,7 @@ use crate::source::wire::{ReplicationConnection, SystemIdentity};
 use super::drift::{Watch, application};
 use super::error::Error;
 use super::plan::{self, Planned, Told};
+use super::recall::Turn;
 
 /// A source may always be silent for this long.
 const SILENCE_MIN: Duration = Duration::from_mins(1);
@@ -40,7 +41,11 @@ pub(super) struct Prepared {
 }
 
 /// Brings the flow up.
-pub(super) async fn prepare(config: &Config, flow: &Flow, told: &mut Told) -> Result<Prepared, Error> {
+pub(super) async fn prepare(
+    config: &Config,
+    flow: &Flow,
+    told: (&mut Told, &Turn),
+) -> Result<Prepared, Error> {
     let began = Instant::now();
     let (source, target) = databases(config, flow);
     let session = postgres::open(source, &application(&flow.name)).await?;
@@ -49,7 +54,7 @@ pub(super) async fn prepare(config: &Config, flow: &Flow, told: &mut Told) -> Re
         return Err(Error::WalLevel { database: source.name.to_string(), found: server.wal_level });
     }
     let planned = plan::make(config, flow, (source, &session), target, told).await?;
-    let Planned { plan, source: source_side, target: target_side, there } = planned;
+    let Planned { plan, source: source_side, target: target_side, there, memory } = planned;
     let plan = Arc::new(plan);
     let mut writer = Writer::open(source, target, Arc::clone(&plan)).await?;
     let application = format!("acequia capture {}", flow.name);
@@ -57,6 +62,7 @@ pub(super) async fn prepare(config: &Config, flow: &Flow, told: &mut Told) -> Re
     let system = connection.identify_system().await?;
     let applied = position(flow, source, &session, &writer, &mut connection, &system).await?;
     writer.start_at(applied);
+    memory.keep(flow, writer.client()).await?;
     let due = shapes::remember(writer.client(), &flow.name, &source_side.seen, &target_side.seen).await?;
     if due > 0 {
         tracing::info!(flow = %flow.name, rows = due, "the target's tables have changed: rows that they refused are tried again");

@@ -78,7 +78,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
             let read = (&wanted, &carried, &found);
             if let Some(table) = source_table(&world, from, dataset, read, plan.sources.len()) {
                 plan.by_name.insert(table.name.clone(), plan.sources.len());
-                let oids = source.tables.get(&table.name).into_iter();
+                let oids = world.source_table(from, dataset).into_iter();
                 let oids = oids.flat_map(|table| table.partitions.iter().chain([&table.oid]));
                 plan.by_relation.extend(oids.map(|oid| (*oid, plan.sources.len())));
                 plan.sources.push(table);

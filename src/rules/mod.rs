@@ -92,6 +92,10 @@ pub struct SourceTable {
     pub name: TableName,
     /// What is staged: the columns that some route reads.
     pub columns: Vec<StagedColumn>,
+    /// Its OID at the source.
+    pub relation: u32,
+    /// It is partitioned, so that its changes may come under the names of partitions.
+    pub is_partitioned: bool,
     /// How the stream brings each of `columns`.
     pub sent: Vec<SentColumn>,
     /// Positions in `columns` of the row's identity: what an old tuple brings.
@@ -211,7 +215,18 @@ impl Plan {
     /// The source table of that name, as the source's Relation message gives it; else the one that has this OID, because it
     /// had another name when the message was made, or because it is a partition.
     pub fn source_index(&self, relation: u32, schema: &str, table: &str) -> Option<usize> {
-        self.source_named(schema, table).or_else(|| self.by_relation.get(&relation).copied())
+        self.source_named(schema, table).or_else(|| self.source_of(relation))
+    }
+
+    /// The source table of this OID; for a partition the one that it belongs to.
+    pub fn source_of(&self, relation: u32) -> Option<usize> {
+        self.by_relation.get(&relation).copied()
+    }
+
+    /// Every partition of a source table.
+    pub fn partitions(&self) -> impl Iterator<Item = (u32, &SourceTable)> {
+        let all = self.by_relation.iter().map(|(oid, source)| (*oid, &self.sources[*source]));
+        all.filter(|(oid, source)| source.is_partitioned && *oid != source.relation)
     }
 
     fn source_named(&self, schema: &str, table: &str) -> Option<usize> {

@@ -27,7 +27,8 @@ pub fn published_tables(config: &Config, flow: &Flow) -> BTreeSet<TableName> {
 /// Those of them that have no replica identity. Once published, the application's own UPDATE and DELETE on them would
 /// fail: nothing of ours may publish them.
 pub fn without_identity(config: &Config, flow: &Flow, catalog: &Catalog) -> BTreeSet<TableName> {
-    let lacks = |name: &TableName| catalog.tables.get(name).is_some_and(|table| table.identity().is_none());
+    let lacks =
+        |name: &TableName| catalog.tables.get(name).is_some_and(|table| table.own_identity().is_none());
     published_tables(config, flow).into_iter().filter(lacks).collect()
 }
 

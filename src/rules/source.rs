@@ -2,7 +2,7 @@
 
 use crate::catalog::Table;
 use crate::config::{Config, Dataset, Sync};
-use crate::name::{DatasetName, Ident};
+use crate::name::{DatasetName, Ident, TableName};
 
 use super::columns::column_list;
 use super::input::role;
@@ -17,7 +17,12 @@ pub(super) fn source_problems(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     let Some(dataset) = config.datasets.get(name) else { return problems };
-    if table.identity().is_none() {
+    if let Some(name) = &table.known_as {
+        let message = format!("table {name} is called {} now", table.name);
+        let remedy = "rename it back, or say the new name in the rules (`table` of the data set, `schema` of the customer)";
+        problems.push(Problem::error(sync.from_spot, message, remedy).with_sql(rename_back(name, table)));
+    }
+    if table.own_identity().is_none() {
         problems.push(no_identity(dataset, table));
     }
     for key in dataset.key_columns() {
@@ -77,6 +82,14 @@ pub(super) fn source_problems(
         problems.push(problem.with_sql(format!("ALTER ROLE {role} BYPASSRLS;")));
     }
     problems
+}
+
+fn rename_back(name: &TableName, table: &Table) -> String {
+    if name.schema == table.name.schema {
+        format!("ALTER TABLE {} RENAME TO {};", table.name.quoted(), name.table.quoted())
+    } else {
+        format!("ALTER SCHEMA {} RENAME TO {};", table.name.schema.quoted(), name.schema.quoted())
+    }
 }
 
 /// Whether a rule of the group fills the column from another one.

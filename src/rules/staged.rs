@@ -62,6 +62,8 @@ pub(super) fn source_table(
         key: key_columns.iter().filter_map(position).collect(),
         first_state_counts,
         wake: wake.collect(),
+        relation: table.oid,
+        is_partitioned: table.partitioned,
         sent: names.iter().filter_map(|name| table.column(name)).map(sent_column).collect(),
         truncation: None,
         stage,

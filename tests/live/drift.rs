@@ -3,6 +3,7 @@
 //!
 //! One source, two customers, three data sets. A drift is made on one table; the others have to go on arriving.
 
+mod source;
 mod target;
 
 use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};

@@ -66,8 +66,7 @@ pub(super) async fn check_publication(
     let config = findings.config;
     let database = &config.databases[&flow.source];
     let found = Publication::read(here, &flow.publication).await?;
-    let mut left_out = rules::setup::without_identity(config, flow, catalog);
-    left_out.extend(found.iter().flat_map(|found| found.split.iter().cloned()));
+    let left_out = rules::setup::without_identity(config, flow, catalog);
     let name = format!("publication {} of database {}", flow.publication, database.name);
     if let Some((what, sql)) = publication_gap(config, flow, found.as_ref(), &left_out) {
         let problem =
@@ -93,9 +92,10 @@ fn narrowed(config: &Config, flow: &Flow, found: &Publication, name: &str) -> Ve
     };
     let mut problems = Vec::new();
     for table in found.split.iter().filter(is_wanted) {
-        let message =
-            format!("{name} sends the partitions of {table} under their own names, which no rule knows");
-        let problem = Problem::error(spot, message, "a DBA who owns the tables runs");
+        let message = format!(
+            "{name} sends the partitions of {table} under their own names: a TRUNCATE of one is not carried over"
+        );
+        let problem = Problem::warning(spot, message, "a DBA who owns the tables runs");
         problems.push(problem.with_sql(format!("{alter} SET (publish_via_partition_root = true);")));
     }
     for table in found.filtered.iter().filter(is_wanted) {

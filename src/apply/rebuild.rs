@@ -1,0 +1,235 @@
+//! A crosswalk that was made for other columns is made anew: the links stay, under the new names of both rows.
+//!
+//! What identifies a source row has changed (another replica identity), or what children refer to, or the customer's
+//! primary key. The source is asked what each row is called both ways, the customer's table likewise; links of rows that
+//! neither knows any more are dropped, and such rows are linked again by their natural key when they come.
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{SinkExt as _, TryStreamExt as _};
+
+use crate::catalog::Catalog;
+use crate::name::{CustomerName, DatasetName, Ident, TableName, literal};
+use crate::postgres::{self, Session};
+use crate::rules::Crosswalk;
+
+use super::error::Error;
+use super::stage::write_fetched;
+use super::statements::Statements;
+
+/// Rows from the source go on to the target in pieces of this size.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// A crosswalk with those whom it links.
+pub(super) struct Owner<'a> {
+    pub(super) from: &'a CustomerName,
+    pub(super) to: &'a CustomerName,
+    pub(super) dataset: &'a DatasetName,
+    pub(super) crosswalk: &'a Crosswalk,
+    /// Its route can't be compiled now.
+    pub(super) is_broken: bool,
+    /// The source's table and the customer's.
+    pub(super) tables: Option<(&'a TableName, &'a TableName)>,
+}
+
+/// A column of a crosswalk: `s1`, the column of the table behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Part {
+    own: String,
+    of: String,
+}
+
+/// What a shape says of its columns, those of the source's side and those of the customer's.
+fn parts(shape: &str) -> (Vec<Part>, Vec<Part>) {
+    let (mut source, mut target) = (Vec::new(), Vec::new());
+    for piece in shape.split(" */").filter_map(|piece| piece.split_once(" /* ")) {
+        let own = piece.0.trim_start_matches([',', ' ']).split(' ').next().unwrap_or_default().to_owned();
+        let side = if own.starts_with('t') { &mut target } else { &mut source };
+        side.push(Part { own, of: piece.1.to_owned() });
+    }
+    (source, target)
+}
+
+fn text_of(shape: &str) -> (&str, &str) {
+    let middle = shape.find(", t1 ").unwrap_or(shape.len());
+    shape.split_at(middle)
+}
+
+/// Makes a crosswalk anew. Answers how many links it had and how many it has.
+pub(super) async fn rebuild(
+    statements: &mut Statements,
+    source: &Session,
+    owner: &Owner<'_>,
+    old_shape: &str,
+    (from_table, to_table): (&TableName, &TableName),
+) -> Result<(i64, i64), Error> {
+    let (table, shape) = (&owner.crosswalk.table, &owner.crosswalk.shape);
+    let (old_source, old_target) = parts(old_shape);
+    let (new_source, new_target) = parts(shape);
+    let new = format!("{table}_new");
+    let begin = format!("BEGIN; DROP TABLE IF EXISTS acequia.{new}; CREATE TABLE acequia.{new} ({shape})");
+    statements.batch("making a crosswalk anew", &begin).await?;
+    let same_source = text_of(old_shape).0 == text_of(shape).0;
+    let same_target = text_of(old_shape).1 == text_of(shape).1;
+    let old_identity: Vec<Part> =
+        old_source.iter().filter(|part| part.own.starts_with('s')).cloned().collect();
+    let knows_source = same_source || has_columns(source, from_table, &old_identity).await?;
+    let knows_target = same_target || has_columns(statements, to_table, &old_target).await?;
+    if knows_source && knows_target {
+        let through = if same_source {
+            (String::new(), prefixed("x", &new_source))
+        } else {
+            names_of_rows(statements, source, (table, &new), from_table, (&old_identity, &new_source))
+                .await?;
+            let on = old_identity.iter().map(|part| format!("m.o_{} = x.{0}", part.own));
+            let on = on.collect::<Vec<_>>().join(" AND ");
+            (format!(" JOIN pg_temp.renamed m ON {on}"), prefixed("m.n_", &new_source))
+        };
+        let behind = if same_target {
+            (String::new(), prefixed("x", &new_target))
+        } else {
+            let on = old_target.iter().map(|part| format!("t.{} = x.{}", quoted(&part.of), part.own));
+            let on = on.collect::<Vec<_>>().join(" AND ");
+            let values = new_target.iter().map(|part| format!("t.{}", quoted(&part.of))).collect();
+            (format!(" JOIN {} t ON {on}", to_table.quoted()), values)
+        };
+        let names: Vec<&str> = new_source.iter().chain(&new_target).map(|part| part.own.as_str()).collect();
+        let values: Vec<String> = through.1.into_iter().chain(behind.1).collect();
+        let sql = format!(
+            "INSERT INTO acequia.{new} ({}, created) SELECT {}, x.created FROM acequia.{table} x{}{} ON CONFLICT DO NOTHING",
+            names.join(", "),
+            values.join(", "),
+            through.0,
+            behind.0
+        );
+        statements.batch("carrying links over", &sql).await?;
+    }
+    let count =
+        format!("SELECT (SELECT count(*) FROM acequia.{table}), (SELECT count(*) FROM acequia.{new})");
+    let counts = statements.query_one(count.as_str(), &[]).await;
+    let counts = counts.map_err(|error| postgres::Error::from_driver("counting links", &error))?;
+    let named = |parts: &[Part]| {
+        parts.iter().filter(|part| part.own.starts_with('s')).map(|part| part.of.clone()).collect::<Vec<_>>()
+    };
+    if named(&old_source) != named(&new_source) {
+        forget_parked(statements, owner, &new_source).await?;
+    }
+    let end = format!(
+        "DROP TABLE acequia.{table}; ALTER TABLE acequia.{new} RENAME TO {table}; {}; \
+         UPDATE acequia.crosswalk SET shape = {} WHERE from_customer = {} AND to_customer = {} AND dataset = {}; COMMIT",
+        owner.crosswalk.indexes.join("; "),
+        literal(shape),
+        literal(owner.from.as_str()),
+        literal(owner.to.as_str()),
+        literal(owner.dataset.as_str()),
+    );
+    statements.batch("making a crosswalk anew", &end).await?;
+    Ok((counts.get(0), counts.get(1)))
+}
+
+fn quoted(name: &str) -> String {
+    Ident::new(name).map(|name| name.quoted()).unwrap_or_default()
+}
+
+fn prefixed(prefix: &str, parts: &[Part]) -> Vec<String> {
+    let dot = if prefix.contains('.') { "" } else { "." };
+    parts.iter().map(|part| format!("{prefix}{dot}{}", part.own)).collect()
+}
+
+/// Whether a table still has all these columns.
+async fn has_columns(
+    client: &tokio_postgres::Client,
+    table: &TableName,
+    parts: &[Part],
+) -> Result<bool, postgres::Error> {
+    let (schema, name) = (table.schema.as_str().to_owned(), table.table.as_str().to_owned());
+    let catalog = Catalog::read(client, &[schema], &[name]).await?;
+    let Some(found) = catalog.tables.get(table) else { return Ok(false) };
+    let has = |part: &Part| found.columns.iter().any(|column| column.name.as_str() == part.of);
+    Ok(parts.iter().all(has))
+}
+
+/// Fills the temporary table "renamed": what every source row is called before and after.
+async fn names_of_rows(
+    statements: &mut Statements,
+    source: &Session,
+    (old, new): (&str, &str),
+    table: &TableName,
+    (before, after): (&[Part], &[Part]),
+) -> Result<(), Error> {
+    let columns = before.iter().map(|part| format!("a.{} AS o_{0}", part.own));
+    let columns: Vec<String> =
+        columns.chain(after.iter().map(|part| format!("b.{} AS n_{0}", part.own))).collect();
+    let create = format!(
+        "DROP TABLE IF EXISTS pg_temp.renamed; CREATE TEMP TABLE renamed AS SELECT {} FROM acequia.{old} a, acequia.{new} b \
+         WITH NO DATA",
+        columns.join(", ")
+    );
+    statements.batch("preparing for the rows' names", &create).await?;
+    let names: Vec<String> =
+        before.iter().chain(after).map(|part| format!("{}::text", quoted(&part.of))).collect();
+    let sql = format!("SELECT {} FROM {}", names.join(", "), table.quoted());
+    let failed = |error| postgres::Error::from_driver("reading what source rows are called", &error);
+    let stuck = |error| postgres::Error::from_driver("staging what source rows are called", &error);
+    let rows = source.query_raw(sql.as_str(), std::iter::empty::<i32>()).await.map_err(failed)?;
+    futures_util::pin_mut!(rows);
+    // A line begins with a number, as those of fetched values do.
+    statements.batch("preparing for the rows' names", "ALTER TABLE pg_temp.renamed ADD n int4").await?;
+    let targets = before.iter().map(|part| format!("o_{}", part.own));
+    let targets: Vec<String> = targets.chain(after.iter().map(|part| format!("n_{}", part.own))).collect();
+    let copy = format!("COPY pg_temp.renamed (n, {}) FROM STDIN", targets.join(", "));
+    let sink = statements.copy_in::<_, Bytes>(copy.as_str()).await.map_err(stuck)?;
+    futures_util::pin_mut!(sink);
+    let mut piece = BytesMut::new();
+    while let Some(row) = rows.try_next().await.map_err(failed)? {
+        write_fetched(&mut piece, 0, (0..names.len()).map(|i| row.get::<_, Option<&str>>(i)));
+        if piece.len() >= PIECE_BYTES {
+            sink.send(piece.split().freeze()).await.map_err(stuck)?;
+        }
+    }
+    sink.send(piece.freeze()).await.map_err(stuck)?;
+    sink.finish().await.map_err(stuck)?;
+    statements.batch("preparing for the rows' names", "ANALYZE pg_temp.renamed").await?;
+    Ok(())
+}
+
+/// Parked rows are known by their identity too. What waits to be written gets its new name; a delete that could not be done
+/// has no row to ask, and is given up: the customer's row stays.
+async fn forget_parked(
+    statements: &mut Statements,
+    owner: &Owner<'_>,
+    identity: &[Part],
+) -> Result<(), Error> {
+    let parts = identity.iter().filter(|part| part.own.starts_with('s'));
+    let key: Vec<String> = parts.map(|part| format!("payload->>{}", literal(&part.of))).collect();
+    let here = format!(
+        "from_customer = {} AND to_customer = {} AND dataset = {}",
+        literal(owner.from.as_str()),
+        literal(owner.to.as_str()),
+        literal(owner.dataset.as_str())
+    );
+    let sql = format!(
+        "WITH gone AS (DELETE FROM acequia.parked WHERE {here} AND op = 'delete' RETURNING id) \
+         INSERT INTO acequia.audit (what, detail) SELECT 'parked deletes given up', jsonb_build_object('customer', {}, \
+         'dataset', {}, 'rows', count(*)) FROM gone HAVING count(*) > 0; \
+         UPDATE acequia.parked SET key = json_build_array({})::text WHERE {here} AND op <> 'delete'",
+        literal(owner.to.as_str()),
+        literal(owner.dataset.as_str()),
+        key.join(", ")
+    );
+    statements.batch("renaming parked rows", &sql).await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shape_says_which_columns_it_was_made_for() {
+        let shape = "s1 pg_catalog.\"int4\" /* id */, r1 text /* code */, t1 pg_catalog.\"int4\" /* nr, old */, \
+                     created boolean NOT NULL, PRIMARY KEY (s1), UNIQUE (t1)";
+        let part = |own: &str, of: &str| Part { own: own.to_owned(), of: of.to_owned() };
+        assert_eq!(parts(shape), (vec![part("s1", "id"), part("r1", "code")], vec![part("t1", "nr, old")]));
+        assert_eq!(text_of(shape).0, "s1 pg_catalog.\"int4\" /* id */, r1 text /* code */");
+    }
+}

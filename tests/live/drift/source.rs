@@ -1,0 +1,233 @@
+//! What changes at the source: the stream brings rows as they were, the plan knows the tables as they are.
+
+use super::{
+    COLUMNS, Cluster, Config, Daemon, Database, RULES, give, make, others_go_on, wait_equal, wait_said,
+    wait_value,
+};
+
+/// Changes that are still to be read when `drift` happens, and changes after it; the customers get all of them right.
+fn follows_through(before: &str, drift: &str, after: &str, columns: &str) {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    give(&database, "first");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    // Stopped, so that it reads what came before with the catalog of after.
+    daemon.stop();
+    give(&database, "unread");
+    for sql in [before, drift, after] {
+        database.execute(sql);
+    }
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    wait_equal(&mut daemon, &database, columns, &["north", "south"]);
+    others_go_on(&mut daemon, &database, "meanwhile", &[]);
+    // The same while it runs.
+    let fresh = "INSERT INTO hq.code (code) VALUES ('last')";
+    database.execute(fresh);
+    wait_equal(&mut daemon, &database, columns, &["north", "south"]);
+    assert_eq!(database.value("SELECT count(*) FROM acequia.parked"), "0");
+    daemon.stop();
+}
+
+#[test]
+fn a_column_that_was_added_is_read_where_the_stream_does_not_bring_it() {
+    let add = |schema: &str| format!("ALTER TABLE {schema}.code ADD note text DEFAULT 'default of {schema}';");
+    follows_through(
+        "UPDATE hq.code SET amount = 5",
+        &["hq", "north", "south"].map(add).concat(),
+        "UPDATE hq.code SET note = 'of first' WHERE code = 'first'",
+        "code, name, amount, note",
+    );
+}
+
+#[test]
+fn a_column_that_was_renamed_everywhere_goes_on_under_its_new_name() {
+    let rename = |schema: &str| format!("ALTER TABLE {schema}.code RENAME name TO title;");
+    follows_through(
+        "UPDATE hq.code SET name = 'renamed soon'",
+        &["hq", "north", "south"].map(rename).concat(),
+        "UPDATE hq.code SET title = 'renamed' WHERE code = 'first'",
+        "code, title, amount",
+    );
+}
+
+#[test]
+fn a_column_of_another_type_is_read_anew() {
+    let change = |schema: &str| format!("ALTER TABLE {schema}.code ALTER amount TYPE text USING 'no ' || amount;");
+    follows_through(
+        "UPDATE hq.code SET amount = 5",
+        &["hq", "north", "south"].map(change).concat(),
+        "UPDATE hq.code SET amount = 'many' WHERE code = 'first'",
+        "code, name, amount",
+    );
+}
+
+#[test]
+fn a_column_that_was_dropped_and_made_again_is_told_from_the_old_one() {
+    follows_through(
+        "UPDATE hq.code SET amount = 5",
+        "ALTER TABLE hq.code DROP amount; ALTER TABLE hq.code ADD amount int4",
+        "UPDATE hq.code SET name = name || '!'",
+        COLUMNS,
+    );
+}
+
+#[test]
+fn a_replaced_column_is_noticed_while_the_daemon_runs_and_written_down() {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    give(&database, "first");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    database.execute("ALTER TABLE hq.code DROP amount; ALTER TABLE hq.code ADD amount int4");
+    wait_said(&daemon, "column \"amount\" of hq.code was dropped and made again");
+    database.execute("UPDATE hq.code SET name = 'touched'");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    let audit = "SELECT count(*) FROM acequia.audit WHERE what = 'column replaced' AND detail->>'table' = 'hq.code'";
+    assert_eq!(database.value(audit), "1");
+    daemon.stop();
+}
+
+/// Rows are renamed and deleted under one replica identity and then under another one.
+fn goes_over(change: &str) {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    for code in ["stays", "goes before", "goes after", "renamed before", "renamed after"] {
+        give(&database, code);
+    }
+    database.execute("INSERT INTO hq.line (code_id, number) SELECT id, 1 FROM hq.code");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    let links = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM north.code WHERE code LIKE 'renamed%' OR code = 'stays'";
+    let ids = database.value(links);
+    daemon.stop();
+    // What is unread comes under the old identity, the rest under the new one.
+    database.execute(
+        "DELETE FROM hq.line WHERE code_id IN (SELECT id FROM hq.code WHERE code LIKE 'goes%');
+         DELETE FROM hq.code WHERE code = 'goes before'; UPDATE hq.code SET code = 'renamed 1' WHERE code = 'renamed before'",
+    );
+    database.execute(change);
+    database.execute(
+        "DELETE FROM hq.code WHERE code = 'goes after'; UPDATE hq.code SET code = 'renamed 2' WHERE code = 'renamed after'",
+    );
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    others_go_on(&mut daemon, &database, "meanwhile", &[]);
+    assert_eq!(database.value(links), ids, "a renamed row stays the same row");
+    // Children find their parents through the links that were carried over.
+    database.execute("INSERT INTO hq.line (code_id, number) SELECT id, 2 FROM hq.code");
+    let lines = "SELECT count(*) FROM north.line l JOIN north.code USING (id) WHERE number = 2";
+    let lines = lines.replace("USING (id)", "c ON c.id = l.code_id");
+    wait_value(&mut daemon, &database, &lines, "3");
+    database.execute("DELETE FROM hq.line; DELETE FROM hq.code WHERE code = 'stays'");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    assert_eq!(database.value("SELECT count(*) FROM acequia.parked"), "0");
+    daemon.stop();
+}
+
+#[test]
+fn a_replica_identity_by_another_index_is_gone_over_to() {
+    goes_over("ALTER TABLE hq.code REPLICA IDENTITY USING INDEX code_code_key");
+}
+
+#[test]
+fn a_full_replica_identity_is_gone_over_to() {
+    goes_over("ALTER TABLE hq.code REPLICA IDENTITY FULL");
+}
+
+#[test]
+fn another_primary_key_is_gone_over_to() {
+    goes_over(
+        "ALTER TABLE hq.line DROP CONSTRAINT line_code_id_fkey; ALTER TABLE hq.code DROP CONSTRAINT code_pkey;
+         ALTER TABLE hq.code ADD PRIMARY KEY (code); ALTER TABLE hq.code ADD UNIQUE (id);
+         ALTER TABLE hq.line ADD FOREIGN KEY (code_id) REFERENCES hq.code (id)",
+    );
+}
+
+/// A source of which `other` is partitioned.
+fn make_partitioned(database: &Database) -> Config<'_> {
+    for schema in ["hq", "north", "south"] {
+        let by = if schema == "hq" { "PARTITION BY LIST (code)" } else { "" };
+        database.execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.other (code text PRIMARY KEY, name text) {by}"));
+    }
+    database.execute("CREATE TABLE hq.other_a PARTITION OF hq.other FOR VALUES IN ('a')");
+    let rules = RULES.replace(r#"["code", "line", "other"]"#, r#"["other"]"#);
+    let customers = [("hq", database, "hq"), ("north", database, "north"), ("south", database, "south")];
+    let config = Config::new(&customers, &rules);
+    config.set_up();
+    config
+}
+
+fn wait_others(daemon: &mut Daemon<'_>, database: &Database, expected: &str) {
+    for customer in ["north", "south"] {
+        let sql = format!("SELECT string_agg(code || ' ' || name, ', ' ORDER BY code) FROM {customer}.other");
+        wait_value(daemon, database, &sql, expected);
+    }
+}
+
+/// Partitions come and go.
+fn follows_partitions(publication: &str) {
+    let database = Cluster::shared().database();
+    let config = make_partitioned(&database);
+    database.execute(publication);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    database.execute("INSERT INTO hq.other VALUES ('a', '1')");
+    wait_others(&mut daemon, &database, "a 1");
+    // A partition that the plan does not know yet, and rows in it at once.
+    database.execute(
+        "CREATE TABLE hq.later (code text PRIMARY KEY, name text); ALTER TABLE hq.other ATTACH PARTITION hq.later FOR VALUES IN ('b');
+         INSERT INTO hq.other VALUES ('b', '1')",
+    );
+    wait_others(&mut daemon, &database, "a 1, b 1");
+    database.execute("UPDATE hq.other SET name = '2'; ALTER TABLE hq.other DETACH PARTITION hq.other_a");
+    wait_others(&mut daemon, &database, "a 2, b 2");
+    wait_said(&daemon, "the tables of the flow have changed in its source");
+    database.execute("UPDATE hq.other SET name = '3'; ALTER TABLE hq.other ATTACH PARTITION hq.other_a FOR VALUES IN ('a')");
+    wait_others(&mut daemon, &database, "a 2, b 3");
+    database.execute("UPDATE hq.other SET name = '4'");
+    wait_others(&mut daemon, &database, "a 4, b 4");
+    daemon.stop();
+}
+
+#[test]
+fn partitions_that_are_sent_as_their_table_come_and_go() {
+    follows_partitions("SELECT 1");
+}
+
+#[test]
+fn partitions_that_are_sent_under_their_own_names_come_and_go() {
+    follows_partitions(
+        "DO $$BEGIN EXECUTE format('ALTER PUBLICATION %I SET (publish_via_partition_root = false)',
+           (SELECT pubname FROM pg_publication)); END$$",
+    );
+}
+
+#[test]
+fn a_table_that_was_taken_out_of_the_publication_waits_for_a_dba_and_the_gap_is_told() {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    give(&database, "first");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    let publication = database.value("SELECT pubname FROM pg_publication");
+    database.execute(&format!("ALTER PUBLICATION {publication} DROP TABLE hq.code"));
+    wait_said(&daemon, "is not in the publication, so that its changes are not sent");
+    wait_said(&daemon, &format!("ALTER PUBLICATION \"{publication}\" ADD TABLE"));
+    give(&database, "unsent");
+    others_go_on(&mut daemon, &database, "meanwhile", &[]);
+    database.execute(&format!("ALTER PUBLICATION {publication} ADD TABLE hq.code"));
+    wait_said(&daemon, "no longer so");
+    let audit = "SELECT count(*) > 0 FROM acequia.audit WHERE what = 'publication altered' AND detail->>'table' = 'hq.code'";
+    assert_eq!(database.value(audit), "t");
+    // What the warning says: a row that is touched is sent.
+    database.execute("UPDATE hq.code SET amount = 7");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    daemon.stop();
+}
