@@ -1,0 +1,1 @@
+UPDATE region.code SET price = 21;

@@ -1,0 +1,1 @@
+INSERT INTO webpt.referring VALUES (1, '1679576722', 'Snow');

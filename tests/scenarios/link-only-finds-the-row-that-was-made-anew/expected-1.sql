@@ -1,0 +1,2 @@
+SELECT count(*) FROM acequia.parked;
+--> 0

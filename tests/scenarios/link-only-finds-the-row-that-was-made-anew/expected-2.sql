@@ -1,0 +1,2 @@
+SELECT key, reason FROM acequia.parked;
+--> ["1"] | unmatched

@@ -1,0 +1,1 @@
+INSERT INTO hq.revenue_code VALUES ('0420', 'Physical therapy');

@@ -1,0 +1,1 @@
+TRUNCATE hq.revenue_code;

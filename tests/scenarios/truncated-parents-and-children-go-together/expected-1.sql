@@ -1,0 +1,2 @@
+SELECT count(*) FROM north.fee_schedule_line;
+--> 2

@@ -1,0 +1,2 @@
+-- practice schema: hq
+-- practice schema: north
