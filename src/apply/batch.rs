@@ -64,6 +64,13 @@ pub(super) struct Wave {
     pub(super) tables: Vec<WaveTable>,
 }
 
+impl Wave {
+    /// Some table was emptied before these changes.
+    pub(super) fn truncates(&self) -> bool {
+        self.tables.iter().any(|table| table.truncated)
+    }
+}
+
 impl Batch {
     /// An empty batch for a plan.
     pub fn new(plan: Arc<Plan>) -> Self {

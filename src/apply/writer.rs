@@ -105,6 +105,10 @@ impl Writer {
         self.engine.context.lsn = end.unwrap_or(self.applied).max(self.applied);
         crate::failpoint::hit("after-begin");
         for wave in &batch.waves {
+            // What has waited for an earlier wave gets in before a TRUNCATE sweeps it away.
+            if wave.truncates() {
+                retry::arrivals(&mut self.engine).await?;
+            }
             self.engine.wave(wave).await?;
         }
         crate::failpoint::hit("after-waves");

@@ -12,6 +12,7 @@ fn change(
     set: &str,
     unchanged: &[usize],
     (lsn, route): (&str, &str),
+    links: &[&String],
 ) -> String {
     let keys =
         shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
@@ -23,12 +24,38 @@ fn change(
     );
     format!(
         "WITH m AS MATERIALIZED (SELECT {outputs}, t.xmin AS version, {} AS old {find}), \
-         up AS (UPDATE {} t SET {set} FROM m WHERE {same_row} AND t.xmin = m.version RETURNING 1), \
-         j AS ({}) SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM up)",
+         up AS (UPDATE {} t SET {set} FROM m WHERE {same_row} AND t.xmin = m.version RETURNING {}), \
+         j AS ({}){} SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM up)",
         shape.image(unchanged),
         shape.target,
+        moved_keys(shape),
         shape.journal('u', lsn, route),
+        follow(shape, links),
     )
+}
+
+/// The customer's primary key before (`o1 …`) and after (`n1 …`).
+fn moved_keys(shape: &Shape) -> String {
+    let count = shape.primary_key.len();
+    let before = prefixed("m", &numbered('k', count)).into_iter().zip(numbered('o', count));
+    let after = prefixed("t", &shape.primary_key_names()).into_iter().zip(numbered('n', count));
+    joined(before.chain(after).map(|(value, name)| format!("{value} AS {name}")), ", ")
+}
+
+/// Has links follow rows whose primary key is written.
+fn follow(shape: &Shape, links: &[&String]) -> String {
+    let count = shape.primary_key.len();
+    let targets = numbered('t', count);
+    let set = joined(targets.iter().zip(numbered('n', count)).map(|(own, new)| format!("{own} = up.{new}")), ", ");
+    let is_of = equal(prefixed("x", &targets), prefixed("up", &numbered('o', count)));
+    let moved = joined(
+        numbered('o', count).iter().zip(numbered('n', count)).map(|(o, n)| format!("up.{o} IS DISTINCT FROM up.{n}")),
+        " OR ",
+    );
+    let one = |(i, table): (usize, &&String)| {
+        format!(", l{i} AS (UPDATE {table} x SET {set} FROM up WHERE {is_of} AND ({moved}))")
+    };
+    links.iter().enumerate().map(one).collect()
 }
 
 /// Overrides rows where they differ; see [`super::RouteSql::update`].
@@ -57,7 +84,11 @@ pub(super) fn update(shape: &Shape, unchanged: &[usize]) -> String {
         shape.resolved(),
         shape.not_linked_by(&shape.higher),
     );
-    change(shape, &find, &values, &joined(set, ", "), unchanged, ("$4", "$5"))
+    // Where the primary key is carried over, a link would lose its row with the first rename.
+    let writes_key = columns.iter().any(|column| shape.primary_key.iter().any(|key| key.name == column.name));
+    let links: Vec<&String> =
+        if writes_key { shape.crosswalk.iter().chain(&shape.others).collect() } else { Vec::new() };
+    change(shape, &find, &values, &joined(set, ", "), unchanged, ("$4", "$5"), &links)
 }
 
 /// Moves a row to its new key; see [`super::RouteSql::rename`].
@@ -76,7 +107,7 @@ pub(super) fn rename(shape: &Shape) -> String {
         shape.key_match("n"),
         target = shape.target,
     );
-    change(shape, &find, &values, &set, &[], ("$4", "$5"))
+    change(shape, &find, &values, &set, &[], ("$4", "$5"), &[])
 }
 
 /// What becomes of the rows that a condition finds (`FROM … WHERE …`, the customer's row is `t`). `$3` LSN, `$4` route.
@@ -93,7 +124,7 @@ pub(super) fn depart(shape: &Shape, departure: &Departure, find: &str) -> Option
                 .iter()
                 .map(|(name, value)| format!("t.{}::text IS DISTINCT FROM ({value})::text", name.quoted()));
             let find = format!("{find} AND ({})", joined(differs, " OR "));
-            Some(change(shape, &find, &values, &joined(set, ", "), &[], ("$3", "$4")))
+            Some(change(shape, &find, &values, &joined(set, ", "), &[], ("$3", "$4"), &[]))
         }
     }
 }

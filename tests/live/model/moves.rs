@@ -4,6 +4,8 @@
 //!
 //! * A row that some customer of the same source has parked is not touched again, and nothing new refers to it: it gets in
 //!   when a timer rings or an operator asks. (Link-only rows may be: nothing is written for them at any moment.)
+//! * A visit or an item is written as it can be at that moment. So it refers to a schedule that the daemon has seen, or to
+//!   one of those that never change.
 //! * Documents that are older than the daemon stay, keep their text and meet no row of a customer: what the stream leaves
 //!   out is read from the source later, or not at all.
 //! * A key on the way counts for nothing, but where a customer has no place for the last one, its row may stay under the
@@ -95,6 +97,7 @@ impl Source {
         for table in Table::ALL {
             for number in 0..rows_before {
                 let parent = table.parent().and_then(|parent| source.any(parent));
+                let parent = parent.filter(|id| table.takes_late_parents() || id.1.is_multiple_of(3));
                 let key = if number.is_multiple_of(2) && !matches!(table, Table::Doc | Table::Line) {
                     own_key(table, number)
                 } else {
@@ -215,13 +218,19 @@ impl Source {
 
     /// Any row that no customer has parked.
     fn any_free(&mut self, table: Table) -> Option<Id> {
-        self.any(table).filter(|id| !self.frozen.contains(id))
+        self.any(table).filter(|id| !self.frozen.contains(id) && !self.is_still(*id))
     }
 
-    /// Something to refer to. A parent from before the daemon is parked by nobody, and no customer has it.
+    /// Something to refer to.
     fn any_parent(&mut self, table: Table) -> Option<Id> {
-        let parent = table.parent()?;
-        self.any_free(parent)
+        let parent = self.any(table.parent()?).filter(|id| !self.frozen.contains(id))?;
+        let is_known = self.seen.contains(&parent) || self.touched.contains_key(&parent);
+        (table.takes_late_parents() || is_known || self.is_still(parent)).then_some(parent)
+    }
+
+    /// No customer ever gets it, so that there are parents that customers lack.
+    fn is_still(&self, id: Id) -> bool {
+        self.before.contains(&id) && id.0 == Table::Schedule && id.1.is_multiple_of(3)
     }
 
     fn fresh_key(&mut self, table: Table) -> String {

@@ -68,6 +68,11 @@ impl Table {
         }
     }
 
+    /// A row whose parent comes later waits for it.
+    pub(super) fn takes_late_parents(self) -> bool {
+        !matches!(self, Self::Visit | Self::Item)
+    }
+
     /// A natural key as it is compared.
     pub(super) fn compared(self, key: &str) -> String {
         if self == Self::Tag { key.trim_matches(' ').to_uppercase() } else { key.to_owned() }
