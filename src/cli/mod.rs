@@ -29,7 +29,6 @@ First steps:
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
   acequia explain --dataset D --key K    the way of one row
-  acequia links                whether both sides agree about who is who
 
 Exit status:
   0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong";
@@ -146,10 +145,10 @@ enum Command {
         #[command(subcommand)]
         command: parked::Parked,
     },
-    /// Tell the way of one row: where it is, which rule takes it where, and what became of it
+    /// Tell the way of one row: who is given it, who has it, where it waits and why
     #[command(after_help = AFTER_EXPLAIN)]
     Explain(explain::Question),
-    /// Compare both sides of every rule: rows that are linked, alone, there twice, or linked under different keys
+    /// Say whether both sides agree about who is who: rows linked, alone or there twice
     #[command(after_help = AFTER_LINKS)]
     Links(links::Links),
     /// Look at the configuration

@@ -7,7 +7,7 @@ use crate::cli::sides::{self, Found, Sides};
 use crate::config::{Config, Dataset, Sync};
 use crate::name::CustomerName;
 use crate::postgres::Error;
-use crate::rules::Route;
+use crate::rules::{BrokenRoute, Route};
 
 /// One route of a group, or the place where one could be.
 pub(super) struct Place<'a> {
@@ -148,7 +148,7 @@ impl Place<'_> {
     /// The route, or why there is none.
     fn route(&self) -> Result<&Route, String> {
         let Self { config, sides, sync, to, dataset } = self;
-        if !config.is_enabled(sync, to, &dataset.name) {
+        if !config.rule(sync, to, &dataset.name).enabled {
             return Err("it is disabled here".to_owned());
         }
         if let Some(other) = config.overshadowed(sync, to, &dataset.name) {
@@ -160,8 +160,15 @@ impl Place<'_> {
                 && route.to == **to
                 && route.dataset == dataset.name
         };
-        let route = sides.plan.routes.iter().find(is_it);
-        route.ok_or_else(|| "the two tables do not fit together; `acequia check` says why".to_owned())
+        sides.plan.routes.iter().find(is_it).ok_or_else(|| {
+            let mut broken = sides.plan.broken.iter();
+            let is_it = |broken: &&BrokenRoute| {
+                (&broken.sync, &broken.from, &broken.to, &broken.dataset)
+                    == (&sync.name, &sync.from, *to, &dataset.name)
+            };
+            let why = broken.find(is_it).map_or_else(String::new, |broken| format!(": {}", broken.message));
+            format!("the tables do not fit the rule{why}; see `acequia check`")
+        })
     }
 
     async fn ask(&self, route: &Route, is_there: bool, way: &mut CustomerWay) -> Result<(), Error> {
