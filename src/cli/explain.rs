@@ -3,11 +3,9 @@
 
 mod customer;
 mod print;
+mod way;
 
 use std::collections::BTreeSet;
-
-use serde::Serialize;
-use serde_json::Value;
 
 use super::console::{Exit, Output, say, session};
 use super::parked::known;
@@ -21,6 +19,7 @@ use crate::postgres;
 use crate::rules::Flow;
 
 use customer::CustomerWay;
+use way::{FlowWay, GroupWay, Way};
 
 /// What is asked.
 #[derive(Debug, clap::Args)]
@@ -40,41 +39,6 @@ pub(super) struct Question {
     /// For people or for programs
     #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
     output: Output,
-}
-
-/// The way of one customer's row.
-#[derive(Debug, Serialize)]
-struct Way {
-    from: String,
-    table: String,
-    /// How many rows have the key: two stands for more, too.
-    rows: usize,
-    /// What the stream recognizes the row by.
-    identity: Option<Value>,
-    /// Where the source's WAL ends.
-    source_lsn: String,
-    flows: Vec<FlowWay>,
-    groups: Vec<GroupWay>,
-}
-
-/// How far a flow is that could bring it.
-#[derive(Debug, Serialize)]
-struct FlowWay {
-    name: String,
-    state: String,
-    /// Everything that committed before this position is in the customers.
-    checkpoint: Option<String>,
-    commit_time: Option<String>,
-    behind_bytes: Option<i64>,
-}
-
-/// What one sync group does about it.
-#[derive(Debug, Serialize)]
-struct GroupWay {
-    sync: String,
-    /// Why it does nothing for anybody.
-    reason: Option<&'static str>,
-    customers: Vec<CustomerWay>,
 }
 
 pub(super) async fn explain(config: &Config, question: &Question) -> anyhow::Result<Exit> {

@@ -1,7 +1,7 @@
 //! The way of a row, for people.
 
 use super::customer::{CustomerWay, ParkedWay};
-use super::{FlowWay, Way};
+use super::way::{FlowWay, Way};
 use crate::cli::console::say;
 use crate::cli::table::bytes;
 use crate::config::{Dataset, KeyPart};
