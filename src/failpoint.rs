@@ -12,8 +12,8 @@ pub const PLACES: [&str; 9] = [
     "after-waves",
     "before-commit",
     "after-commit",
-    "after-notify",
     "before-feedback",
+    "after-notify",
 ];
 
 /// Passes a place.

@@ -5,8 +5,8 @@
 //! ```text
 //! source::duplex     a frame from the replication connection: WAL data or a keepalive
 //! source::pgoutput   bytes to one message, pure; it never panics
-//! source::assemble   messages to events of whole transactions; what a flow of ours wrote, and what was applied
-//!                    before, is dropped here
+//! source::assemble   messages to events of whole transactions; what was applied before is dropped here, and what a flow
+//!                    of ours wrote, unless it goes on from here
 //! rules              the plan: which source table this is, and the finished SQL of every route to a customer
 //! apply::batch       changes gather until the writer is free; apply::fold keeps the last state of each row, in waves
 //!                    that may be applied as sets
@@ -16,7 +16,7 @@
 //!   apply::customer    for each customer, parents first: links, creates, changes, parks; then deletes, children first.
 //!                      Where the server refuses something, apply::careful does it again, and parks the rows at fault
 //!   apply::retry       parked rows whose parent has just arrived
-//!                    then counts, the checkpoint's new position, commit
+//!                    then what is told of it (notify), counts, the checkpoint's new position, commit
 //! daemon::flow       tells on a watch channel what is committed
 //! daemon::capture    confirms it to the source, which may forget it now
 //! ```

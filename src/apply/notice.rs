@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::config::Mode;
 use crate::notify::{Event, Operation};
 use crate::row::{Cell, Change, CommitPoint, Tuple};
-use crate::rules::{Plan, Route, SourceTable};
+use crate::rules::{BrokenRoute, Plan, Route, SourceTable};
 
 use super::projection::Projection;
 
@@ -146,6 +146,14 @@ fn of_groups(plan: &Plan, told: &Told, counted: &Counted, is_held: impl Fn(usize
             skipped.push(route.to.as_str().to_owned());
         } else {
             *customers += 1;
+        }
+    }
+    // A route that can't be compiled has its rows wait, too. What its rule makes of a delete is not known.
+    let waits = |broken: &&BrokenRoute| broken.source == Some(counted.source) && !counted.own;
+    if matches!(counted.operation, Operation::Insert | Operation::Update) {
+        for broken in plan.broken.iter().filter(waits) {
+            let (_, skipped) = groups.entry(broken.sync.as_str()).or_default();
+            skipped.push(broken.to.as_str().to_owned());
         }
     }
     let event = |(sync, whom): (&str, (usize, Vec<String>))| {

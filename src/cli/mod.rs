@@ -4,9 +4,12 @@ mod check;
 mod config;
 mod console;
 mod effective;
+mod explain;
+mod links;
 mod parked;
 mod run;
 mod setup;
+mod sides;
 mod status;
 mod table;
 
@@ -25,6 +28,7 @@ First steps:
   acequia run                  the daemon (usually started by systemd)
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
+  acequia explain --dataset D --key K    the way of one row
 
 Exit status:
   0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong";
@@ -69,6 +73,24 @@ the others go on.
   acequia parked retry 17              try it now, after something was mended
 
 Exit status: 0 done, 1 there is no such row";
+
+const AFTER_EXPLAIN: &str = "\
+It asks the source and every customer, and changes nothing. Of the row it shows the key that was
+given, the numbers by which both sides know it, and the names of columns that differ.
+
+  acequia explain --dataset cpt_code --key 99213
+  acequia explain --dataset icd_code --key 10 --key M54.50 --customer north
+
+Exit status: 0 the row is at the source or at a customer, 1 there is no such row anywhere";
+
+const AFTER_LINKS: &str = "\
+It reads the natural keys of all rows on both sides, and changes nothing. A key column called npi
+is checked as a National Provider Identifier.
+
+  acequia links --dataset referring_provider
+  acequia links --dataset referring_provider --customer north --keys
+
+Exit status: 0 compared, whatever was found";
 
 /// Keeps the set-up data of many customers in step: reads the logical replication of a PostgreSQL practice database
 /// and writes changed rows into the schemas of other customers, by rules in TOML.
@@ -123,6 +145,12 @@ enum Command {
         #[command(subcommand)]
         command: parked::Parked,
     },
+    /// Tell the way of one row: who is given it, who has it, where it waits and why
+    #[command(after_help = AFTER_EXPLAIN)]
+    Explain(explain::Question),
+    /// Say whether both sides agree about who is who: rows linked, alone or there twice
+    #[command(after_help = AFTER_LINKS)]
+    Links(links::Links),
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -162,6 +190,8 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         }
         Command::Status { output } => status::status(&load(&directory)?, output).await,
         Command::Parked { command } => parked::parked(&load(&directory)?, command).await,
+        Command::Explain(question) => explain::explain(&load(&directory)?, &question).await,
+        Command::Links(question) => links::links(&load(&directory)?, &question).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),
     }
 }

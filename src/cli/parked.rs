@@ -116,7 +116,7 @@ pub(super) async fn parked(config: &Config, command: Parked) -> anyhow::Result<E
 }
 
 /// A name that is mistyped must not look like one of which nothing is parked.
-fn known<'a>(
+pub(super) fn known<'a>(
     kind: &str,
     name: Option<&str>,
     all: impl Iterator<Item = &'a str> + Clone,
@@ -169,7 +169,7 @@ async fn forget(target: &Session, ids: &[i64]) -> anyhow::Result<u64> {
 }
 
 /// Why a row is parked, in one line.
-fn reason(row: &Row, keys: bool) -> String {
+pub(super) fn reason(row: &Row, keys: bool) -> String {
     let text = |column: &str| row.get::<_, Option<String>>(column).unwrap_or_default();
     match row.get::<_, &str>("reason") {
         "missing_parent" if row.get::<_, Option<&str>>("waits_for").is_none() => {
@@ -194,7 +194,7 @@ fn description(row: &Row) -> Option<Description> {
 }
 
 /// What somebody can do about it.
-fn remedy(row: &Row) -> &'static str {
+pub(super) fn remedy(row: &Row) -> &'static str {
     match row.get::<_, &str>("reason") {
         "missing_parent" if row.get::<_, Option<&str>>("waits_for").is_none() => {
             "Add the parent's data set to the sync group, or set `references` in the data set."

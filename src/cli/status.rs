@@ -66,6 +66,13 @@ fn is_fresh(daemon: &DaemonState) -> bool {
     i64::try_from(now).unwrap_or(i64::MAX) - daemon.written_at <= STATE_MAX_AGE_SECONDS
 }
 
+/// What the daemon says of one flow.
+pub(super) fn state_of_flow(config: &Config, name: &str) -> String {
+    let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten().filter(is_fresh);
+    let flows = daemon.as_ref().map_or(&[][..], |daemon| &daemon.flows);
+    flows.iter().find(|flow| flow.name == name).map_or("stopped", |flow| flow.state.as_str()).to_owned()
+}
+
 /// What the daemon itself says. A state file of a daemon that is gone counts for nothing.
 fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
     let own: Option<&FlowState> = daemon

@@ -13,6 +13,7 @@ use super::fragments::PICK;
 use super::insert::{insert, matched};
 use super::links;
 use super::parked;
+use super::probe::{self, Questions, Survey};
 use super::shape::{Departure, Shape};
 
 /// Every statement of one route.
@@ -144,6 +145,16 @@ impl RouteSql {
             mode,
             shape,
         }
+    }
+
+    /// What can be asked about a single staged row.
+    pub fn questions(&self) -> Questions {
+        probe::questions(&self.shape)
+    }
+
+    /// What can be asked about all rows of the source table.
+    pub fn survey(&self) -> Survey {
+        probe::survey(&self.shape)
     }
 
     /// The statements that this route's mode uses.

@@ -92,13 +92,15 @@ practice database and writes changed rows into the schemas of other customers, b
 Usage: acequia [OPTIONS] <COMMAND>
 
 Commands:
-  run     Run the daemon in the foreground until SIGTERM or SIGINT
-  check   Compare the rule files with the databases and say all that is wrong, with the remedy
-  setup   Make what the rules need in the databases: grants, publication, control schema
-  status  Show how far every flow and every customer is
-  parked  Look after rows that are not yet in a customer
-  config  Look at the configuration
-  help    Print this message or the help of the given subcommand(s)
+  run      Run the daemon in the foreground until SIGTERM or SIGINT
+  check    Compare the rule files with the databases and say all that is wrong, with the remedy
+  setup    Make what the rules need in the databases: grants, publication, control schema
+  status   Show how far every flow and every customer is
+  parked   Look after rows that are not yet in a customer
+  explain  Tell the way of one row: who is given it, who has it, where it waits and why
+  links    Say whether both sides agree about who is who: rows linked, alone or there twice
+  config   Look at the configuration
+  help     Print this message or the help of the given subcommand(s)
 
 Options:
       --config <DIR>  Directory with acequia.toml and conf.d/ [env: ACEQUIA_CONFIG=] [default:
@@ -113,6 +115,7 @@ First steps:
   acequia run                  the daemon (usually started by systemd)
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
+  acequia explain --dataset D --key K    the way of one row
 
 Exit status:
   0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong
@@ -150,6 +153,8 @@ fn every_command_has_a_help_that_teaches() {
         (&["parked", "show"], &["<ID>", "values"]),
         (&["parked", "retry"], &["[IDS]...", "none means all"]),
         (&["parked", "drop"], &["<IDS>...", "written no more"]),
+        (&["explain"], &["--dataset <NAME>", "--key <VALUE>", "--customer <NAME>", "changes nothing"]),
+        (&["links"], &["--dataset <NAME>", "--customer <NAME>", "--keys", "NPI"]),
         (&["config"], &["show"]),
         (&["config", "show"], &["no password"]),
     ] {

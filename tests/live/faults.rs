@@ -44,6 +44,11 @@ name = "create"
 from = "source"
 to = ["keeps"]
 data = ["event"]
+
+[[notify]]
+name = "ears"
+on = ["sync.applied"]
+channel = { listen = "ears" }
 "#;
 
 /// A source and two customers, the daemon's rules over them, and a record of every write in a customer.

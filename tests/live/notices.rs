@@ -207,11 +207,13 @@ channel = { listen = "Front Desk" }
     let mut daemon = config.start();
     daemon.wait_streaming();
     let ears = here.listen("\"Front Desk\"");
-    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'acequia notices%'";
-    daemon.wait_alive("the sessions of the delivery to be there, and ended", || {
-        let ended = here.value(end);
-        if ended == "2" { Ok(()) } else { Err(ended) }
+    let flow = there.value("SELECT flow FROM acequia.checkpoint");
+    let sessions = format!("FROM pg_stat_activity WHERE application_name = 'acequia notices {flow}'");
+    daemon.wait_alive("the sessions of the delivery", || {
+        let count = here.value(&format!("SELECT count(*) {sessions}"));
+        if count == "2" { Ok(()) } else { Err(count) }
     });
+    here.execute(&format!("SELECT pg_terminate_backend(pid) {sessions}"));
     here.execute("INSERT INTO hq.code (code) VALUES ('99213')");
     assert_eq!(next(&ears)["customers"], 1);
     assert!(!daemon.log().contains("flow interrupted"), "the flow did not notice");
