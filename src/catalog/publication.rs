@@ -29,7 +29,7 @@ pub struct Publication {
     pub listed: BTreeSet<TableName>,
     /// Partitioned tables that are sent as their partitions.
     pub split: BTreeSet<TableName>,
-    /// Its tables, those of `split` left out.
+    /// Its tables.
     pub tables: BTreeSet<TableName>,
 }
 
@@ -56,16 +56,16 @@ impl Publication {
             let (schema, table): (Option<&str>, Option<&str>) = (row.get("schema"), row.get("table"));
             if let (Some(Ok(schema)), Some(Ok(table))) = (schema.map(Ident::new), table.map(Ident::new)) {
                 let table = TableName { schema, table };
-                for (column, set) in
-                    [("is_filtered", &mut publication.filtered), ("is_listed", &mut publication.listed)]
-                {
+                for (column, set) in [
+                    ("is_split", &mut publication.split),
+                    ("is_filtered", &mut publication.filtered),
+                    ("is_listed", &mut publication.listed),
+                ] {
                     if row.get(column) {
                         set.insert(table.clone());
                     }
                 }
-                let is_split = row.get("is_split");
-                let tables = if is_split { &mut publication.split } else { &mut publication.tables };
-                tables.insert(table);
+                publication.tables.insert(table);
             }
         }
         Ok(Some(publication))

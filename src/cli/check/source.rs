@@ -66,8 +66,7 @@ pub(super) async fn check_publication(
     let config = findings.config;
     let database = &config.databases[&flow.source];
     let found = Publication::read(here, &flow.publication).await?;
-    let mut left_out = rules::setup::without_identity(config, flow, catalog);
-    left_out.extend(found.iter().flat_map(|found| found.split.iter().cloned()));
+    let left_out = rules::setup::without_identity(config, flow, catalog);
     let name = format!("publication {} of database {}", flow.publication, database.name);
     if let Some((what, sql)) = publication_gap(config, flow, found.as_ref(), &left_out) {
         let problem =
@@ -92,9 +91,12 @@ fn narrowed(config: &Config, flow: &Flow, found: &Publication, name: &str) -> Ve
         format!("{alter} DROP TABLE {table};\n{alter} ADD TABLE {table};")
     };
     let mut problems = Vec::new();
-    for table in found.split.iter().filter(is_wanted) {
-        let message =
-            format!("{name} sends the partitions of {table} under their own names, which no rule knows");
+    let truncates = follows_truncates(config, flow);
+    for table in found.split.iter().filter(|table| is_wanted(table) && truncates) {
+        let message = format!(
+            "{name} sends {table} partition by partition, and a rule says on_truncate = \"delete\": TRUNCATE of one \
+             partition would be taken for the whole table's"
+        );
         let problem = Problem::error(spot, message, "a DBA who owns the tables runs");
         problems.push(problem.with_sql(format!("{alter} SET (publish_via_partition_root = true);")));
     }
@@ -111,7 +113,7 @@ fn narrowed(config: &Config, flow: &Flow, found: &Publication, name: &str) -> Ve
             "choose columns with `columns` or `exclude` in the rules: a DBA who owns the tables runs";
         problems.push(Problem::warning(spot, message, remedy).with_sql(anew(table)));
     }
-    if !found.truncates && follows_truncates(config, flow) {
+    if !found.truncates && truncates {
         let message = format!("{name} does not publish TRUNCATE, and a rule says on_truncate = \"delete\"");
         let problem = Problem::error(spot, message, "a DBA who owns the tables runs");
         problems
