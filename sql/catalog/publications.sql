@@ -17,7 +17,8 @@ LEFT JOIN (
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE q.pubname = $1::text AND NOT q.pubviaroot
 ) t ON t.pubname = p.pubname
-LEFT JOIN pg_catalog.pg_publication_rel m
-       ON m.prpubid = p.oid AND m.prrelid = to_regclass(format('%I.%I', t.schemaname, t.tablename))
+LEFT JOIN pg_catalog.pg_namespace tn ON tn.nspname = t.schemaname
+LEFT JOIN pg_catalog.pg_class tc ON tc.relnamespace = tn.oid AND tc.relname = t.tablename
+LEFT JOIN pg_catalog.pg_publication_rel m ON m.prpubid = p.oid AND m.prrelid = tc.oid
 WHERE p.pubname = $1::text
 ORDER BY 6, 7;
