@@ -15,12 +15,13 @@ LEFT JOIN (
   UNION ALL                     -- a partitioned table that is sent as its partitions
   SELECT q.pubname, n.nspname, c.relname, true
   FROM pg_catalog.pg_publication q
-  JOIN pg_catalog.pg_publication_rel r ON r.prpubid = q.oid
-  JOIN pg_catalog.pg_class c ON c.oid = r.prrelid AND c.relkind = 'p'
+  JOIN pg_catalog.pg_class c ON c.relkind = 'p' AND (q.puballtables OR EXISTS (
+         SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = q.oid AND r.prrelid = c.oid))
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE NOT q.pubviaroot
+  WHERE q.pubname = $1::text AND NOT q.pubviaroot
 ) t ON t.pubname = p.pubname
-LEFT JOIN pg_catalog.pg_publication_rel m
-       ON m.prpubid = p.oid AND m.prrelid = to_regclass(format('%I.%I', t.schemaname, t.tablename))
+LEFT JOIN pg_catalog.pg_namespace tn ON tn.nspname = t.schemaname
+LEFT JOIN pg_catalog.pg_class tc ON tc.relnamespace = tn.oid AND tc.relname = t.tablename
+LEFT JOIN pg_catalog.pg_publication_rel m ON m.prpubid = p.oid AND m.prrelid = tc.oid
 WHERE p.pubname = $1::text
 ORDER BY 6, 7;

@@ -24,6 +24,21 @@ pub async fn version(client: &Client) -> Result<i32, postgres::Error> {
     Ok(row.get(0))
 }
 
+/// The control tables that somebody has dropped.
+pub async fn missing_tables(client: &Client) -> Result<Vec<String>, postgres::Error> {
+    let lines = MIGRATIONS.iter().flat_map(|(_, sql)| sql.lines());
+    let names = lines.filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split([' ', '(']).next());
+    let names: Vec<&str> = names.collect();
+    let rows = client
+        .query(
+            "SELECT name FROM unnest($1::text[]) name WHERE to_regclass(name) IS NULL ORDER BY 1",
+            &[&names],
+        )
+        .await
+        .map_err(|error| postgres::Error::from_driver("looking for the control schema's tables", &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// The statements that bring a control schema from `version` to the newest, to be run in one transaction.
 pub fn upgrade(version: i32) -> Option<String> {
     let missing: Vec<&str> =

@@ -31,7 +31,7 @@ pub struct Publication {
     pub listed: BTreeSet<TableName>,
     /// Partitioned tables that are sent as their partitions.
     pub split: BTreeSet<TableName>,
-    /// Its tables, those of `split` left out.
+    /// Its tables.
     pub tables: BTreeSet<TableName>,
     /// `pg_publication_rel.oid` of the tables that were added by name.
     pub members: BTreeMap<TableName, u32>,
@@ -65,16 +65,16 @@ impl Publication {
                 if let Some(member) = row.get("member") {
                     publication.members.insert(table.clone(), member);
                 }
-                for (column, set) in
-                    [("is_filtered", &mut publication.filtered), ("is_listed", &mut publication.listed)]
-                {
+                for (column, set) in [
+                    ("is_split", &mut publication.split),
+                    ("is_filtered", &mut publication.filtered),
+                    ("is_listed", &mut publication.listed),
+                ] {
                     if row.get(column) {
                         set.insert(table.clone());
                     }
                 }
-                let is_split = row.get("is_split");
-                let tables = if is_split { &mut publication.split } else { &mut publication.tables };
-                tables.insert(table);
+                publication.tables.insert(table);
             }
         }
         Ok(Some(publication))

@@ -25,6 +25,17 @@ pub(super) fn source_problems(
     if table.own_identity().is_none() {
         problems.push(no_identity(dataset, table));
     }
+    if !table.logged {
+        let problem = Problem::error(
+            dataset.spot,
+            format!(
+                "{} is unlogged: its changes are not in the server's log, and so can't be followed",
+                table.name
+            ),
+            "let it be logged, or leave the data set out",
+        );
+        problems.push(problem.with_sql(format!("ALTER TABLE {} SET LOGGED;", table.name.quoted())));
+    }
     for key in dataset.key_columns() {
         match table.column(key) {
             // It may come from another column (`map`): then that one is looked at.

@@ -283,7 +283,7 @@ fn config<'a>(folder: &Path, rules: &str, sites: &[Site], databases: &'a [Databa
         }
         let schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public$)' ORDER BY 1";
         let schemas = database.query(schemas).into_iter().flatten().flatten();
-        for schema in schemas.filter(|_| !rules.contains("[customers.")) {
+        for schema in schemas.filter(|_| !rules.contains("[customers")) {
             _ = write!(places, "[customers.{schema}]\ndatabase = \"{}\"\nschema = \"{schema}\"\n", site.name);
         }
     }

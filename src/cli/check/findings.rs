@@ -34,6 +34,12 @@ impl<'a> Findings<'a> {
         Self { config, identities: BTreeMap::new(), found, unreachable: false }
     }
 
+    /// Adds what explains others before all of them.
+    pub(super) fn add_first(&mut self, problem: &Problem) {
+        self.add(problem);
+        self.found.rotate_right(1);
+    }
+
     /// Adds a problem, unless it is known: several flows can have the same.
     pub(super) fn add(&mut self, problem: &Problem) {
         let severity = match problem.severity {
@@ -59,10 +65,17 @@ impl<'a> Findings<'a> {
             .insert(database.name.clone(), (server.system_identifier.clone(), server.database_oid));
     }
 
-    /// Prints all of it.
-    pub(super) fn report(self, output: Output) -> anyhow::Result<Exit> {
+    /// Prints all of it, what stands in the way first.
+    pub(super) fn report(mut self, output: Output) -> anyhow::Result<Exit> {
+        self.found.sort_by_key(|finding| finding.diagnostic.severity);
         report(&self.found, output, self.unreachable)
     }
+}
+
+/// A refusal of a statement that touches no row, in as few words as the server's own; nothing where those are not known.
+pub(super) fn refusal(error: &postgres::Error) -> Option<String> {
+    let postgres::Kind::Server(refusal) = error.kind() else { return None };
+    refusal.message.as_ref().map(|message| format!("{message} (SQLSTATE {})", refusal.sqlstate))
 }
 
 /// What failed and on what, and what to do, of a server's or a connection's error.

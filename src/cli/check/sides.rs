@@ -107,6 +107,6 @@ pub(super) fn check_names(findings: &mut Findings<'_>) {
                 "give each schema to one customer: it would be synchronized with itself",
             )
         };
-        findings.add(&problem);
+        findings.add_first(&problem);
     }
 }

@@ -91,11 +91,13 @@ fn narrowed(config: &Config, flow: &Flow, found: &Publication, name: &str) -> Ve
         format!("{alter} DROP TABLE {table};\n{alter} ADD TABLE {table};")
     };
     let mut problems = Vec::new();
-    for table in found.split.iter().filter(is_wanted) {
+    let truncates = follows_truncates(config, flow);
+    for table in found.split.iter().filter(|table| is_wanted(table) && truncates) {
         let message = format!(
-            "{name} sends the partitions of {table} under their own names: a TRUNCATE of one is not carried over"
+            "{name} sends {table} partition by partition, and a rule says on_truncate = \"delete\": TRUNCATE of one \
+             partition would be taken for the whole table's"
         );
-        let problem = Problem::warning(spot, message, "a DBA who owns the tables runs");
+        let problem = Problem::error(spot, message, "a DBA who owns the tables runs");
         problems.push(problem.with_sql(format!("{alter} SET (publish_via_partition_root = true);")));
     }
     for table in found.filtered.iter().filter(is_wanted) {
@@ -111,7 +113,7 @@ fn narrowed(config: &Config, flow: &Flow, found: &Publication, name: &str) -> Ve
             "choose columns with `columns` or `exclude` in the rules: a DBA who owns the tables runs";
         problems.push(Problem::warning(spot, message, remedy).with_sql(anew(table)));
     }
-    if !found.truncates && follows_truncates(config, flow) {
+    if !found.truncates && truncates {
         let message = format!("{name} does not publish TRUNCATE, and a rule says on_truncate = \"delete\"");
         let problem = Problem::error(spot, message, "a DBA who owns the tables runs");
         problems

@@ -1,11 +1,12 @@
 //! A target: its control schema, and whether it takes every statement of the plan.
 
-use crate::apply::{self, Forbidden, Reason, control};
+use crate::apply::{self, Forbidden, Reason, Refused, control};
 use crate::catalog::Server;
-use crate::postgres::Session;
-use crate::rules::{Flow, Plan, Problem};
+use crate::name::Ident;
+use crate::postgres::{self, Session};
+use crate::rules::{Flow, Plan, Problem, Route};
 
-use super::findings::{Findings, parts};
+use super::findings::{Findings, parts, refusal};
 
 /// The control schema, and with it whether the target takes the statements of the plan.
 pub(super) async fn check_control(
@@ -27,7 +28,16 @@ pub(super) async fn check_control(
             let (what, remedy) = what.rsplit_once(": ").unwrap_or((&what, ""));
             findings.add(&Problem::error(target.spot, format!("{name} {what}"), remedy));
         }
-        Some(_) if upgrade.is_none() => check_plan(findings, flow, there, plan, None).await,
+        Some(_) if upgrade.is_none() => match control::missing_tables(there).await {
+            Ok(missing) if missing.is_empty() => check_plan(findings, flow, there, plan, None).await,
+            Ok(missing) => {
+                let message = format!("{name} is broken: {} is not there", missing.join(", "));
+                let remedy =
+                    "restore the schema from a backup of the database: it knows what was given to whom";
+                findings.add(&Problem::error(target.spot, message, remedy));
+            }
+            Err(error) => findings.failed(target, &error),
+        },
         Some(_) if may_make => {
             let schema = if server.has_control_schema { "" } else { "CREATE SCHEMA acequia;" };
             let install = format!("{schema} {}", upgrade.unwrap_or_default());
@@ -55,32 +65,47 @@ async fn check_plan(
         Ok(refused) => refused,
         Err(error) => return findings.failed(&config.databases[&flow.target], &error),
     };
-    for refused in refused {
-        let route = &plan.routes[refused.route];
-        let spot = refused.spot.unwrap_or(config.datasets[&route.dataset].spot);
-        let (what, remedy, sql) = match &refused.reason {
-            Reason::Server(error) => {
-                let (what, remedy) = parts(error);
-                let ours = "make the two tables fit, or leave the column out (`exclude`)";
-                (what, if refused.spot.is_some() { remedy } else { ours }, None)
-            }
-            Reason::Rows(_) => (
-                refused.reason.to_string(),
-                "look only at rows that this row refers to by a foreign key that is carried",
-                None,
-            ),
-            Reason::Calls(function, forbidden) => {
-                let (remedy, sql) = advice(function, *forbidden, &role(findings, flow));
-                (refused.reason.to_string(), remedy, sql)
-            }
-        };
-        let what = match refused.spot {
-            Some(_) => format!("{} can't take this for data set {}: {what}", route.target, route.dataset),
-            None => format!("{} can't take data set {}: {what}", route.target, route.dataset),
-        };
-        let mut problem = Problem::error(spot, what, remedy);
-        problem.sql = sql;
+    for refused in &refused {
+        let problem = problem(findings, flow, &plan.routes[refused.route], refused);
         findings.add(&problem);
+    }
+}
+
+/// What is refused, at the SQL of the rules that is to blame, else at the data set.
+fn problem(findings: &Findings<'_>, flow: &Flow, route: &Route, refused: &Refused) -> Problem {
+    let spot = refused.spot.unwrap_or(findings.config.datasets[&route.dataset].spot);
+    let (what, remedy, sql) = match &refused.reason {
+        Reason::Server(error) => {
+            let what = refusal(error).unwrap_or_else(|| parts(error).0);
+            (what, server_advice(error, refused.spot.is_some()), None)
+        }
+        Reason::Rows(_) => {
+            let remedy = "look only at rows that this row refers to, by a foreign key that is carried";
+            (refused.reason.to_string(), remedy, None)
+        }
+        Reason::Calls(function, forbidden) => {
+            let (remedy, sql) = advice(function, *forbidden, &role(findings, flow));
+            (refused.reason.to_string(), remedy, sql)
+        }
+    };
+    let subject = if refused.spot.is_some() { "this SQL can't be used" } else { "the rules can't be used" };
+    let message = format!("{subject} for {} (data set {}): {what}", route.target, route.dataset);
+    let mut problem = Problem::error(spot, message, remedy);
+    problem.sql = sql;
+    problem
+}
+
+/// What to do about a statement that the server refuses, by SQLSTATE.
+fn server_advice(error: &postgres::Error, is_of_rules: bool) -> &'static str {
+    let code = error.sqlstate();
+    match code.as_ref().map_or("", |code| code.as_str()) {
+        _code if !is_of_rules => "make the two tables fit, or leave the data set out",
+        "42883" => {
+            "correct the name, or cast the arguments; a function of yours needs its schema before its name"
+        }
+        "42804" | "42846" => "give a value of the type that is wanted there",
+        "42501" => "grant the role what the expression needs",
+        _other => "correct it: the target's server evaluates it for each row",
     }
 }
 
@@ -100,5 +125,5 @@ fn advice(function: &str, forbidden: Forbidden, role: &str) -> (&'static str, Op
 /// The role in the target, quoted.
 fn role(findings: &Findings<'_>, flow: &Flow) -> String {
     let user = &findings.config.databases[&flow.target].user;
-    crate::name::Ident::new(user).map(|role| role.quoted()).unwrap_or_default()
+    Ident::new(user).map(|role| role.quoted()).unwrap_or_default()
 }
