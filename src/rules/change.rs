@@ -46,10 +46,14 @@ fn moved_keys(shape: &Shape) -> String {
 fn follow(shape: &Shape, links: &[&String]) -> String {
     let count = shape.primary_key.len();
     let targets = numbered('t', count);
-    let set = joined(targets.iter().zip(numbered('n', count)).map(|(own, new)| format!("{own} = up.{new}")), ", ");
+    let set =
+        joined(targets.iter().zip(numbered('n', count)).map(|(own, new)| format!("{own} = up.{new}")), ", ");
     let is_of = equal(prefixed("x", &targets), prefixed("up", &numbered('o', count)));
     let moved = joined(
-        numbered('o', count).iter().zip(numbered('n', count)).map(|(o, n)| format!("up.{o} IS DISTINCT FROM up.{n}")),
+        numbered('o', count)
+            .iter()
+            .zip(numbered('n', count))
+            .map(|(o, n)| format!("up.{o} IS DISTINCT FROM up.{n}")),
         " OR ",
     );
     let one = |(i, table): (usize, &&String)| {

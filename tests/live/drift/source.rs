@@ -33,7 +33,8 @@ fn follows_through(before: &str, drift: &str, after: &str, columns: &str) {
 
 #[test]
 fn a_column_that_was_added_is_read_where_the_stream_does_not_bring_it() {
-    let add = |schema: &str| format!("ALTER TABLE {schema}.code ADD note text DEFAULT 'default of {schema}';");
+    let add =
+        |schema: &str| format!("ALTER TABLE {schema}.code ADD note text DEFAULT 'default of {schema}';");
     follows_through(
         "UPDATE hq.code SET amount = 5",
         &["hq", "north", "south"].map(add).concat(),
@@ -55,7 +56,8 @@ fn a_column_that_was_renamed_everywhere_goes_on_under_its_new_name() {
 
 #[test]
 fn a_column_of_another_type_is_read_anew() {
-    let change = |schema: &str| format!("ALTER TABLE {schema}.code ALTER amount TYPE text USING 'no ' || amount;");
+    let change =
+        |schema: &str| format!("ALTER TABLE {schema}.code ALTER amount TYPE text USING 'no ' || amount;");
     follows_through(
         "UPDATE hq.code SET amount = 5",
         &["hq", "north", "south"].map(change).concat(),
@@ -86,7 +88,8 @@ fn a_replaced_column_is_noticed_while_the_daemon_runs_and_written_down() {
     wait_said(&daemon, "column \"amount\" of hq.code was dropped and made again");
     database.execute("UPDATE hq.code SET name = 'touched'");
     wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
-    let audit = "SELECT count(*) FROM acequia.audit WHERE what = 'column replaced' AND detail->>'table' = 'hq.code'";
+    let audit =
+        "SELECT count(*) FROM acequia.audit WHERE what = 'column replaced' AND detail->>'table' = 'hq.code'";
     assert_eq!(database.value(audit), "1");
     daemon.stop();
 }
@@ -153,7 +156,9 @@ fn another_primary_key_is_gone_over_to() {
 fn make_partitioned(database: &Database) -> Config<'_> {
     for schema in ["hq", "north", "south"] {
         let by = if schema == "hq" { "PARTITION BY LIST (code)" } else { "" };
-        database.execute(&format!("CREATE SCHEMA {schema}; CREATE TABLE {schema}.other (code text PRIMARY KEY, name text) {by}"));
+        database.execute(&format!(
+            "CREATE SCHEMA {schema}; CREATE TABLE {schema}.other (code text PRIMARY KEY, name text) {by}"
+        ));
     }
     database.execute("CREATE TABLE hq.other_a PARTITION OF hq.other FOR VALUES IN ('a')");
     let rules = RULES.replace(r#"["code", "line", "other"]"#, r#"["other"]"#);
