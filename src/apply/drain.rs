@@ -3,12 +3,13 @@
 //! Meanwhile rows of the stream go on being parked, so that no state of a row overtakes another. With the last chunk the
 //! hold ends.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::engine::Engine;
 use super::error::Error;
 use super::holds::{HELD, Hold, Reason};
-use super::retry;
+use super::{retry, scheduled};
 
 /// So many rows are written in one transaction …
 const CHUNK_ROWS: i64 = 20_000;
@@ -25,6 +26,7 @@ pub(super) struct Turn {
 
 /// Whose turn it is. All of a customer's holds are taken together: its data sets refer to each other.
 pub(super) fn next(engine: &Engine, due: &[i64]) -> Option<Turn> {
+    let due: HashSet<i64> = due.iter().copied().collect();
     let due: Vec<&Hold> = engine.holds.all.iter().filter(|hold| due.contains(&hold.id)).collect();
     due.iter().find_map(|first| {
         let same = due.iter().filter(|hold| hold.customer == first.customer);
@@ -95,13 +97,20 @@ async fn oldest(
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// Nothing is kept back any more.
+/// Nothing is kept back any more. What is written at certain times is held again until the next one.
 async fn end(engine: &mut Engine, holds: &[Hold]) -> Result<bool, Error> {
-    let ids: Vec<i64> = holds.iter().map(|hold| hold.id).collect();
+    let plan = Arc::clone(&engine.plan);
+    let mut ended = Vec::new();
+    for hold in holds {
+        if !scheduled::again(&mut engine.statements, &plan, hold).await? {
+            ended.push(hold);
+        }
+    }
+    let ids: Vec<i64> = ended.iter().map(|hold| hold.id).collect();
     let sql = "DELETE FROM acequia.hold WHERE id = ANY ($1)";
     engine.statements.execute("ending holds", sql, &[&ids]).await?;
     engine.read_holds().await?;
-    for hold in holds {
+    for hold in ended {
         tracing::info!(
             customer = hold.customer.as_deref().unwrap_or("all"),
             dataset = hold.dataset.as_deref().unwrap_or("all"),

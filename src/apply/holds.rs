@@ -110,11 +110,20 @@ impl Holds {
             })
         };
         let all: Vec<Hold> = rows.iter().filter_map(hold).collect();
-        let reason = |covers: &dyn Fn(&Hold) -> bool| {
-            all.iter().filter(|hold| covers(hold)).map(|hold| hold.reason).min()
+        // Thousands of routes can have a hold each: only those of one customer are compared with its routes.
+        let mut by_customer: HashMap<Option<&str>, Vec<&Hold>> = HashMap::new();
+        for hold in &all {
+            by_customer.entry(hold.customer.as_deref()).or_default().push(hold);
+        }
+        let reason = |to: &str, covers: &dyn Fn(&Hold) -> bool| {
+            let holds =
+                [Some(to), None].into_iter().filter_map(|customer| by_customer.get(&customer)).flatten();
+            holds.filter(|hold| covers(hold)).map(|hold| hold.reason).min()
         };
-        let reasons = plan.routes.iter().map(|route| reason(&|hold| hold.covers(route))).collect();
-        let broken = plan.broken.iter().map(|route| reason(&|hold| hold.covers_broken(route)));
+        let routes = plan.routes.iter();
+        let reasons = routes.map(|route| reason(route.to.as_str(), &|hold| hold.covers(route))).collect();
+        let broken = plan.broken.iter();
+        let broken = broken.map(|route| reason(route.to.as_str(), &|hold| hold.covers_broken(route)));
         let broken = broken.map(|reason| reason.unwrap_or(Reason::Broken)).collect();
         Ok(Self { all, reasons, broken })
     }

@@ -16,6 +16,7 @@
 //! holds      who is held, and why
 //! withhold   what comes for a held route is parked
 //! drain      what a hold kept back is written, the oldest first
+//! scheduled  routes that are written at certain times only
 //! wishes     what operators ask for
 //! arrivals   who has waited for what a wave brings
 //! retry      parked rows come back
@@ -50,6 +51,7 @@ mod projection;
 mod rebuild;
 pub mod remembered;
 mod retry;
+mod scheduled;
 pub mod shapes;
 mod stage;
 mod statements;

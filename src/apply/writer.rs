@@ -21,7 +21,7 @@ use super::error::Error;
 use super::ledger::{self, Tally};
 use super::statements::{Param, Statements};
 use super::unchanged::Origin;
-use super::{control, crosswalk, holds, retry, wishes};
+use super::{control, crosswalk, holds, retry, scheduled, wishes};
 
 /// Locks the checkpoint, marks the transaction as ours, so that no flow takes it for news, and looks whether somebody has
 /// asked for something.
@@ -89,6 +89,7 @@ impl Writer {
             lsn: Lsn::ZERO,
         };
         statements.batch("preparing for holds", CREATE_MOVED).await?;
+        scheduled::begin(&mut statements, &plan).await?;
         let held = holds::begin(&mut statements, &plan).await?;
         let kept = holds::kept(&mut statements, &plan).await?;
         let mut engine = Engine::new(statements, plan, context);

@@ -37,7 +37,7 @@ mod wanted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Mode, OnTruncate, Spot};
+use crate::config::{Apply, Mode, OnTruncate, Spot};
 use crate::lsn::Lsn;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
@@ -170,6 +170,8 @@ pub struct Route {
     pub source: usize,
     /// The customer's table.
     pub target: TableName,
+    /// When it is written.
+    pub apply: Apply,
     /// What may be written.
     pub mode: Mode,
     /// What a TRUNCATE at the source means here.
