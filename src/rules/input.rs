@@ -41,13 +41,12 @@ pub(super) fn missing_table(
         return Some(Problem::error(spot, message, remedy));
     }
     // Both catalogs, since one customer can be read in the one and written in the other.
-    let mut known = world.source.tables.keys().chain(world.target.tables.keys());
-    if known.any(|table| table.schema == name.schema) {
+    if world.source.schemas.contains(&name.schema) || world.target.schemas.contains(&name.schema) {
         let message = format!("table {name} does not exist (customer {customer}, data set {dataset})");
         let remedy = format!("create it, or correct `table` in [datasets.{dataset}]");
         return Some(Problem::error(spot, message, remedy));
     }
-    let message = format!("schema {} does not exist, or has no table of the rules", name.schema);
-    let remedy = format!("correct `schema` of the customer, in [customers.{customer}], or create its tables");
+    let message = format!("schema {} does not exist (customer {customer})", name.schema);
+    let remedy = format!("correct `schema` of the customer, in [customers.{customer}], or create it");
     Some(Problem::error(spot, message, remedy))
 }
