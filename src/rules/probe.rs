@@ -236,11 +236,11 @@ fn discrepancy(what: Discrepancy, keys: &Keys) -> String {
 
 /// The natural keys of both sides in the customer's types, so that they are compared as the customer compares them.
 fn key_tables(shape: &Shape, names: &[String]) -> [String; 2] {
-    let named = |values: Vec<String>| {
+    let columns = |values: Vec<String>| {
         joined(values.into_iter().zip(names).map(|(value, name)| format!(", {value} AS {name}")), "")
     };
-    let own = named(shape.key.iter().map(|key| key.value.clone()).collect());
-    let theirs = named(shape.key.iter().map(|key| key.theirs.replace(ALIAS, "t")).collect());
+    let own = columns(shape.key.iter().map(|key| key.value.clone()).collect());
+    let theirs = columns(shape.key.iter().map(|key| key.theirs.replace(ALIAS, "t")).collect());
     let (created, join) = match &shape.crosswalk {
         // The primary key is the natural key: the row that has it is the row, whoever made it.
         None => ("false", format!(" LEFT JOIN {} t ON {}", shape.target, shape.key_match("t"))),
