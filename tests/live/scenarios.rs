@@ -46,6 +46,8 @@ macro_rules! scenarios {
 scenarios! {
     added_customer_and_data_set_start_from_now,
     cascading_deletes_arrive_once,
+    changed_key_keeps_the_links,
+    changed_mode_counts_from_now,
     changed_reference_is_translated,
     changed_schedule_lets_go_what_waited,
     changed_source_does_not_use_the_old_links,
@@ -145,7 +147,9 @@ scenarios! {
     override_changes_only_what_differs,
     padded_characters_are_one_key,
     parent_with_a_key_of_two_columns,
+    parked_row_arrives_when_the_rule_is_mended,
     parked_row_that_leaves_where_is_forgotten,
+    parked_rows_of_what_is_switched_off_stay_away,
     parked_values_come_back_as_they_were,
     partitioned_customer_table,
     partitioned_source_is_one_table,
