@@ -132,6 +132,7 @@ scenarios! {
     many_small_transactions_end_as_the_last_one_says,
     map_and_set_are_merged_column_by_column,
     map_gives_a_column_another_name,
+    map_of_a_reference_finds_the_customers_own_row,
     mark_is_computed_from_the_customers_own_row,
     missing_parent_becomes_null_or_skips_the_row,
     most_specific_word_wins,
