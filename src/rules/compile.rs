@@ -41,15 +41,9 @@ pub fn tables_to_read(config: &Config, flow: &Flow) -> (Vec<String>, Vec<String>
 /// the problems found is the caller's decision (an error that reaches the whole flow means no).
 pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog) -> (Plan, Vec<Problem>) {
     let mut found = Findings::default();
-    let mut world = World {
-        config,
-        source,
-        target,
-        routed: BTreeMap::new(),
-        givers: BTreeMap::new(),
-        circles: BTreeMap::new(),
-    };
+    let mut world = World::new(config, source, target);
     let wanted = wanted_routes(config, flow, &mut world, &mut found);
+    world.link();
     found.problems.extend(chains(config, &wanted));
     let parents = dataset_parents(&world);
     world.circles = circles(&parents);

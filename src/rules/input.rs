@@ -40,9 +40,8 @@ pub(super) fn missing_table(
         let remedy = format!("only tables can be synchronized: name one by `table` in [datasets.{dataset}]");
         return Some(Problem::error(spot, message, remedy));
     }
-    // Both catalogs, since one customer can be read in the one and written in the other.
-    let mut known = world.source.tables.keys().chain(world.target.tables.keys());
-    if known.any(|table| table.schema == name.schema) {
+    // In either catalog, since one customer can be read in the one and written in the other.
+    if world.has_schema(&name.schema) {
         let message = format!("table {name} does not exist (customer {customer}, data set {dataset})");
         let remedy = format!("create it, or correct `table` in [datasets.{dataset}]");
         return Some(Problem::error(spot, message, remedy));
