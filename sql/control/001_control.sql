@@ -86,7 +86,7 @@ CREATE TABLE acequia.parked (
   generation    bigint NOT NULL,                 -- which writing touched it last
   UNIQUE (from_customer, to_customer, dataset, key)
 );
-CREATE INDEX parked_waiting ON acequia.parked (to_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
+CREATE INDEX parked_waiting ON acequia.parked (from_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
 CREATE INDEX parked_due ON acequia.parked (flow, next_try_at);
 
 -- Who is held: everything for a customer, or for one data set of it, waits in "parked" until the hold goes. A row here outlives

@@ -1,6 +1,6 @@
 //! What the writing at hand knows beside the plan.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::lsn::Lsn;
 
@@ -14,8 +14,8 @@ pub(super) struct Context {
     pub(super) numbers: Vec<i32>,
     /// The same for images that leave columns out, by route and the staged columns left out.
     pub(super) partial_numbers: HashMap<(usize, Vec<usize>), i32>,
-    /// Something may be parked.
-    pub(super) has_parked: bool,
+    /// Routes of which something may be parked.
+    pub(super) parked: HashSet<usize>,
     /// Number of the writing at hand; no two are the same.
     pub(super) generation: i64,
     /// Position that the writing at hand belongs to.

@@ -209,7 +209,7 @@ impl Part<'_> {
         low: i32,
         high: i32,
     ) -> Result<(), Error> {
-        if !self.context.has_parked || self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
+        if !self.context.parked.contains(&route) || self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
             return Ok(());
         }
         let row = &self.plan.routes[route];
@@ -387,7 +387,7 @@ impl Part<'_> {
         if let Some(clear) = row.sql.clear_released.as_ref().filter(|_| extent.deletes + extent.moved > 0) {
             self.statements.execute("forgetting released links", clear, &[]).await?;
         }
-        if self.context.has_parked {
+        if self.context.parked.contains(&route) {
             let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
             let generation = self.context.generation;
             self.statements
@@ -416,7 +416,9 @@ impl Part<'_> {
         let params: [super::statements::Param<'_>; 10] =
             [&low, &high, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names];
         let parked = self.statements.count("parking rows", &row.sql.park_leftovers, &params).await?;
-        self.context.has_parked |= parked > 0;
+        if parked > 0 {
+            self.context.parked.insert(route);
+        }
         Ok(parked)
     }
 
@@ -436,7 +438,7 @@ impl Part<'_> {
         let params: [super::statements::Param<'_>; 12] =
             [&n, &n, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names, &reason.0, &reason.1];
         let parked = self.statements.count("parking a rejected row", &row.sql.park_rejected, &params).await?;
-        self.context.has_parked = true;
+        self.context.parked.insert(route);
         Ok(parked)
     }
 }

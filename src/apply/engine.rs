@@ -247,7 +247,7 @@ impl Engine {
 
     /// Notes which parked rows wait for what is on the stage.
     pub(super) async fn note_arrivals(&mut self, staged: &[Staged]) -> Result<(), Error> {
-        if self.context.has_parked {
+        if !self.context.parked.is_empty() {
             let found = arrivals::waiting(&mut self.statements, &self.plan, staged).await?;
             self.arrivals.extend(found);
         }

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
+use crate::name::array_text;
 use crate::row::{Cell, Tuple};
 use crate::rules::{Route, SourceTable};
 
@@ -184,14 +185,8 @@ impl Staged {
 
     /// Each set as the text of an SQL array of the columns' names.
     pub(super) fn set_names(&self, table: &SourceTable) -> Vec<String> {
-        let name = |&column: &usize| {
-            let name = table.columns[column].name.as_str();
-            format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
-        };
-        self.sets
-            .iter()
-            .map(|set| format!("{{{}}}", set.iter().map(name).collect::<Vec<_>>().join(",")))
-            .collect()
+        let names = |set: &Vec<usize>| array_text(set.iter().map(|&column| table.columns[column].name.as_str()));
+        self.sets.iter().map(names).collect()
     }
 }
 

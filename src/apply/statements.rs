@@ -1,4 +1,4 @@
-//! The writer's session: every statement prepared once, planned for the sizes of the moment.
+//! The writer's session: statements prepared when they are first used, planned for the sizes of the moment.
 
 use std::sync::Arc;
 
@@ -17,8 +17,22 @@ pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 /// A session with its prepared statements.
 pub(super) struct Statements {
     session: Session,
-    prepared: HashMap<Arc<str>, Statement>,
+    prepared: HashMap<Arc<str>, Prepared>,
+    /// Counts the uses of all statements.
+    clock: u64,
 }
+
+/// A statement that the server has parsed.
+struct Prepared {
+    statement: Statement,
+    used: u64,
+}
+
+/// So many statements stay prepared: with many customers there are far more, and the server keeps each in the memory of
+/// the session, some 30 KB of it.
+const PREPARED_MAX: usize = 4_000;
+/// So many go at once when there is no room, the least recently used: looking for them costs a look at each.
+const PREPARED_DROPPED: usize = 400;
 
 /// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
 /// one is a disaster for the other. Temporary tables get enough buffers to stay in memory.
@@ -37,7 +51,7 @@ impl std::ops::Deref for Statements {
 impl Statements {
     pub(super) async fn open(database: &Database, application: &str) -> Result<Self, Error> {
         let session = postgres::open(database, application).await?;
-        let statements = Self { session, prepared: HashMap::new() };
+        let statements = Self { session, prepared: HashMap::new(), clock: 0 };
         statements.batch("setting up the writer's session", SETTINGS).await?;
         Ok(statements)
     }
@@ -48,12 +62,24 @@ impl Statements {
     }
 
     async fn statement(&mut self, doing: &str, sql: &str) -> Result<Statement, Error> {
-        if let Some(statement) = self.prepared.get(sql) {
-            return Ok(statement.clone());
+        self.clock += 1;
+        if let Some(prepared) = self.prepared.get_mut(sql) {
+            prepared.used = self.clock;
+            return Ok(prepared.statement.clone());
+        }
+        if self.prepared.len() >= PREPARED_MAX {
+            self.make_room();
         }
         let statement = self.session.prepare(sql).await.map_err(|error| Error::from_driver(doing, &error))?;
-        self.prepared.insert(sql.into(), statement.clone());
+        self.prepared.insert(sql.into(), Prepared { statement: statement.clone(), used: self.clock });
         Ok(statement)
+    }
+
+    /// Forgets the statements that have not been used for the longest time; the driver has the server close them.
+    fn make_room(&mut self) {
+        let mut uses: Vec<u64> = self.prepared.values().map(|prepared| prepared.used).collect();
+        let (_, &mut last, _) = uses.select_nth_unstable(PREPARED_DROPPED);
+        self.prepared.retain(|_, prepared| prepared.used >= last);
     }
 
     /// Runs a statement; answers the number of rows.

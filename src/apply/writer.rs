@@ -63,8 +63,8 @@ impl Writer {
         let numbers = ledger::register(&mut statements, &plan).await?;
         let row = statements
             .query(
-                "reading the clock and the parked rows",
-                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, EXISTS (SELECT FROM acequia.parked)",
+                "reading the clock",
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8",
                 &[],
             )
             .await?;
@@ -73,7 +73,7 @@ impl Writer {
             source: Origin::new(source.clone()),
             numbers,
             partial_numbers: std::collections::HashMap::new(),
-            has_parked: row.get(1),
+            parked: retry::parked_routes(&mut statements, &plan).await?,
             generation: row.get(0),
             lsn: Lsn::ZERO,
         };

@@ -58,7 +58,7 @@ pub struct Plan {
     pub sources: Vec<SourceTable>,
     /// Grouped by customer; inside a customer in the order of `sources`.
     pub routes: Vec<Route>,
-    /// Positions in `routes`, one run for each customer.
+    /// Positions in `routes`, one run for each customer, in the order of their names.
     pub customers: Vec<CustomerRoutes>,
     /// Routes of the rules that are not in `routes`, because something about them is wrong. Their tables are staged all the
     /// same, so that what comes for them can be kept.
@@ -108,7 +108,7 @@ pub struct SourceTable {
     /// states of two transactions are not folded into one.
     pub first_state_counts: bool,
     /// Finds parked rows that wait for rows of this table, one statement for each set of columns that children refer to.
-    /// `$1` from, `$2` to, `$3` this data set. Answers ids of `acequia.parked`.
+    /// `$1` from, `$2` this data set. Answers customers, and ids of `acequia.parked`.
     pub wake: Vec<String>,
     /// Stages a delete for every row that was given by a route with `on_truncate = "delete"`. Answers how many.
     pub truncation: Option<String>,
