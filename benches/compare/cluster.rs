@@ -22,6 +22,8 @@ const SETTINGS: &[&str] = &[
     "max_logical_replication_workers=54",
     "max_worker_processes=64",
     "max_connections=200",
+    // Room for one transaction that touches 30 tables of 500 customers.
+    "max_locks_per_transaction=1024",
     // How long the launcher waits between two starts of workers. The default, 5 s, would be counted as slowness of
     // ten subscriptions that are enabled one after the other.
     "wal_retrieve_retry_interval=10ms",
@@ -104,7 +106,8 @@ impl Cluster {
     pub(crate) fn drop_database(&self, name: &str) {
         let session = Session::open(self, "postgres");
         // The server's end of a connection goes a moment after ours.
-        let active = format!("SELECT EXISTS (SELECT FROM pg_replication_slots WHERE database = '{name}' AND active)");
+        let active =
+            format!("SELECT EXISTS (SELECT FROM pg_replication_slots WHERE database = '{name}' AND active)");
         let deadline = Instant::now() + RELEASE_LIMIT;
         while session.is_true(&active) {
             assert!(Instant::now() < deadline, "somebody reads a slot of database {name}");

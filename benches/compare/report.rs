@@ -141,8 +141,18 @@ impl fmt::Display for Report {
              for each customer."
         );
         let names = [
-            "catalogs", "plan", "1st start", "2nd start", "check", "1 row", "each", "30 rows", "1000 rows", "each",
-            "daemon", "backend",
+            "catalogs",
+            "plan",
+            "1st start",
+            "2nd start",
+            "check",
+            "1 row",
+            "each",
+            "30 rows",
+            "1000 rows",
+            "each",
+            "daemon",
+            "backend",
         ];
         section(f, &fleet, &names, &self.fleets)
     }

@@ -5,8 +5,6 @@
 //! the stream, state by state: folding had made a set of them that the constraint cannot take at once (two rows that swap
 //! their codes), though the source went through it step by step.
 
-use std::sync::Arc;
-
 use crate::fault::Fault;
 
 use super::circle::Circled;
@@ -188,7 +186,7 @@ impl Part<'_> {
     ) -> Result<Tally, Error> {
         if step == Step::Delete {
             // The row stays, and so does its link: a later try has to find it.
-            let sql = Arc::clone(&self.plan.routes[route].sql);
+            let sql = self.sql(route);
             if let Some(restore) = &sql.restore_links
                 && self.statements.execute("restoring a link", restore, &[&n, &n]).await? == 0
             {

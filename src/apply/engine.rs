@@ -228,7 +228,7 @@ impl Engine {
     /// Customers that keep their rows: those are their own from here on.
     async fn unlink_truncated(&mut self, plan: &Plan, number: usize) -> Result<(), Error> {
         let source = &plan.sources[number];
-        let keeps = |route: &&usize| plan.routes[**route].sql.truncated.is_none();
+        let keeps = |route: &&usize| !plan.routes[**route].recipe.follows_truncation();
         let keeping: Vec<usize> = source.routes.iter().filter(keeps).copied().collect();
         if !keeping.is_empty() {
             tracing::warn!(
@@ -238,7 +238,7 @@ impl Engine {
             );
         }
         for &route in &keeping {
-            if let Some(unlink) = &plan.routes[route].sql.unlink_all {
+            if let Some(unlink) = &self.context.sql(plan, route).unlink_all {
                 self.statements.execute("releasing all links", unlink, &[]).await?;
             }
         }

@@ -79,7 +79,8 @@ async fn register_all(
     let images: Vec<String> = routes.iter().map(|(_, images)| array(images)).collect();
     let params: [Param<'_>; 7] = [&plan.flow.name, &sync, &from, &to, &dataset, &keys, &images];
     statements.execute("registering routes", &format!("{WANTED} {REGISTER}"), &params).await?;
-    let rows = statements.query("reading the routes' numbers", &format!("{WANTED} {NUMBERS}"), &params).await?;
+    let rows =
+        statements.query("reading the routes' numbers", &format!("{WANTED} {NUMBERS}"), &params).await?;
     if rows.len() == routes.len() {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     } else {

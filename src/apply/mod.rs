@@ -36,6 +36,7 @@ mod fold;
 mod ledger;
 mod notice;
 mod preflight;
+mod recent;
 mod projection;
 mod rebuild;
 pub mod remembered;

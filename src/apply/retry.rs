@@ -70,9 +70,8 @@ pub(super) async fn parked_routes(statements: &mut Statements, plan: &Plan) -> R
     if found.is_empty() {
         return Ok(HashSet::new());
     }
-    let is_among = |route: &Route| {
-        found.contains(&(route.from.as_str(), route.to.as_str(), route.dataset.as_str()))
-    };
+    let is_among =
+        |route: &Route| found.contains(&(route.from.as_str(), route.to.as_str(), route.dataset.as_str()));
     Ok((0..plan.routes.len()).filter(|&route| is_among(&plan.routes[route])).collect())
 }
 

@@ -185,7 +185,8 @@ impl Staged {
 
     /// Each set as the text of an SQL array of the columns' names.
     pub(super) fn set_names(&self, table: &SourceTable) -> Vec<String> {
-        let names = |set: &Vec<usize>| array_text(set.iter().map(|&column| table.columns[column].name.as_str()));
+        let names =
+            |set: &Vec<usize>| array_text(set.iter().map(|&column| table.columns[column].name.as_str()));
         self.sets.iter().map(names).collect()
     }
 }

@@ -4,35 +4,26 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use crate::config::Database;
 use crate::postgres::{self, Error, Session};
 
+use super::recent::Recent;
+
 /// A parameter.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 
-/// A session with its prepared statements.
+/// A session with its prepared statements. Those that are dropped are closed at the server by the driver.
 pub(super) struct Statements {
     session: Session,
-    prepared: HashMap<Arc<str>, Prepared>,
-    /// Counts the uses of all statements.
-    clock: u64,
-}
-
-/// A statement that the server has parsed.
-struct Prepared {
-    statement: Statement,
-    used: u64,
+    prepared: Recent<Arc<str>, Statement>,
 }
 
 /// So many statements stay prepared: with many customers there are far more, and the server keeps each in the memory of
-/// the session, some 30 KB of it.
+/// the session.
 const PREPARED_MAX: usize = 4_000;
-/// So many go at once when there is no room, the least recently used: looking for them costs a look at each.
-const PREPARED_DROPPED: usize = 400;
 
 /// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
 /// one is a disaster for the other. Temporary tables get enough buffers to stay in memory.
@@ -51,7 +42,7 @@ impl std::ops::Deref for Statements {
 impl Statements {
     pub(super) async fn open(database: &Database, application: &str) -> Result<Self, Error> {
         let session = postgres::open(database, application).await?;
-        let statements = Self { session, prepared: HashMap::new(), clock: 0 };
+        let statements = Self { session, prepared: Recent::new(PREPARED_MAX) };
         statements.batch("setting up the writer's session", SETTINGS).await?;
         Ok(statements)
     }
@@ -62,24 +53,12 @@ impl Statements {
     }
 
     async fn statement(&mut self, doing: &str, sql: &str) -> Result<Statement, Error> {
-        self.clock += 1;
-        if let Some(prepared) = self.prepared.get_mut(sql) {
-            prepared.used = self.clock;
-            return Ok(prepared.statement.clone());
-        }
-        if self.prepared.len() >= PREPARED_MAX {
-            self.make_room();
+        if let Some(statement) = self.prepared.get(sql) {
+            return Ok(statement.clone());
         }
         let statement = self.session.prepare(sql).await.map_err(|error| Error::from_driver(doing, &error))?;
-        self.prepared.insert(sql.into(), Prepared { statement: statement.clone(), used: self.clock });
+        self.prepared.put(sql.into(), statement.clone());
         Ok(statement)
-    }
-
-    /// Forgets the statements that have not been used for the longest time; the driver has the server close them.
-    fn make_room(&mut self) {
-        let mut uses: Vec<u64> = self.prepared.values().map(|prepared| prepared.used).collect();
-        let (_, &mut last, _) = uses.select_nth_unstable(PREPARED_DROPPED);
-        self.prepared.retain(|_, prepared| prepared.used >= last);
     }
 
     /// Runs a statement; answers the number of rows.

@@ -14,10 +14,11 @@ use crate::rules::Plan;
 
 use super::batch::Batch;
 use super::checkpoint::Checkpoint;
-use super::context::Context;
+use super::context::{Context, TEXTS_MAX};
 use super::engine::Engine;
 use super::error::Error;
 use super::ledger::{self, Tally};
+use super::recent::Recent;
 use super::statements::{Param, Statements};
 use super::unchanged::Origin;
 use super::{control, crosswalk, retry};
@@ -73,6 +74,7 @@ impl Writer {
             source: Origin::new(source.clone()),
             numbers,
             partial_numbers: std::collections::HashMap::new(),
+            texts: Recent::new(TEXTS_MAX),
             parked: retry::parked_routes(&mut statements, &plan).await?,
             generation: row.get(0),
             lsn: Lsn::ZERO,

@@ -46,7 +46,7 @@ pub use compile::{compile, parent_tables, tables_to_read};
 pub use flow::Flow;
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
-pub use sql::RouteSql;
+pub use sql::{Recipe, RouteSql};
 pub use stage::{META_COLUMNS, StagedColumn};
 
 /// What a flow does, decided once. Swapped as a whole when the rules or a catalog change.
@@ -182,8 +182,8 @@ pub struct Route {
     pub refers_to_itself: bool,
     /// SQL of the rules in it, each alone, so that what the server refuses can be pointed at.
     pub expressions: Vec<RuleExpression>,
-    /// Every statement.
-    pub sql: Arc<RouteSql>,
+    /// Every statement, to be written when it is needed.
+    pub recipe: Arc<Recipe>,
 }
 
 /// One piece of SQL of the rules.

@@ -120,7 +120,12 @@ impl<'a> World<'a> {
             givers: BTreeMap::new(),
             circles: BTreeMap::new(),
             schemas: tables.map(|table| &table.schema).collect(),
-            datasets_by_table: config.datasets.values().rev().map(|dataset| (&dataset.table, dataset)).collect(),
+            datasets_by_table: config
+                .datasets
+                .values()
+                .rev()
+                .map(|dataset| (&dataset.table, dataset))
+                .collect(),
             links: BTreeMap::new(),
         }
     }

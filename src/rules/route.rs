@@ -19,7 +19,7 @@ use super::shape::{
 use super::sql::Policy;
 use super::stage::{StagedColumn, old_column, staged_type};
 use super::values::{Value, cast, key_value, only_rows, over_source, over_target, parents_and_values};
-use super::{Route, RouteSql, RuleExpression};
+use super::{Recipe, Route, RuleExpression};
 
 /// Compiles the route. `staged` are the source table's staged columns. `None` where a problem stands in the way.
 pub(super) fn route(
@@ -95,7 +95,7 @@ pub(super) fn route(
         expressions: expressions(input, &links, filled, &shape),
         cascade: rule.cascade,
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
-        sql: Arc::new(RouteSql::new(shape, policy, route_number)),
+        recipe: Arc::new(Recipe::new(shape, policy, route_number)),
     })
 }
 
