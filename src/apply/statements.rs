@@ -28,8 +28,9 @@ const PREPARED_MAX: usize = 4_000;
 /// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
 /// one is a disaster for the other. Temporary tables get enough buffers to stay in memory.
 const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET temp_buffers = '32MB'; SET work_mem = '32MB'; SET random_page_cost = 1.1; \
-                        SET client_min_messages = error; \
-                        SET client_connection_check_interval = '2s'";
+                        SET client_min_messages = error";
+/// A server that waits for a lock notices our death, where its operating system can tell it (manual, "TCP Settings").
+const CHECK: &str = "SET client_connection_check_interval = '2s'";
 
 impl std::ops::Deref for Statements {
     type Target = tokio_postgres::Client;
@@ -44,6 +45,11 @@ impl Statements {
         let session = postgres::open(database, application).await?;
         let statements = Self { session, prepared: Recent::new(PREPARED_MAX) };
         statements.batch("setting up the writer's session", SETTINGS).await?;
+        match statements.batch("having the server look after the connection", CHECK).await {
+            Err(error) if error.refusal().is_none() => return Err(error),
+            Err(_refused) => tracing::debug!("the server can't look after its connections on its system"),
+            Ok(()) => {}
+        }
         Ok(statements)
     }
 

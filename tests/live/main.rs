@@ -17,3 +17,4 @@ mod notices;
 mod planted;
 mod scenarios;
 mod sessions;
+mod versions;
