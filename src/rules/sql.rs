@@ -181,12 +181,12 @@ impl RouteSql {
 
     /// What can be asked about a single staged row.
     pub fn questions(&self) -> Questions {
-        probe::questions(&self.shape)
+        probe::questions(&self.recipe.shape)
     }
 
     /// What can be asked about all rows of the source table.
     pub fn survey(&self) -> Survey {
-        probe::survey(&self.shape)
+        probe::survey(&self.recipe.shape)
     }
 
     /// The statements that this route's mode uses.
