@@ -231,13 +231,13 @@ impl Part<'_> {
         // What is parked on the way is overtaken by what follows, unless the last try parks it again.
         self.context.generation -= 1;
         let source = self.plan.routes[route].source;
-        let columns = self.plan.sources[source].columns.len();
+        let plan = self.plan;
         let copy = self.plan.sources[source].stage.copy.clone();
         for (_, row, i) in states {
             let state = &table.rows[row].history[i];
             let n = self.staged[staged].rows.len() + 1;
             let (text, staged_row) =
-                encode_state(&table.projection, columns, n, state, &mut self.staged[staged].sets);
+                encode_state(&table.projection, &plan.sources[source], n, state, &mut self.staged[staged].sets);
             self.statements.copy("staging a state again", &copy, text).await?;
             self.staged[staged].rows.push(staged_row);
             let n = self.staged[staged].last();

@@ -131,7 +131,7 @@ impl Engine {
         for table in &wave.tables {
             let source = &plan.sources[table.source];
             self.ensure_stage(table.source, source).await?;
-            let (text, mut staged) = encode(table, source.columns.len());
+            let (text, mut staged) = encode(table, source);
             staged.own = wave.own;
             if !text.is_empty() {
                 self.statements.copy("staging rows", &source.stage.copy, text).await?;

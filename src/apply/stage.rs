@@ -197,11 +197,11 @@ pub(super) fn place(n: i32) -> Option<usize> {
 }
 
 /// Writes a table's rows as COPY text.
-pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
+pub(super) fn encode(table: &WaveTable, source: &SourceTable) -> (Bytes, Staged) {
     let mut out = BytesMut::with_capacity(table.rows.len() * 96);
     let mut staged = Staged::new(table.source);
     staged.rows.reserve(table.rows.len());
-    let mut line = Line::new(&table.projection, columns);
+    let mut line = Line::new(&table.projection, source);
     for (i, row) in table.rows.iter().enumerate() {
         let state = line.write(&mut out, i + 1, row, &mut staged.sets);
         staged.rows.push(state);
@@ -212,23 +212,34 @@ pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
 /// Writes one state out of a row's history, as a row of its own.
 pub(super) fn encode_state(
     projection: &Projection,
-    columns: usize,
+    source: &SourceTable,
     n: usize,
     state: &State,
     sets: &mut Vec<Vec<usize>>,
 ) -> (Bytes, StagedRow) {
     let row = FoldedRow::update(state.old.clone(), state.new.clone());
     let mut out = BytesMut::new();
-    let staged = Line::new(projection, columns).write(&mut out, n, &row, sets);
+    let staged = Line::new(projection, source).write(&mut out, n, &row, sets);
     (out.freeze(), staged)
 }
 
-/// Adds a row's number and values that were fetched for it as a line of COPY text.
-pub(super) fn write_fetched<'v>(out: &mut BytesMut, n: i32, values: impl Iterator<Item = Option<&'v str>>) {
+/// Adds a row's number and values that were fetched for it as a line of COPY text; the last `packed` of them as an array.
+pub(super) fn write_fetched<'v>(
+    out: &mut BytesMut,
+    n: i32,
+    values: impl ExactSizeIterator<Item = Option<&'v str>>,
+    packed: usize,
+) {
     write_number(out, usize::try_from(n).unwrap_or(0));
-    for value in values {
+    let plain = values.len() - packed;
+    let mut cells = values.map(|value| value.map(|value| Cell::Text(value.as_bytes())));
+    for cell in cells.by_ref().take(plain) {
         out.put_u8(b'\t');
-        write_cell(out, value.map(|value| Cell::Text(value.as_bytes())));
+        write_cell(out, cell);
+    }
+    if packed > 0 {
+        out.put_u8(b'\t');
+        write_array(out, cells);
     }
     out.put_u8(b'\n');
 }
@@ -238,11 +249,14 @@ struct Line<'a> {
     projection: &'a Projection,
     cells: Vec<Option<Cell<'a>>>,
     columns: usize,
+    /// So many of the columns, the last ones, go into an array.
+    packed: usize,
 }
 
 impl<'a> Line<'a> {
-    fn new(projection: &'a Projection, columns: usize) -> Self {
-        Self { projection, cells: vec![None; columns], columns }
+    fn new(projection: &'a Projection, source: &SourceTable) -> Self {
+        let columns = source.columns.len();
+        Self { projection, cells: vec![None; columns], columns, packed: source.stage.packed }
     }
 
     fn write<'t>(
@@ -288,9 +302,14 @@ impl<'a> Line<'a> {
             out.put_u8(b'\t');
             write_cell(out, old.and_then(|old| old.cells().nth(place)));
         }
-        for cell in &self.cells {
+        let (plain, packed) = self.cells.split_at(self.columns - self.packed);
+        for cell in plain {
             out.put_u8(b'\t');
             write_cell(out, *cell);
+        }
+        if !packed.is_empty() {
+            out.put_u8(b'\t');
+            write_array(out, packed.iter().copied());
         }
         out.put_u8(b'\n');
         let forced = matches!(row.op, Op::Insert | Op::Update) && !self.projection.lacking.is_empty();
@@ -331,6 +350,34 @@ fn write_number(out: &mut BytesMut, number: usize) {
     out.put_slice(&digits[at..]);
 }
 
+/// Values as an array of texts, in COPY's text form: each between quotation marks, with a backslash before what an array
+/// would misread, and all of that once more for COPY.
+fn write_array<'v>(out: &mut BytesMut, cells: impl Iterator<Item = Option<Cell<'v>>>) {
+    for (i, cell) in cells.enumerate() {
+        out.put_u8(if i == 0 { b'{' } else { b',' });
+        let Some(Cell::Text(mut value)) = cell else {
+            out.put_slice(b"NULL");
+            continue;
+        };
+        out.put_u8(b'"');
+        let special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n' | b'\r' | b'\t');
+        while let Some(at) = value.iter().position(special) {
+            out.put_slice(&value[..at]);
+            out.put_slice(match value[at] {
+                b'\n' => b"\\n",
+                b'\r' => b"\\r",
+                b'\t' => b"\\t",
+                b'"' => b"\\\\\"",
+                _backslash => b"\\\\\\\\",
+            });
+            value = &value[at + 1..];
+        }
+        out.put_slice(value);
+        out.put_u8(b'"');
+    }
+    out.put_u8(b'}');
+}
+
 /// A value in COPY's text form (PostgreSQL manual, COPY, "Text Format").
 fn write_cell(out: &mut BytesMut, cell: Option<Cell<'_>>) {
     let Some(Cell::Text(mut value)) = cell else {
@@ -367,6 +414,14 @@ mod tests {
         assert_eq!(copied(Some(Cell::Text(b"\\N"))), "\\\\N");
         assert_eq!(copied(Some(Cell::Text(b""))), "");
         assert_eq!(copied(Some(Cell::Null)), "\\N");
+    }
+
+    #[test]
+    fn an_array_keeps_what_stands_in_it() {
+        let mut out = BytesMut::new();
+        let cells = [Some(Cell::Text(b"a,\"b\"\\c\n")), None, Some(Cell::Text(b""))];
+        write_array(&mut out, cells.into_iter());
+        assert_eq!(&out[..], br#"{"a,\\"b\\"\\\\c\n",NULL,""}"#);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub use flow::Flow;
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
 pub use sql::{Recipe, RouteSql};
-pub use stage::{META_COLUMNS, StagedColumn};
+pub use stage::{META_COLUMNS, MORE_COLUMN, StagedColumn};
 
 /// What a flow does, decided once. Swapped as a whole when the rules or a catalog change.
 #[derive(Debug)]
@@ -138,6 +138,10 @@ pub struct SentColumn {
 pub struct StageSql {
     /// Quoted name.
     pub table: String,
+    /// The rows, as they stand in a FROM clause.
+    pub rows: String,
+    /// So many of the staged columns, the last ones, stand in one array of texts: the table has no room for them.
+    pub packed: usize,
     /// `CREATE TEMP TABLE …`.
     pub create: String,
     /// `COPY … FROM STDIN`.

@@ -17,7 +17,7 @@ use super::shape::{
     ALIAS, Departure, KeyMatch, PrimaryKeyColumn, Shape, WrittenColumn, comparable, default_value, differs,
 };
 use super::sql::Policy;
-use super::stage::{StagedColumn, old_column, staged_type};
+use super::stage::{StagedColumn, old_column, stage_rows, staged_type};
 use super::values::{Value, cast, key_value, only_rows, over_source, over_target, parents_and_values};
 use super::{Recipe, Route, RuleExpression};
 
@@ -51,7 +51,7 @@ pub(super) fn route(
         && !links.iter().any(|link| link.resolution == Resolution::Never);
     let images = images(&columns, filled, [&on_delete, &on_leave]);
     let shape = Shape {
-        stage: format!("pg_temp.stage_{source_number}"),
+        stage: stage_rows(source_number, staged, identity.len()),
         released: format!("pg_temp.released_{route_number}"),
         crosswalk: crosswalk.as_ref().map(|crosswalk| format!("acequia.{}", crosswalk.table)),
         target: target.name.quoted(),
