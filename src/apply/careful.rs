@@ -58,7 +58,7 @@ impl Part<'_> {
             self.second_pass(tables, &touched, &refused, tallies).await?;
         }
         for &(route, staged) in &touched {
-            self.finish(route, staged).await?;
+            tallies[route].parked += self.finish(route, staged).await?;
         }
         self.take_back(&touched).await
     }

@@ -18,6 +18,8 @@ use super::stage::Staged;
 use super::statements::Statements;
 use super::unchanged;
 
+/// `character_not_in_repertoire`.
+pub(super) const ILLEGIBLE: &str = "22021";
 /// How often a statement is asked again when rows change under its feet.
 const ASK_AGAIN: usize = 3;
 
@@ -70,7 +72,7 @@ impl Part<'_> {
             tallies[route].add(self.delete(route, staged, 1, last).await?);
         }
         for &(route, staged) in &touched {
-            self.finish(route, staged).await?;
+            tallies[route].parked += self.finish(route, staged).await?;
         }
         self.take_back(&touched).await
     }
@@ -388,8 +390,10 @@ impl Part<'_> {
         Err(Error::Ignored { table: self.plan.routes[route].target.to_string() })
     }
 
-    /// Forgets released links, and what was parked and has been overtaken by this wave.
-    pub(super) async fn finish(&mut self, route: usize, staged: usize) -> Result<(), Error> {
+    /// Parks what can't be read; forgets released links, and what was parked and has been overtaken by this wave. Answers
+    /// how many rows were parked.
+    pub(super) async fn finish(&mut self, route: usize, staged: usize) -> Result<u64, Error> {
+        let parked = self.park_illegible(route, staged).await?;
         let last = self.staged[staged].last();
         let extent = self.staged[staged].extent(1, last);
         let row = &self.plan.routes[route];
@@ -408,7 +412,24 @@ impl Part<'_> {
                 )
                 .await?;
         }
-        Ok(())
+        Ok(parked)
+    }
+
+    /// Rows with a value whose bytes are no text wait until the source changes them. Nothing is put in the bytes' place.
+    async fn park_illegible(&mut self, route: usize, staged: usize) -> Result<u64, Error> {
+        let mut parked = 0;
+        for (n, column) in self.staged[staged].illegible.clone() {
+            let source = &self.plan.sources[self.plan.routes[route].source];
+            let object = format!("column \"{}\" holds bytes that are not UTF-8", source.columns[column].name);
+            parked += self.park_rejected(route, staged, n, (Some(ILLEGIBLE), Some(&object))).await?;
+            tracing::warn!(
+                customer = %self.plan.routes[route].to,
+                dataset = %self.plan.routes[route].dataset,
+                column = %source.columns[column].name,
+                "a row is parked: a value is not text in UTF-8; correct it at the source"
+            );
+        }
+        Ok(parked)
     }
 
     async fn park_leftovers(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::config::Mode;
 use crate::rules::{Plan, Route};
 
+use super::customer::ILLEGIBLE;
 use super::engine::Engine;
 use super::error::Error;
 use super::fold::Op;
@@ -142,8 +143,10 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
         .statements
         .query(
             "reading parked rows",
-            "SELECT id, from_customer, dataset, op, unchanged FROM acequia.parked WHERE id = ANY ($1) ORDER BY first_lsn, id",
-            &[&ids],
+            "SELECT id, from_customer, dataset, op, unchanged FROM acequia.parked WHERE id = ANY ($1) \
+             AND sqlstate IS DISTINCT FROM $2 ORDER BY first_lsn, id",
+            // What can't be read waits until the source changes it.
+            &[&ids, &ILLEGIBLE],
         )
         .await?;
     let mut tables: Vec<(Staged, Vec<i64>)> = Vec::new();

@@ -18,6 +18,9 @@ pub(super) struct Staged {
     pub(super) rows: Vec<StagedRow>,
     /// Sets of staged columns that the stream did not bring; set `u` is entry `u - 1`.
     pub(super) sets: Vec<Vec<usize>>,
+    /// Rows that nobody gets, because a value can't be read, each with that staged column. What stands in a database that
+    /// is encoded in `SQL_ASCII` need not be text at all.
+    pub(super) illegible: Vec<(i32, usize)>,
     /// It stands for a TRUNCATE: the rows are deletes, for the routes that follow it.
     pub(super) truncated: bool,
     /// Rows that were changed since they were staged, as they were: undone when a savepoint takes the values back.
@@ -65,7 +68,15 @@ pub(super) struct Extent {
 impl Staged {
     /// An empty stage.
     pub(super) fn new(source: usize) -> Self {
-        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, own: false, log: Vec::new() }
+        Self {
+            source,
+            rows: Vec::new(),
+            sets: Vec::new(),
+            illegible: Vec::new(),
+            truncated: false,
+            own: false,
+            log: Vec::new(),
+        }
     }
 
     /// So many deletes that stand for a TRUNCATE.
@@ -205,6 +216,7 @@ pub(super) fn encode(table: &WaveTable, source: &SourceTable) -> (Bytes, Staged)
     for (i, row) in table.rows.iter().enumerate() {
         let state = line.write(&mut out, i + 1, row, &mut staged.sets);
         staged.rows.push(state);
+        staged.illegible.extend(line.illegible.map(|column| (staged.last(), column)));
     }
     (out.freeze(), staged)
 }
@@ -251,12 +263,15 @@ struct Line<'a> {
     columns: usize,
     /// So many of the columns, the last ones, go into an array.
     packed: usize,
+    /// The first column of the row at hand whose value is no text.
+    illegible: Option<usize>,
 }
 
 impl<'a> Line<'a> {
     fn new(projection: &'a Projection, source: &SourceTable) -> Self {
         let columns = source.columns.len();
-        Self { projection, cells: vec![None; columns], columns, packed: source.stage.packed }
+        let packed = source.stage.packed;
+        Self { projection, cells: vec![None; columns], columns, packed, illegible: None }
     }
 
     fn write<'t>(
@@ -271,10 +286,17 @@ impl<'a> Line<'a> {
     {
         self.cells.clear();
         self.cells.resize(self.columns, None);
+        self.illegible = None;
         let mut unchanged: Vec<usize> = Vec::new();
         if let Some(new) = &row.new {
-            for (cell, place) in new.cells().zip(&self.projection.staged) {
+            for (number, (cell, place)) in new.cells().zip(&self.projection.staged).enumerate() {
                 let Some(place) = *place else { continue };
+                let mut cell = cell;
+                if !is_legible(cell) {
+                    self.illegible.get_or_insert(place);
+                    // By its identity a row is parked, and found again.
+                    cell = if self.projection.identity.contains(&number) { cell } else { Cell::Unchanged };
+                }
                 if cell == Cell::Unchanged {
                     unchanged.push(place);
                 }
@@ -290,6 +312,7 @@ impl<'a> Line<'a> {
         }
         write_number(out, n);
         out.put_slice(match row.op {
+            Op::Insert | Op::Update | Op::Passing if self.illegible.is_some() => b"\tX\t",
             Op::Insert => b"\tI\t",
             Op::Delete => b"\tD\t",
             Op::Passing => b"\tP\t",
@@ -298,6 +321,7 @@ impl<'a> Line<'a> {
         write_number(out, set);
         // A row that came back to where it was has not moved.
         let old = row.old.as_ref().filter(|old| row.op == Op::Delete || self.has_moved(old));
+        let old = old.filter(|_| self.illegible.is_none());
         for &place in &self.projection.identity {
             out.put_u8(b'\t');
             write_cell(out, old.and_then(|old| old.cells().nth(place)));
@@ -312,6 +336,9 @@ impl<'a> Line<'a> {
             write_array(out, packed.iter().copied());
         }
         out.put_u8(b'\n');
+        if self.illegible.is_some() {
+            return StagedRow::new(Op::Nothing, false, 0);
+        }
         let forced = matches!(row.op, Op::Insert | Op::Update) && !self.projection.lacking.is_empty();
         StagedRow { forced, ..StagedRow::new(row.op, old.is_some() && row.op != Op::Delete, set) }
     }
@@ -378,12 +405,23 @@ fn write_array<'v>(out: &mut BytesMut, cells: impl Iterator<Item = Option<Cell<'
     out.put_u8(b'}');
 }
 
+/// Whether a value is text, as far as it is there.
+fn is_legible(cell: Cell<'_>) -> bool {
+    !matches!(cell, Cell::Text(value) if str::from_utf8(value).is_err())
+}
+
 /// A value in COPY's text form (PostgreSQL manual, COPY, "Text Format").
 fn write_cell(out: &mut BytesMut, cell: Option<Cell<'_>>) {
     let Some(Cell::Text(mut value)) = cell else {
         out.put_slice(b"\\N");
         return;
     };
+    if str::from_utf8(value).is_err() {
+        // Of an identity: one for each, and never written to a customer.
+        out.put_slice(b"\\\\x");
+        value.iter().for_each(|byte| out.put_slice(format!("{byte:02x}").as_bytes()));
+        return;
+    }
     let special = |byte: &u8| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t');
     while let Some(at) = value.iter().position(special) {
         out.put_slice(&value[..at]);
@@ -414,6 +452,11 @@ mod tests {
         assert_eq!(copied(Some(Cell::Text(b"\\N"))), "\\\\N");
         assert_eq!(copied(Some(Cell::Text(b""))), "");
         assert_eq!(copied(Some(Cell::Null)), "\\N");
+    }
+
+    #[test]
+    fn what_is_no_text_is_written_byte_by_byte() {
+        assert_eq!(copied(Some(Cell::Text(b"a\xff"))), "\\\\x61ff");
     }
 
     #[test]

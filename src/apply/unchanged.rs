@@ -144,8 +144,10 @@ async fn bring(
     futures_util::pin_mut!(sink);
     let mut piece = BytesMut::new();
     while let Some(row) = answers.try_next().await.map_err(failed)? {
-        let values = (1..columns.len() + 1).map(|i| row.get::<_, Option<&str>>(i));
-        write_fetched(&mut piece, row.get(0), values, packed);
+        // What is not UTF-8 stays unknown.
+        let values: Result<Vec<Option<&str>>, _> = (1..=columns.len()).map(|i| row.try_get(i)).collect();
+        let Ok(values) = values else { continue };
+        write_fetched(&mut piece, row.get(0), values.into_iter(), packed);
         if piece.len() >= PIECE_BYTES {
             sink.send(piece.split().freeze()).await.map_err(stuck)?;
         }
