@@ -114,11 +114,12 @@ fn likeness(route: &Route) -> u64 {
     let probes = route.expressions.iter().map(|expression| expression.probe.as_str());
     for text in sql.all().chain(sql.create_released.as_deref()).chain(probes) {
         for piece in text.split(schema.as_str()) {
-            // "acequia.x_" and sixteen digits; "pg_temp.released_" and the like with a number.
+            // "acequia.x_" and sixteen digits; "pg_temp.released_" and the like with a number; sequences stand in literals.
             for name in piece.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '"')) {
                 let crosswalk = name.starts_with("x_") && name.len() == 18;
                 let numbered = ["released_", "circle_"].iter().any(|ours| name.starts_with(ours));
-                (if crosswalk || numbered { "" } else { name }).hash(&mut hasher);
+                let own = name == route.target.schema.as_str();
+                (if crosswalk || numbered || own { "" } else { name }).hash(&mut hasher);
             }
         }
     }
