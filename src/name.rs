@@ -104,6 +104,12 @@ pub fn literal(text: &str) -> String {
     }
 }
 
+/// The text of an SQL array of these names, to be sent as a parameter.
+pub fn array_text<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+    format!("{{{}}}", names.map(quoted).collect::<Vec<_>>().join(","))
+}
+
 /// One newtype per kind of thing that a rule file names, so that they can't be mixed up.
 macro_rules! config_name {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
@@ -186,6 +192,12 @@ mod tests {
     fn a_literal_survives_quotes_and_backslashes() {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("a\\'b"), "E'a\\\\''b'");
+    }
+
+    #[test]
+    fn an_array_keeps_names_apart() {
+        let names = ["plain", "a,b", "say \"x\"", "back\\slash", "NULL"];
+        assert_eq!(array_text(names.into_iter()), r#"{"plain","a,b","say \"x\"","back\\slash","NULL"}"#);
     }
 
     #[test]

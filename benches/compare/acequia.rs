@@ -16,7 +16,7 @@ const ACEQUIA: &str = env!("CARGO_BIN_EXE_acequia");
 /// The target database.
 const TARGET: &str = "dst";
 /// How long the daemon may take to stream, or to stop.
-const LIMIT: Duration = Duration::from_mins(2);
+const LIMIT: Duration = Duration::from_mins(20);
 
 /// The daemon and its customers.
 pub(crate) struct Acequia<'a> {
@@ -28,7 +28,7 @@ pub(crate) struct Acequia<'a> {
 }
 
 /// The running process.
-struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     begun: Instant,
     lines: Receiver<(Instant, String)>,
@@ -90,12 +90,13 @@ impl Consumer for Acequia<'_> {
 }
 
 impl Daemon {
-    fn start(config: &Path) -> Self {
+    pub(crate) fn start(config: &Path) -> Self {
         let begun = Instant::now();
         // When this process is killed, the daemon goes too.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", ACEQUIA, "--config"]).arg(config).arg("run");
-        command.env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null()).stdout(Stdio::null());
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("RUST_LOG", "info,acequia::daemon::plan=debug");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("setpriv (util-linux) can be started");
         let stderr = child.stderr.take().expect("the log is a pipe");
         let (sender, lines) = mpsc::channel();
@@ -109,19 +110,23 @@ impl Daemon {
         Self { child, begun, lines, log: Vec::new() }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The log up to now.
-    fn log(&mut self) -> String {
+    pub(crate) fn log(&mut self) -> String {
         self.log.extend(self.lines.try_iter());
         self.log.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n")
     }
 
-    fn start_up(&mut self) -> Option<Duration> {
+    pub(crate) fn start_up(&mut self) -> Option<Duration> {
         self.log.extend(self.lines.try_iter());
         let streaming = self.log.iter().find(|(_, line)| line.contains(" streaming "));
         streaming.map(|(at, _)| at.duration_since(self.begun))
     }
 
-    fn wait_streaming(&mut self) {
+    pub(crate) fn wait_streaming(&mut self) {
         while self.start_up().is_none() {
             assert!(self.begun.elapsed() < LIMIT, "the daemon does not stream:\n{}", self.log());
             self.check().unwrap_or_else(|why| panic!("{why}"));
@@ -129,7 +134,7 @@ impl Daemon {
         }
     }
 
-    fn check(&mut self) -> Result<(), String> {
+    pub(crate) fn check(&mut self) -> Result<(), String> {
         match self.child.try_wait().expect("the daemon is our child") {
             None => Ok(()),
             Some(status) => Err(format!("the daemon ended ({status}):\n{}", self.log())),
@@ -137,7 +142,7 @@ impl Daemon {
     }
 
     /// Sends TERM and expects an orderly end.
-    fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         let line = format!("kill -TERM {}", self.child.id());
         let sent = Command::new("sh").args(["-c", &line]).status().expect("a shell");
         assert!(sent.success(), "{line}: {sent}");
@@ -153,7 +158,7 @@ impl Daemon {
     }
 }
 
-fn run(config: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(config: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(ACEQUIA);
     command.arg("--config").arg(config).args(arguments).env_clear().stdin(Stdio::null());
     command.output().expect("the binary can be started")

@@ -21,6 +21,8 @@ enum Part {
     Latency,
     /// Acequia's memory while one transaction of a million rows goes to three customers
     Memory,
+    /// What a customer costs where there are many, with 30 data sets each: only where it is named
+    Customers,
 }
 
 /// Compares Acequia with PostgreSQL's own subscriptions, on servers that it starts and removes.
@@ -33,6 +35,9 @@ pub(crate) struct Choice {
     /// How many customers receive the changes
     #[arg(long, value_delimiter = ',', default_value = "1,10", value_parser = clap::value_parser!(u32).range(1..=50))]
     pub(crate) targets: Vec<u32>,
+    /// How many customers of 30 data sets share a database, for `customers`
+    #[arg(long, value_delimiter = ',', default_value = "20,100,500", value_parser = clap::value_parser!(u32).range(1..=999))]
+    pub(crate) fleet: Vec<u32>,
     /// The tables' shape
     #[arg(long, value_enum, value_delimiter = ',', default_value = "surrogate,natural")]
     pub(crate) shape: Vec<Shape>,
@@ -72,6 +77,11 @@ impl Choice {
 
     pub(crate) fn wants_memory(&self) -> bool {
         self.wants(Part::Memory)
+    }
+
+    /// Never by itself: to make the tables of 500 customers takes minutes.
+    pub(crate) fn wants_customers(&self) -> bool {
+        self.parts.contains(&Part::Customers)
     }
 
     pub(crate) fn has(&self, side: Side) -> bool {

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::session::Session;
 
@@ -22,6 +22,8 @@ const SETTINGS: &[&str] = &[
     "max_logical_replication_workers=54",
     "max_worker_processes=64",
     "max_connections=200",
+    // Room for one transaction that touches 30 tables of 500 customers.
+    "max_locks_per_transaction=1024",
     // How long the launcher waits between two starts of workers. The default, 5 s, would be counted as slowness of
     // ten subscriptions that are enabled one after the other.
     "wal_retrieve_retry_interval=10ms",
@@ -29,6 +31,9 @@ const SETTINGS: &[&str] = &[
 
 /// Bytes of a server's log that are shown when something went wrong.
 const LOG_TAIL_BYTES: usize = 4000;
+
+/// How long a slot may have a reader after the reader has ended.
+const RELEASE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Where the changes come from, and where they go. Can be the same server.
 pub(crate) struct Servers<'a> {
@@ -100,6 +105,14 @@ impl Cluster {
     /// Drops a database with its slots and whoever is connected.
     pub(crate) fn drop_database(&self, name: &str) {
         let session = Session::open(self, "postgres");
+        // The server's end of a connection goes a moment after ours.
+        let active =
+            format!("SELECT EXISTS (SELECT FROM pg_replication_slots WHERE database = '{name}' AND active)");
+        let deadline = Instant::now() + RELEASE_LIMIT;
+        while session.is_true(&active) {
+            assert!(Instant::now() < deadline, "somebody reads a slot of database {name}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         session.execute(&format!(
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '{name}'"
         ));

@@ -13,6 +13,7 @@ mod choice;
 mod cluster;
 mod consumer;
 mod drain;
+mod fleet;
 mod latency;
 mod native;
 mod report;
@@ -44,6 +45,7 @@ fn main() {
     drains(&servers, &choice, &mut report);
     latencies(&servers, &choice, &mut report);
     memory(&servers, &choice, &mut report);
+    customers(&source, &choice, &mut report);
     print!("{report}");
 }
 
@@ -84,6 +86,14 @@ fn memory(servers: &Servers<'_>, choice: &Choice, report: &mut Report) {
         let case = Case { workload, shape, targets: MEMORY_CUSTOMERS, scale: choice.scale };
         if let Some(drained) = drain::median(servers, &case, Side::Acequia, choice.runs) {
             report.memory(&case, &drained);
+        }
+    }
+}
+
+fn customers(source: &Cluster, choice: &Choice, report: &mut Report) {
+    if choice.wants_customers() {
+        for &customers in &choice.fleet {
+            report.customers(&fleet::measure(source, customers));
         }
     }
 }

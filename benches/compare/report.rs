@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::choice::{Choice, Scale};
 use super::drain::{Case, Drained};
+use super::fleet::{DATA_SETS, Fleet};
 use super::latency::Latency;
 use super::table::Shape;
 
@@ -18,6 +19,7 @@ pub(crate) struct Report {
     drains: Vec<Vec<String>>,
     latencies: Vec<Vec<String>>,
     memory: Vec<Vec<String>>,
+    fleets: Vec<Vec<String>>,
 }
 
 impl Report {
@@ -42,7 +44,7 @@ impl Report {
         if choice.scale != Scale::FULL {
             head.push("The backlogs have not their full size: a quick look, no measurement.".to_owned());
         }
-        Self { head, drains: Vec::new(), latencies: Vec::new(), memory: Vec::new() }
+        Self { head, drains: Vec::new(), latencies: Vec::new(), memory: Vec::new(), fleets: Vec::new() }
     }
 
     pub(crate) fn drain(&mut self, case: &Case, acequia: Option<Drained>, native: Option<Drained>) {
@@ -90,6 +92,26 @@ impl Report {
             held.unwrap_or("unknown").to_owned(),
         ]);
     }
+
+    pub(crate) fn customers(&mut self, fleet: &Fleet) {
+        let each = |ms: f64| cell(Some(ms / f64::from(fleet.customers)), 2, " ms");
+        let ms = |ms: f64| cell(Some(ms), 0, " ms");
+        self.fleets.push(vec![
+            format!("{} customers", fleet.customers),
+            ms(fleet.catalogs_ms),
+            ms(fleet.plan_ms),
+            ms(fleet.first_start_ms),
+            ms(fleet.second_start_ms),
+            ms(fleet.check_ms),
+            ms(fleet.one_row_ms),
+            each(fleet.one_row_ms),
+            ms(fleet.row_in_each_ms),
+            ms(fleet.thousand_rows_ms),
+            each(fleet.thousand_rows_ms),
+            cell(Some(fleet.daemon_mib), 0, " MiB"),
+            cell(Some(fleet.backend_mib), 0, " MiB"),
+        ]);
+    }
 }
 
 /// A number, or a dash for what was not measured.
@@ -112,7 +134,27 @@ impl fmt::Display for Report {
         let names = ["shape", "customers", "acq. p50", "nat. p50", "acq. p99", "nat. p99", "p99 ratio"];
         section(f, latency, &names, &self.latencies)?;
         let memory = "Memory: Acequia's peak while one huge transaction passes.";
-        section(f, memory, &["shape", "customers", "peak", "100 MB"], &self.memory)
+        section(f, memory, &["shape", "customers", "peak", "100 MB"], &self.memory)?;
+        let fleet = format!(
+            "Many customers, {DATA_SETS} data sets each, in one database. \"1 row\": one changed row to all of them, from the \
+             commit to visibility.\n\"30 rows\": one in each data set. \"1000 rows\": new ones in one transaction. \"each\": that time \
+             for each customer."
+        );
+        let names = [
+            "catalogs",
+            "plan",
+            "1st start",
+            "2nd start",
+            "check",
+            "1 row",
+            "each",
+            "30 rows",
+            "1000 rows",
+            "each",
+            "daemon",
+            "backend",
+        ];
+        section(f, &fleet, &names, &self.fleets)
     }
 }
 

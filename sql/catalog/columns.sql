@@ -48,6 +48,7 @@ LEFT JOIN LATERAL (
   JOIN pg_catalog.pg_namespace sn ON sn.oid = sc.relnamespace
   WHERE dep.classid = 'pg_catalog.pg_class'::regclass AND dep.refclassid = 'pg_catalog.pg_class'::regclass
     AND dep.refobjid = a.attrelid AND dep.refobjsubid = a.attnum AND dep.deptype IN ('a', 'i')
+    AND (a.attidentity <> '' OR a.atthasdef)
   LIMIT 1
 ) s ON true
 ORDER BY 1, 2, a.attnum;

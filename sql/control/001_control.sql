@@ -87,7 +87,7 @@ CREATE TABLE acequia.parked (
   generation    bigint NOT NULL,                 -- which writing touched it last
   UNIQUE (from_customer, to_customer, dataset, key)
 );
-CREATE INDEX parked_waiting ON acequia.parked (to_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
+CREATE INDEX parked_waiting ON acequia.parked (from_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
 CREATE INDEX parked_due ON acequia.parked (flow, next_try_at);
 CREATE INDEX parked_held ON acequia.parked (to_customer, first_lsn, id) WHERE reason IN ('paused', 'locked', 'broken', 'scheduled');
 

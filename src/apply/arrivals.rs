@@ -1,6 +1,8 @@
 //! Which parked rows have waited for what a wave brings.
 
-use crate::rules::{CustomerRoutes, Plan};
+use std::collections::BTreeMap;
+
+use crate::rules::Plan;
 
 use super::error::Error;
 use super::stage::Staged;
@@ -15,42 +17,32 @@ pub(super) struct Arrival {
     pub(super) ids: Vec<i64>,
 }
 
-/// Looks for them while the stage still holds what arrived.
+/// Looks for them while the stage still holds what arrived: one query for each table of the wave, for all customers.
 pub(super) async fn waiting(
     statements: &mut Statements,
     plan: &Plan,
     staged: &[Staged],
     closed: &[bool],
 ) -> Result<Vec<Arrival>, Error> {
-    let mut found = Vec::new();
-    for (customer, routes) in plan.customers.iter().enumerate() {
-        let mut ids = Vec::new();
-        for staged in staged {
-            ids.extend(waiting_for(statements, plan, routes, (staged, closed)).await?);
+    let mut found: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
+    for staged in staged {
+        let source = &plan.sources[staged.source];
+        let (from, dataset) = (source.customer.as_str(), source.dataset.as_str());
+        for wake in &source.wake {
+            for row in statements.query("looking who waits for it", wake, &[&from, &dataset]).await? {
+                // A customer that the rules no longer name has no part in this.
+                let to: &str = row.get(0);
+                let named = plan.customers.binary_search_by(|routes| routes.customer.as_str().cmp(to));
+                let goes = |customer: &usize| {
+                    let mut routes = plan.customers[*customer].routes.clone();
+                    // What came for a held route has not arrived.
+                    routes.any(|route| !closed[route] && staged.goes_by(&plan.routes[route]))
+                };
+                if let Some(customer) = named.ok().filter(goes) {
+                    found.entry(customer).or_default().push(row.get(1));
+                }
+            }
         }
-        if !ids.is_empty() {
-            found.push(Arrival { customer, ids });
-        }
     }
-    Ok(found)
-}
-
-async fn waiting_for(
-    statements: &mut Statements,
-    plan: &Plan,
-    routes: &CustomerRoutes,
-    (staged, closed): (&Staged, &[bool]),
-) -> Result<Vec<i64>, Error> {
-    let source = &plan.sources[staged.source];
-    let mut ids = Vec::new();
-    // What came for a held route has not arrived.
-    if !routes.routes.clone().any(|route| !closed[route] && staged.goes_by(&plan.routes[route])) {
-        return Ok(ids);
-    }
-    let (from, to, dataset) = (source.customer.as_str(), routes.customer.as_str(), source.dataset.as_str());
-    for wake in &source.wake {
-        let rows = statements.query("looking who waits for it", wake, &[&from, &to, &dataset]).await?;
-        ids.extend(rows.iter().map(|row| row.get::<_, i64>(0)));
-    }
-    Ok(ids)
+    Ok(found.into_iter().map(|(customer, ids)| Arrival { customer, ids }).collect())
 }

@@ -5,8 +5,6 @@
 //! the stream, state by state: folding had made a set of them that the constraint cannot take at once (two rows that swap
 //! their codes), though the source went through it step by step.
 
-use std::sync::Arc;
-
 use crate::fault::Fault;
 
 use super::circle::Circled;
@@ -62,7 +60,7 @@ impl Part<'_> {
             self.second_pass(tables, &touched, &refused, tallies).await?;
         }
         for &(route, staged) in &touched {
-            self.finish(route, staged).await?;
+            tallies[route].parked += self.finish(route, staged).await?;
         }
         self.take_back(&touched).await
     }
@@ -191,7 +189,7 @@ impl Part<'_> {
     ) -> Result<Tally, Error> {
         if step == Step::Delete {
             // The row stays, and so does its link: a later try has to find it.
-            let sql = Arc::clone(&self.plan.routes[route].sql);
+            let sql = self.sql(route);
             if let Some(restore) = &sql.restore_links
                 && self.statements.execute("restoring a link", restore, &[&n, &n]).await? == 0
             {
@@ -236,13 +234,18 @@ impl Part<'_> {
         // What is parked on the way is overtaken by what follows, unless the last try parks it again.
         self.context.generation -= 1;
         let source = self.plan.routes[route].source;
-        let columns = self.plan.sources[source].columns.len();
+        let plan = self.plan;
         let copy = self.plan.sources[source].stage.copy.clone();
         for (_, row, i) in states {
             let state = &table.rows[row].history[i];
             let n = self.staged[staged].rows.len() + 1;
-            let (text, staged_row) =
-                encode_state(&table.projection, columns, n, state, &mut self.staged[staged].sets);
+            let (text, staged_row) = encode_state(
+                &table.projection,
+                &plan.sources[source],
+                n,
+                state,
+                &mut self.staged[staged].sets,
+            );
             self.statements.copy("staging a state again", &copy, text).await?;
             self.staged[staged].rows.push(staged_row);
             let n = self.staged[staged].last();

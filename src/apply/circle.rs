@@ -74,7 +74,7 @@ impl Part<'_> {
         let mut drawn = 0;
         for &(route, staged) in own {
             let last = self.staged[staged].last();
-            if let Some(circle) = &self.plan.routes[route].sql.circle {
+            if let Some(circle) = &self.sql(route).circle {
                 let doing = "drawing numbers for a circle";
                 drawn += self.statements.execute(doing, &circle.draw, &[&1_i32, &last]).await?;
             }
@@ -86,7 +86,7 @@ impl Part<'_> {
         let mut taken = 0;
         for &(route, staged) in own {
             let last = self.staged[staged].last();
-            if let Some(circle) = &self.plan.routes[route].sql.circle {
+            if let Some(circle) = &self.sql(route).circle {
                 let doing = "taking back what misses a row";
                 taken += self.statements.execute(doing, &circle.take_back, &[&1_i32, &last]).await?;
             }
@@ -96,7 +96,8 @@ impl Part<'_> {
 
     async fn create_drawn(&mut self, own: &[(usize, usize)], circled: &mut Circled) -> Result<(), Error> {
         let plan = self.plan;
-        let sql = Circle::insert(own.iter().filter_map(|(route, _)| plan.routes[*route].sql.circle.as_ref()));
+        let texts: Vec<_> = own.iter().map(|(route, _)| self.sql(*route)).collect();
+        let sql = Circle::insert(texts.iter().filter_map(|sql| sql.circle.as_ref()));
         // One range for all stages: the longest.
         let last = own.iter().map(|(_, staged)| self.staged[*staged].last()).max().unwrap_or(0);
         let rows = self.statements.query("creating rows of a circle", &sql, &[&1_i32, &last]).await?;

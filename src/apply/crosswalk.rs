@@ -1,5 +1,8 @@
 //! The crosswalk tables: made on first use, and made anew when they were made for other columns.
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
 use crate::config::Database;
 use crate::name::literal;
 use crate::postgres;
@@ -9,43 +12,42 @@ use super::error::Error;
 use super::rebuild::{Owner, rebuild};
 use super::statements::Statements;
 
+/// Tables made in one transaction. Each takes half a dozen of the server's locks until the commit.
+const MADE_AT_ONCE: usize = 100;
+
 /// Makes sure that every route of the plan has its crosswalk. Rows of the registry whose table is gone, and tables whose
 /// row was deleted by an operator, are made anew, empty: rows are then linked again by their natural key.
 pub(super) async fn ensure(statements: &mut Statements, source: &Database, plan: &Plan) -> Result<(), Error> {
-    let known = statements
+    let rows = statements
         .query(
             "reading the crosswalk's registry",
             "SELECT from_customer, to_customer, dataset, shape FROM acequia.crosswalk",
             &[],
         )
         .await?;
-    let shape_of = |owner: &Owner<'_>| {
-        known
-            .iter()
-            .find(|row| {
-                row.get::<_, &str>(0) == owner.from.as_str()
-                    && row.get::<_, &str>(1) == owner.to.as_str()
-                    && row.get::<_, &str>(2) == owner.dataset.as_str()
-            })
-            .map(|row| row.get::<_, String>(3))
-    };
-    for owner in &owners(plan) {
-        match shape_of(owner) {
-            Some(shape) if shape == owner.crosswalk.shape => {}
+    let known: HashMap<(&str, &str, &str), &str> =
+        rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), row.get(3))).collect();
+    let mut missing = Vec::new();
+    for owner in owners(plan) {
+        match known.get(&(owner.from.as_str(), owner.to.as_str(), owner.dataset.as_str())) {
+            Some(shape) if *shape == owner.crosswalk.shape => {}
             // A broken route's may be what it was until the route is whole again.
             Some(_) if owner.is_broken => {}
             Some(shape) => {
                 let session = postgres::open(source, "acequia crosswalk").await?;
                 let Some(tables) = owner.tables else { continue };
-                let (before, now) = rebuild(statements, &session, owner, &shape, tables).await?;
+                let (before, now) = rebuild(statements, &session, &owner, shape, tables).await?;
                 tracing::warn!(
                     customer = %owner.to, dataset = %owner.dataset, links_before = before, links = now,
                     "the crosswalk was made anew, because the primary key, the natural key or the replica identity has changed; \
                      rows without a link are linked by their natural key when they come"
                 );
             }
-            None => create(statements, owner).await?,
+            None => missing.push(owner),
         }
+    }
+    for owners in missing.chunks(MADE_AT_ONCE) {
+        create(statements, owners).await?;
     }
     Ok(())
 }
@@ -73,17 +75,21 @@ fn owners(plan: &Plan) -> Vec<Owner<'_>> {
     sound.chain(broken).collect()
 }
 
-async fn create(statements: &mut Statements, owner: &Owner<'_>) -> Result<(), postgres::Error> {
-    let sql = format!(
-        "BEGIN; DROP TABLE IF EXISTS acequia.{table}; CREATE TABLE acequia.{table} ({shape}); {indexes}; \
-         INSERT INTO acequia.crosswalk (from_customer, to_customer, dataset, shape) VALUES ({}, {}, {}, {}); COMMIT",
-        literal(owner.from.as_str()),
-        literal(owner.to.as_str()),
-        literal(owner.dataset.as_str()),
-        literal(&owner.crosswalk.shape),
-        table = owner.crosswalk.table,
-        shape = owner.crosswalk.shape,
-        indexes = owner.crosswalk.indexes.join("; "),
-    );
-    statements.batch("creating a crosswalk", &sql).await
+async fn create(statements: &mut Statements, owners: &[Owner<'_>]) -> Result<(), postgres::Error> {
+    let mut sql = String::from("BEGIN; ");
+    for owner in owners {
+        _ = write!(
+            sql,
+            "DROP TABLE IF EXISTS acequia.{table}; CREATE TABLE acequia.{table} ({shape}); {indexes}; \
+             INSERT INTO acequia.crosswalk (from_customer, to_customer, dataset, shape) VALUES ({}, {}, {}, {}); ",
+            literal(owner.from.as_str()),
+            literal(owner.to.as_str()),
+            literal(owner.dataset.as_str()),
+            literal(&owner.crosswalk.shape),
+            table = owner.crosswalk.table,
+            shape = owner.crosswalk.shape,
+            indexes = owner.crosswalk.indexes.join("; "),
+        );
+    }
+    statements.batch("creating crosswalks", &(sql + "COMMIT")).await
 }

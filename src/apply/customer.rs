@@ -4,9 +4,11 @@
 //! over go through the longer way: stale links dropped, existing rows linked by natural key, values fetched that the
 //! stream did not bring, and what then has no place is parked with its reason.
 
+use std::sync::Arc;
+
 use crate::config::Mode;
 use crate::name::Ident;
-use crate::rules::{Plan, Route};
+use crate::rules::{Plan, Route, RouteSql};
 
 use super::circle::Circled;
 use super::context::Context;
@@ -16,6 +18,8 @@ use super::stage::Staged;
 use super::statements::Statements;
 use super::unchanged;
 
+/// `character_not_in_repertoire`.
+pub(super) const ILLEGIBLE: &str = "22021";
 /// How often a statement is asked again when rows change under its feet.
 const ASK_AGAIN: usize = 3;
 
@@ -48,6 +52,11 @@ impl Part<'_> {
         touched.filter(|&(route, place)| self.staged[place].concerns(&self.plan.routes[route])).collect()
     }
 
+    /// The statements of a route.
+    pub(super) fn sql(&mut self, route: usize) -> Arc<RouteSql> {
+        self.context.sql(self.plan, route)
+    }
+
     /// Applies the whole wave to this customer.
     pub(super) async fn apply(&mut self, tallies: &mut [Tally]) -> Result<(), Error> {
         let touched = self.touched();
@@ -70,7 +79,7 @@ impl Part<'_> {
             tallies[route].add(self.delete(route, staged, 1, last).await?);
         }
         for &(route, staged) in &touched {
-            self.finish(route, staged).await?;
+            tallies[route].parked += self.finish(route, staged).await?;
         }
         self.take_back(&touched).await
     }
@@ -93,7 +102,7 @@ impl Part<'_> {
         high: i32,
     ) -> Result<(), Error> {
         let extent = self.staged[staged].extent(low, high);
-        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let sql = self.sql(route);
         if let (Some(create), Some(release)) = (&sql.create_released, &sql.release)
             && extent.deletes + extent.moved > 0
         {
@@ -145,7 +154,7 @@ impl Part<'_> {
 
     /// How many of the rows the customer is given: all that are there, or those inside `where`.
     async fn given(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<u64, Error> {
-        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let sql = self.sql(route);
         let Some(given) = &sql.given else { return Ok(self.staged[staged].extent(low, high).living) };
         // Where the stream left a value out that `where` reads, the answer would be a guess.
         let unknown = self.staged[staged].rows_without(&sql.filter_columns, low, high);
@@ -164,7 +173,7 @@ impl Part<'_> {
         low: i32,
         high: i32,
     ) -> Result<Tally, Error> {
-        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let sql = self.sql(route);
         let mode = self.plan.routes[route].mode;
         let mut tally = Tally::default();
         if let (Some(unlink), Some(link)) = (&sql.unlink_stale, &sql.link_found) {
@@ -202,9 +211,9 @@ impl Part<'_> {
         if self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0) {
             return Ok(false);
         }
-        let row = &self.plan.routes[route];
+        let sql = self.sql(route);
         let rows =
-            self.statements.query("looking for incomplete rows", &row.sql.incomplete, &[&low, &high]).await?;
+            self.statements.query("looking for incomplete rows", &sql.incomplete, &[&low, &high]).await?;
         self.fetch(route, staged, &rows).await
     }
 
@@ -216,16 +225,15 @@ impl Part<'_> {
         low: i32,
         high: i32,
     ) -> Result<(), Error> {
-        if self.restored
-            || !self.context.has_parked
-            || self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0)
-        {
+        let whole = self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0);
+        if self.restored || whole || !self.context.parked.contains(&route) {
             return Ok(());
         }
         let row = &self.plan.routes[route];
         let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
         let params: [super::statements::Param<'_>; 5] = [&low, &high, &from, &to, &dataset];
-        let sql = &row.sql.incomplete_beside_parked;
+        let sql = self.sql(route);
+        let sql = &sql.incomplete_beside_parked;
         let rows = self.statements.query("looking beside parked rows", sql, &params).await?;
         self.fetch(route, staged, &rows).await?;
         Ok(())
@@ -249,7 +257,7 @@ impl Part<'_> {
     }
 
     async fn insert(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
-        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let sql = self.sql(route);
         self.create(route, &sql.insert, low, high).await
     }
 
@@ -265,13 +273,10 @@ impl Part<'_> {
         let mut updated = 0;
         for set in self.staged[staged].sets_in(low, high) {
             let (sql, number) = if set == 0 {
-                (self.plan.routes[route].sql.update.clone(), self.context.numbers[route])
+                (self.sql(route).update.clone(), self.context.numbers[route])
             } else {
                 let unchanged = self.staged[staged].sets[set - 1].clone();
-                (
-                    self.plan.routes[route].sql.update_without(&unchanged),
-                    self.partial_number(route, unchanged).await?,
-                )
+                (self.sql(route).update_without(&unchanged), self.partial_number(route, unchanged).await?)
             };
             let set = i32::try_from(set).unwrap_or(i32::MAX);
             updated += self.change(route, number, &sql, &[&low, &high, &set]).await?;
@@ -295,7 +300,7 @@ impl Part<'_> {
     }
 
     async fn rename(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
-        let Some(sql) = self.plan.routes[route].sql.rename.clone() else { return Ok(0) };
+        let Some(sql) = self.sql(route).rename.clone() else { return Ok(0) };
         // What is renamed is then compared and updated like every other row: it is counted there, or was equal.
         self.change(route, self.context.numbers[route], &sql, &[&low, &high, &0_i32]).await?;
         Ok(0)
@@ -325,8 +330,8 @@ impl Part<'_> {
     }
 
     async fn matched(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
-        let sql = &self.plan.routes[route].sql.matched;
-        Ok(self.statements.count("matching rows", sql, &[&low, &high]).await?)
+        let sql = self.sql(route);
+        Ok(self.statements.count("matching rows", &sql.matched, &[&low, &high]).await?)
     }
 
     /// What is gone at the source, and what the rule does about it.
@@ -339,7 +344,7 @@ impl Part<'_> {
     ) -> Result<Tally, Error> {
         let deletes = self.staged[staged].extent(low, high).deletes;
         let mut tally = Tally::default();
-        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let sql = self.sql(route);
         let truncated = self.staged[staged].truncated;
         let departs = if truncated { &sql.truncated } else { &sql.gone };
         if let Some(departs) = departs.as_ref().filter(|_| deletes > 0) {
@@ -359,7 +364,7 @@ impl Part<'_> {
         low: i32,
         high: i32,
     ) -> Result<Tally, Error> {
-        let sql = std::sync::Arc::clone(&self.plan.routes[route].sql);
+        let sql = self.sql(route);
         let mut tally = Tally::default();
         if self.staged[staged].extent(low, high).living == 0 {
             return Ok(tally);
@@ -389,26 +394,46 @@ impl Part<'_> {
         Err(Error::Ignored { table: self.plan.routes[route].target.to_string() })
     }
 
-    /// Forgets released links, and what was parked and has been overtaken by this wave.
-    pub(super) async fn finish(&mut self, route: usize, staged: usize) -> Result<(), Error> {
+    /// Parks what can't be read; forgets released links, and what was parked and has been overtaken by this wave. Answers
+    /// how many rows were parked.
+    pub(super) async fn finish(&mut self, route: usize, staged: usize) -> Result<u64, Error> {
+        let parked = self.park_illegible(route, staged).await?;
         let last = self.staged[staged].last();
         let extent = self.staged[staged].extent(1, last);
         let row = &self.plan.routes[route];
-        if let Some(clear) = row.sql.clear_released.as_ref().filter(|_| extent.deletes + extent.moved > 0) {
+        let sql = self.sql(route);
+        if let Some(clear) = sql.clear_released.as_ref().filter(|_| extent.deletes + extent.moved > 0) {
             self.statements.execute("forgetting released links", clear, &[]).await?;
         }
-        if self.context.has_parked {
+        if self.context.parked.contains(&route) {
             let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
             let generation = self.context.generation;
             self.statements
                 .execute(
                     "dropping overtaken rows",
-                    &row.sql.supersede,
+                    &sql.supersede,
                     &[&1_i32, &last, &from, &to, &dataset, &generation],
                 )
                 .await?;
         }
-        Ok(())
+        Ok(parked)
+    }
+
+    /// Rows with a value whose bytes are no text wait until the source changes them. Nothing is put in the bytes' place.
+    async fn park_illegible(&mut self, route: usize, staged: usize) -> Result<u64, Error> {
+        let mut parked = 0;
+        for (n, column) in self.staged[staged].illegible.clone() {
+            let source = &self.plan.sources[self.plan.routes[route].source];
+            let object = format!("column \"{}\" holds bytes that are not UTF-8", source.columns[column].name);
+            parked += self.park_rejected(route, staged, n, (Some(ILLEGIBLE), Some(&object))).await?;
+            tracing::warn!(
+                customer = %self.plan.routes[route].to,
+                dataset = %self.plan.routes[route].dataset,
+                column = %source.columns[column].name,
+                "a row is parked: a value is not text in UTF-8; correct it at the source"
+            );
+        }
+        Ok(parked)
     }
 
     async fn park_leftovers(
@@ -425,8 +450,11 @@ impl Part<'_> {
         let generation = self.context.generation;
         let params: [super::statements::Param<'_>; 10] =
             [&low, &high, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names];
-        let parked = self.statements.count("parking rows", &row.sql.park_leftovers, &params).await?;
-        self.context.has_parked |= parked > 0;
+        let sql = self.context.sql(self.plan, route);
+        let parked = self.statements.count("parking rows", &sql.park_leftovers, &params).await?;
+        if parked > 0 {
+            self.context.parked.insert(route);
+        }
         Ok(parked)
     }
 
@@ -445,8 +473,9 @@ impl Part<'_> {
         let generation = self.context.generation;
         let params: [super::statements::Param<'_>; 12] =
             [&n, &n, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names, &reason.0, &reason.1];
-        let parked = self.statements.count("parking a rejected row", &row.sql.park_rejected, &params).await?;
-        self.context.has_parked = true;
+        let sql = self.context.sql(self.plan, route);
+        let parked = self.statements.count("parking a rejected row", &sql.park_rejected, &params).await?;
+        self.context.parked.insert(route);
         Ok(parked)
     }
 }

@@ -170,7 +170,7 @@ impl Engine {
         for table in &wave.tables {
             let source = &plan.sources[table.source];
             self.ensure_stage(table.source, source).await?;
-            let (text, mut staged) = encode(table, source.columns.len());
+            let (text, mut staged) = encode(table, source);
             staged.own = wave.own;
             if !text.is_empty() {
                 self.statements.copy("staging rows", &source.stage.copy, text).await?;
@@ -268,7 +268,7 @@ impl Engine {
     /// Customers that keep their rows: those are their own from here on.
     async fn unlink_truncated(&mut self, plan: &Plan, number: usize) -> Result<(), Error> {
         let source = &plan.sources[number];
-        let keeps = |route: &&usize| plan.routes[**route].sql.truncated.is_none();
+        let keeps = |route: &&usize| !plan.routes[**route].recipe.follows_truncation();
         let keeping: Vec<usize> = source.routes.iter().filter(keeps).copied().collect();
         if !keeping.is_empty() {
             tracing::warn!(
@@ -278,7 +278,7 @@ impl Engine {
             );
         }
         for &route in &keeping {
-            if let Some(unlink) = &plan.routes[route].sql.unlink_all {
+            if let Some(unlink) = &self.context.sql(plan, route).unlink_all {
                 self.statements.execute("releasing all links", unlink, &[]).await?;
             }
         }
@@ -287,7 +287,7 @@ impl Engine {
 
     /// Notes which parked rows wait for what is on the stage.
     pub(super) async fn note_arrivals(&mut self, staged: &[Staged]) -> Result<(), Error> {
-        if self.context.has_parked {
+        if !self.context.parked.is_empty() {
             let found = arrivals::waiting(&mut self.statements, &self.plan, staged, &self.closed).await?;
             self.arrivals.extend(found);
         }

@@ -1,6 +1,6 @@
 //! Who wrote how much: the route's number in the target, and counts that move with the data.
 
-use crate::name::Ident;
+use crate::name::{Ident, array_text};
 use crate::postgres;
 use crate::rules::{Plan, Route};
 
@@ -26,10 +26,19 @@ impl Tally {
     }
 }
 
-const REGISTER: &str = "WITH new AS (INSERT INTO acequia.route (flow, sync, from_customer, to_customer, dataset, key_columns, \
-    image_columns) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING RETURNING id) \
-    SELECT id FROM new UNION ALL SELECT id FROM acequia.route WHERE (flow, sync, from_customer, to_customer, dataset, \
-    key_columns, image_columns) = ($1, $2, $3, $4, $5, $6, $7)";
+/// The routes wanted, as arrays: `$1` flow, `$2` sync, `$3` from, `$4` to, `$5` data set, `$6` key columns, `$7` image
+/// columns; the last two hold an array's text each.
+const WANTED: &str = "WITH w AS (SELECT $1::text AS flow, sync, from_customer, to_customer, dataset, k::text[] AS key_columns, \
+    i::text[] AS image_columns, n FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
+    WITH ORDINALITY u (sync, from_customer, to_customer, dataset, k, i, n))";
+/// Without a look first, every start would use up a number for each route that is known.
+const REGISTER: &str = "INSERT INTO acequia.route (flow, sync, from_customer, to_customer, dataset, key_columns, image_columns) \
+    SELECT flow, sync, from_customer, to_customer, dataset, key_columns, image_columns FROM w WHERE NOT EXISTS \
+    (SELECT FROM acequia.route r WHERE (r.flow, r.sync, r.from_customer, r.to_customer, r.dataset, r.key_columns, \
+    r.image_columns) = (w.flow, w.sync, w.from_customer, w.to_customer, w.dataset, w.key_columns, w.image_columns)) \
+    ORDER BY n ON CONFLICT DO NOTHING";
+const NUMBERS: &str = "SELECT r.id FROM w JOIN acequia.route r USING (flow, sync, from_customer, to_customer, dataset, \
+    key_columns, image_columns) ORDER BY w.n";
 
 const ADD: &str = "INSERT INTO acequia.route_count AS c (route, created, updated, deleted, skipped, parked) \
     SELECT * FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[]) \
@@ -39,12 +48,10 @@ const ADD: &str = "INSERT INTO acequia.route_count AS c (route, created, updated
 
 /// The number of each route of the plan, in the plan's order; a route with other columns than before gets a new one.
 pub(super) async fn register(statements: &mut Statements, plan: &Plan) -> Result<Vec<i32>, postgres::Error> {
-    let mut numbers = Vec::with_capacity(plan.routes.len());
-    for route in &plan.routes {
-        let images: Vec<Ident> = route.image_columns.iter().map(|(name, _)| name.clone()).collect();
-        numbers.push(register_one(statements, plan, route, &images).await?);
-    }
-    Ok(numbers)
+    let names = |route: &Route| route.image_columns.iter().map(|(name, _)| name.clone()).collect();
+    let images: Vec<Vec<Ident>> = plan.routes.iter().map(names).collect();
+    let routes: Vec<(&Route, &[Ident])> = plan.routes.iter().zip(images.iter().map(Vec::as_slice)).collect();
+    register_all(statements, plan, &routes).await
 }
 
 /// The number of one route whose journal images hold these columns.
@@ -54,15 +61,36 @@ pub(super) async fn register_one(
     route: &Route,
     images: &[Ident],
 ) -> Result<i32, postgres::Error> {
-    let names = |columns: &[Ident]| columns.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
-    let (keys, images) = (names(&route.key_columns), names(images));
-    let flow = &plan.flow.name;
-    let (sync, from) = (route.sync.as_str(), route.from.as_str());
-    let (to, dataset) = (route.to.as_str(), route.dataset.as_str());
-    let params: [Param<'_>; 7] = [flow, &sync, &from, &to, &dataset, &keys, &images];
-    let rows = statements.query("registering a route", REGISTER, &params).await?;
-    let number = rows.first().map(|row| row.get(0));
-    number.ok_or_else(|| postgres::Error::protocol("registering a route", "no number"))
+    let numbers = register_all(statements, plan, &[(route, images)]).await?;
+    numbers.first().copied().ok_or_else(|| postgres::Error::protocol("registering a route", "no number"))
+}
+
+/// The numbers of routes, each with the columns of its images: two round trips, however many they are.
+async fn register_all(
+    statements: &mut Statements,
+    plan: &Plan,
+    routes: &[(&Route, &[Ident])],
+) -> Result<Vec<i32>, postgres::Error> {
+    let text = |name: fn(&Route) -> &str| routes.iter().map(|(route, _)| name(route)).collect::<Vec<_>>();
+    let sync = text(|route| route.sync.as_str());
+    let (from, to) = (text(|route| route.from.as_str()), text(|route| route.to.as_str()));
+    let dataset = text(|route| route.dataset.as_str());
+    let keys: Vec<String> = routes.iter().map(|(route, _)| array(&route.key_columns)).collect();
+    let images: Vec<String> = routes.iter().map(|(_, images)| array(images)).collect();
+    let params: [Param<'_>; 7] = [&plan.flow.name, &sync, &from, &to, &dataset, &keys, &images];
+    statements.execute("registering routes", &format!("{WANTED} {REGISTER}"), &params).await?;
+    let rows =
+        statements.query("reading the routes' numbers", &format!("{WANTED} {NUMBERS}"), &params).await?;
+    if rows.len() == routes.len() {
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    } else {
+        Err(postgres::Error::protocol("registering routes", "not one number for each"))
+    }
+}
+
+/// Columns as the text of an SQL array.
+fn array(columns: &[Ident]) -> String {
+    array_text(columns.iter().map(Ident::as_str))
 }
 
 /// Adds what a transaction did.

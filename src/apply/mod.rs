@@ -47,6 +47,7 @@ mod isolate;
 mod ledger;
 mod notice;
 mod preflight;
+mod recent;
 mod projection;
 mod rebuild;
 pub mod remembered;

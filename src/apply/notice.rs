@@ -170,8 +170,8 @@ fn of_groups(plan: &Plan, told: &Told, counted: &Counted, is_held: impl Fn(usize
 fn carries(route: &Route, counted: &Counted) -> bool {
     let does = match counted.operation {
         Operation::Insert | Operation::Update => true,
-        Operation::Delete => route.sql.gone.is_some(),
-        Operation::Truncate => route.sql.truncated.is_some(),
+        Operation::Delete => route.recipe.follows_delete(),
+        Operation::Truncate => route.recipe.follows_truncation(),
     };
     does && route.mode != Mode::LinkOnly && (route.cascade || !counted.own)
 }

@@ -3,14 +3,16 @@
 //! SQL of the rules is looked at piece by piece, so that what is wrong can be pointed at; and what it calls is looked up,
 //! since the server takes much that a rule must not do: draw numbers, sleep, write, answer several rows.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use tokio_postgres::Client;
 
 use crate::config::Spot;
 use crate::name::TableName;
 use crate::postgres::Error;
-use crate::rules::{Plan, Route, RouteSql, RuleExpression};
+use crate::rules::{CustomerRoutes, Plan, Route, RuleExpression};
 
 const CALLS: &str = include_str!("../../sql/catalog/calls.sql");
 
@@ -72,31 +74,76 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Prepares all statements in a transaction that is rolled back: crosswalks that are missing are made for its length, and
-/// so is the control schema where `install` makes it.
+/// Prepares the statements of every route, customer by customer, each in a transaction that is rolled back: crosswalks
+/// that are missing are made for its length, and so is the control schema where `install` makes it. A customer whose
+/// statements differ by nothing but names from those of another one is not asked again.
 pub async fn preflight(client: &Client, plan: &Plan, install: Option<&str>) -> Result<Vec<Refused>, Error> {
     let failed = |error| Error::from_driver("preparing the statements of the rules", &error);
-    client.batch_execute("BEGIN").await.map_err(failed)?;
-    let refused = match client.batch_execute(install.unwrap_or_default()).await {
-        Ok(()) => prepare_all(client, plan).await,
-        Err(error) => Err(Error::from_driver("installing the control schema", &error)),
-    };
-    client.batch_execute("ROLLBACK").await.map_err(failed)?;
-    refused
+    let mut accepted = HashSet::new();
+    let mut refused = Vec::new();
+    for customer in &plan.customers {
+        let is_new = |route: &usize| !accepted.contains(&likeness(&plan.routes[*route]));
+        let routes: Vec<usize> = customer.routes.clone().filter(is_new).collect();
+        if routes.is_empty() {
+            continue;
+        }
+        client.batch_execute("BEGIN").await.map_err(failed)?;
+        let found = match client.batch_execute(install.unwrap_or_default()).await {
+            Ok(()) => prepare_all(client, plan, customer, &routes).await,
+            Err(error) => Err(Error::from_driver("installing the control schema", &error)),
+        };
+        client.batch_execute("ROLLBACK").await.map_err(failed)?;
+        let found = found?;
+        let well = routes.iter().filter(|route| !found.iter().any(|refused| refused.route == **route));
+        accepted.extend(well.map(|&route| likeness(&plan.routes[route])));
+        refused.extend(found);
+    }
+    Ok(refused)
 }
 
-async fn prepare_all(client: &Client, plan: &Plan) -> Result<Vec<Refused>, Error> {
+/// The same for two routes whose statements say the same about tables of other names. SQL of the rules that asks for
+/// what stands in a customer's table is that customer's own.
+fn likeness(route: &Route) -> u64 {
+    let sql = route.recipe.write();
+    let schema = format!("{}.", route.target.schema.quoted());
+    let mut hasher = DefaultHasher::new();
+    route.source.hash(&mut hasher);
+    if route.expressions.iter().any(|expression| !expression.alone.is_empty()) {
+        route.target.schema.hash(&mut hasher);
+    }
+    let probes = route.expressions.iter().map(|expression| expression.probe.as_str());
+    for text in sql.all().chain(sql.create_released.as_deref()).chain(probes) {
+        for piece in text.split(schema.as_str()) {
+            // "acequia.x_" and sixteen digits; "pg_temp.released_" and the like with a number; sequences stand in literals.
+            for name in piece.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '"')) {
+                let crosswalk = name.starts_with("x_") && name.len() == 18;
+                let numbered = ["released_", "circle_"].iter().any(|ours| name.starts_with(ours));
+                let own = name == route.target.schema.as_str();
+                (if crosswalk || numbered || own { "" } else { name }).hash(&mut hasher);
+            }
+        }
+    }
+    hasher.finish()
+}
+
+async fn prepare_all(
+    client: &Client,
+    plan: &Plan,
+    customer: &CustomerRoutes,
+    routes: &[usize],
+) -> Result<Vec<Refused>, Error> {
     let failed = |error| Error::from_driver("preparing the statements of the rules", &error);
-    for source in &plan.sources {
-        client.batch_execute(&source.stage.create).await.map_err(failed)?;
-    }
-    let broken = plan.broken.iter().filter_map(|route| route.crosswalk.as_ref());
-    for crosswalk in plan.routes.iter().filter_map(|route| route.crosswalk.as_ref()).chain(broken) {
-        let sql = format!("CREATE TABLE IF NOT EXISTS acequia.{} ({})", crosswalk.table, crosswalk.shape);
-        client.batch_execute(&sql).await.map_err(failed)?;
-    }
+    let stages = routes.iter().map(|&route| plan.sources[plan.routes[route].source].stage.create.clone());
+    let own = plan.routes[customer.routes.clone()].iter().filter_map(|route| route.crosswalk.as_ref());
+    let broken = plan.broken.iter().filter(|route| route.to == customer.customer);
+    let crosswalks = own.chain(broken.filter_map(|route| route.crosswalk.as_ref())).map(|crosswalk| {
+        format!("CREATE TABLE IF NOT EXISTS acequia.{} ({})", crosswalk.table, crosswalk.shape)
+    });
+    let sql: Vec<String> = stages.chain(crosswalks).collect();
+    client.batch_execute(&sql.join("; ")).await.map_err(failed)?;
     let mut refused = Vec::new();
-    for (number, route) in plan.routes.iter().enumerate() {
+    for &number in routes {
+        let route = &plan.routes[number];
         let before = refused.len();
         for expression in &route.expressions {
             client.batch_execute("SAVEPOINT route").await.map_err(failed)?;
@@ -153,7 +200,7 @@ async fn probe(client: &Client, route: &Route, expression: &RuleExpression) -> R
 
 async fn prepare(client: &Client, route: &Route) -> Result<(), Error> {
     let doing = format!("preparing the statements for {}", route.target);
-    let sql: &RouteSql = &route.sql;
+    let sql = route.recipe.write();
     if let Some(create) = &sql.create_released {
         client.batch_execute(create).await.map_err(|error| Error::from_driver(&doing, &error))?;
     }

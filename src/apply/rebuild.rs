@@ -224,7 +224,10 @@ async fn names_of_rows(
     futures_util::pin_mut!(sink);
     let mut piece = BytesMut::new();
     while let Some(row) = rows.try_next().await.map_err(failed)? {
-        write_fetched(&mut piece, 0, (0..names.len()).map(|i| row.get::<_, Option<&str>>(i)));
+        // A row whose identity is not UTF-8 has no link.
+        let values: Result<Vec<Option<&str>>, _> = (0..names.len()).map(|i| row.try_get(i)).collect();
+        let Ok(values) = values else { continue };
+        write_fetched(&mut piece, 0, values.into_iter(), 0);
         if piece.len() >= PIECE_BYTES {
             sink.send(piece.split().freeze()).await.map_err(stuck)?;
         }

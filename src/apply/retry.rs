@@ -2,13 +2,15 @@
 //!
 //! They go through the same stage and the same statements as the stream, always the careful way.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio_postgres::Row;
 
 use crate::config::Mode;
-use crate::rules::SourceTable;
+use crate::rules::{Plan, Route, SourceTable};
 
+use super::customer::ILLEGIBLE;
 use super::engine::Engine;
 use super::error::Error;
 use super::failure::{Cost, Failure};
@@ -16,11 +18,18 @@ use super::fold::Op;
 use super::holds::covering;
 use super::ledger::Tally;
 use super::stage::{Staged, StagedRow};
+use super::statements::Statements;
 
 /// So many parked rows are tried in one transaction when the timer rings.
 const DUE_AT_ONCE: i64 = 2_000;
 /// How many times in a row an arrival may let further rows in (a chain of parents): more wait for the timer.
 const ROUNDS: usize = 16;
+
+const PARKED_ROUTES: &str = "WITH RECURSIVE r AS (\
+    (SELECT from_customer, to_customer, dataset FROM acequia.parked ORDER BY 1, 2, 3 LIMIT 1) UNION ALL \
+    SELECT n.* FROM r CROSS JOIN LATERAL (SELECT p.from_customer, p.to_customer, p.dataset FROM acequia.parked p \
+    WHERE (p.from_customer, p.to_customer, p.dataset) > (r.from_customer, r.to_customer, r.dataset) ORDER BY 1, 2, 3 LIMIT 1) n) \
+    SELECT * FROM r";
 
 /// Tries the rows again whose parents have arrived, and those that wait for these, as deep as it goes.
 pub(super) async fn arrivals(engine: &mut Engine) -> Result<(), Error> {
@@ -39,7 +48,7 @@ pub(super) async fn arrivals(engine: &mut Engine) -> Result<(), Error> {
 
 /// The parked rows whose time has come: (id, customer). Looked up outside a transaction, so that an idle flow writes nothing.
 pub(super) async fn due(engine: &mut Engine) -> Result<Vec<(i64, String)>, Error> {
-    if !engine.context.has_parked {
+    if engine.context.parked.is_empty() {
         return Ok(Vec::new());
     }
     let flow = engine.plan.flow.name.clone();
@@ -57,13 +66,22 @@ pub(super) async fn due(engine: &mut Engine) -> Result<Vec<(i64, String)>, Error
         )
         .await?;
     if rows.is_empty() {
-        let left = engine
-            .statements
-            .query("looking for parked rows", "SELECT EXISTS (SELECT FROM acequia.parked)", &[])
-            .await?;
-        engine.context.has_parked = left.first().is_some_and(|row| row.get(0));
+        engine.context.parked = parked_routes(&mut engine.statements, &engine.plan).await?;
     }
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// The routes of which something is parked. One step in the index for each, however many rows each has.
+pub(super) async fn parked_routes(statements: &mut Statements, plan: &Plan) -> Result<HashSet<usize>, Error> {
+    let found = statements.query("looking for parked rows", PARKED_ROUTES, &[]).await?;
+    let found: HashSet<(&str, &str, &str)> =
+        found.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    if found.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let is_among =
+        |route: &Route| found.contains(&(route.from.as_str(), route.to.as_str(), route.dataset.as_str()));
+    Ok((0..plan.routes.len()).filter(|&route| is_among(&plan.routes[route])).collect())
 }
 
 /// Tries these rows again.
@@ -145,8 +163,10 @@ pub(super) async fn again(
         .statements
         .query(
             "reading parked rows",
-            "SELECT id, from_customer, dataset, op, unchanged, moved_from IS NOT NULL FROM acequia.parked WHERE id = ANY ($1) ORDER BY first_lsn, id",
-            &[&ids],
+            "SELECT id, from_customer, dataset, op, unchanged, moved_from IS NOT NULL FROM acequia.parked \
+             WHERE id = ANY ($1) AND sqlstate IS DISTINCT FROM $2 ORDER BY first_lsn, id",
+            // What can't be read waits until the source changes it.
+            &[&ids, &ILLEGIBLE],
         )
         .await?;
     let mut staged = restore(engine, customer, &rows).await?;

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
+use crate::name::array_text;
 use crate::row::{Cell, Tuple};
 use crate::rules::{Route, SourceTable};
 
@@ -17,6 +18,9 @@ pub(super) struct Staged {
     pub(super) rows: Vec<StagedRow>,
     /// Sets of staged columns that the stream did not bring; set `u` is entry `u - 1`.
     pub(super) sets: Vec<Vec<usize>>,
+    /// Rows that nobody gets, because a value can't be read, each with that staged column. What stands in a database that
+    /// is encoded in `SQL_ASCII` need not be text at all.
+    pub(super) illegible: Vec<(i32, usize)>,
     /// It stands for a TRUNCATE: the rows are deletes, for the routes that follow it.
     pub(super) truncated: bool,
     /// Rows that were changed since they were staged, as they were: undone when a savepoint takes the values back.
@@ -64,7 +68,15 @@ pub(super) struct Extent {
 impl Staged {
     /// An empty stage.
     pub(super) fn new(source: usize) -> Self {
-        Self { source, rows: Vec::new(), sets: Vec::new(), truncated: false, own: false, log: Vec::new() }
+        Self {
+            source,
+            rows: Vec::new(),
+            sets: Vec::new(),
+            illegible: Vec::new(),
+            truncated: false,
+            own: false,
+            log: Vec::new(),
+        }
     }
 
     /// So many deletes that stand for a TRUNCATE.
@@ -80,7 +92,7 @@ impl Staged {
 
     /// The route does something about these rows: a truncation is staged as deletes, for the routes that follow it.
     pub(super) fn concerns(&self, route: &Route) -> bool {
-        !self.truncated || route.sql.truncated.is_some()
+        !self.truncated || route.recipe.follows_truncation()
     }
 
     /// The missing values of row `n` stand on the stage now: for the customer at hand it is complete.
@@ -189,14 +201,9 @@ impl Staged {
 
     /// Each set as the text of an SQL array of the columns' names.
     pub(super) fn set_names(&self, table: &SourceTable) -> Vec<String> {
-        let name = |&column: &usize| {
-            let name = table.columns[column].name.as_str();
-            format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
-        };
-        self.sets
-            .iter()
-            .map(|set| format!("{{{}}}", set.iter().map(name).collect::<Vec<_>>().join(",")))
-            .collect()
+        let names =
+            |set: &Vec<usize>| array_text(set.iter().map(|&column| table.columns[column].name.as_str()));
+        self.sets.iter().map(names).collect()
     }
 }
 
@@ -206,14 +213,15 @@ pub(super) fn place(n: i32) -> Option<usize> {
 }
 
 /// Writes a table's rows as COPY text.
-pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
+pub(super) fn encode(table: &WaveTable, source: &SourceTable) -> (Bytes, Staged) {
     let mut out = BytesMut::with_capacity(table.rows.len() * 96);
     let mut staged = Staged::new(table.source);
     staged.rows.reserve(table.rows.len());
-    let mut line = Line::new(&table.projection, columns);
+    let mut line = Line::new(&table.projection, source);
     for (i, row) in table.rows.iter().enumerate() {
         let state = line.write(&mut out, i + 1, row, &mut staged.sets);
         staged.rows.push(state);
+        staged.illegible.extend(line.illegible.map(|column| (staged.last(), column)));
     }
     (out.freeze(), staged)
 }
@@ -221,23 +229,34 @@ pub(super) fn encode(table: &WaveTable, columns: usize) -> (Bytes, Staged) {
 /// Writes one state out of a row's history, as a row of its own.
 pub(super) fn encode_state(
     projection: &Projection,
-    columns: usize,
+    source: &SourceTable,
     n: usize,
     state: &State,
     sets: &mut Vec<Vec<usize>>,
 ) -> (Bytes, StagedRow) {
     let row = FoldedRow::update(state.old.clone(), state.new.clone());
     let mut out = BytesMut::new();
-    let staged = Line::new(projection, columns).write(&mut out, n, &row, sets);
+    let staged = Line::new(projection, source).write(&mut out, n, &row, sets);
     (out.freeze(), staged)
 }
 
-/// Adds a row's number and values that were fetched for it as a line of COPY text.
-pub(super) fn write_fetched<'v>(out: &mut BytesMut, n: i32, values: impl Iterator<Item = Option<&'v str>>) {
+/// Adds a row's number and values that were fetched for it as a line of COPY text; the last `packed` of them as an array.
+pub(super) fn write_fetched<'v>(
+    out: &mut BytesMut,
+    n: i32,
+    values: impl ExactSizeIterator<Item = Option<&'v str>>,
+    packed: usize,
+) {
     write_number(out, usize::try_from(n).unwrap_or(0));
-    for value in values {
+    let plain = values.len() - packed;
+    let mut cells = values.map(|value| value.map(|value| Cell::Text(value.as_bytes())));
+    for cell in cells.by_ref().take(plain) {
         out.put_u8(b'\t');
-        write_cell(out, value.map(|value| Cell::Text(value.as_bytes())));
+        write_cell(out, cell);
+    }
+    if packed > 0 {
+        out.put_u8(b'\t');
+        write_array(out, cells);
     }
     out.put_u8(b'\n');
 }
@@ -247,11 +266,17 @@ struct Line<'a> {
     projection: &'a Projection,
     cells: Vec<Option<Cell<'a>>>,
     columns: usize,
+    /// So many of the columns, the last ones, go into an array.
+    packed: usize,
+    /// The first column of the row at hand whose value is no text.
+    illegible: Option<usize>,
 }
 
 impl<'a> Line<'a> {
-    fn new(projection: &'a Projection, columns: usize) -> Self {
-        Self { projection, cells: vec![None; columns], columns }
+    fn new(projection: &'a Projection, source: &SourceTable) -> Self {
+        let columns = source.columns.len();
+        let packed = source.stage.packed;
+        Self { projection, cells: vec![None; columns], columns, packed, illegible: None }
     }
 
     fn write<'t>(
@@ -266,10 +291,17 @@ impl<'a> Line<'a> {
     {
         self.cells.clear();
         self.cells.resize(self.columns, None);
+        self.illegible = None;
         let mut unchanged: Vec<usize> = Vec::new();
         if let Some(new) = &row.new {
-            for (cell, place) in new.cells().zip(&self.projection.staged) {
+            for (number, (cell, place)) in new.cells().zip(&self.projection.staged).enumerate() {
                 let Some(place) = *place else { continue };
+                let mut cell = cell;
+                if !is_legible(cell) {
+                    self.illegible.get_or_insert(place);
+                    // By its identity a row is parked, and found again.
+                    cell = if self.projection.identity.contains(&number) { cell } else { Cell::Unchanged };
+                }
                 if cell == Cell::Unchanged {
                     unchanged.push(place);
                 }
@@ -285,6 +317,7 @@ impl<'a> Line<'a> {
         }
         write_number(out, n);
         out.put_slice(match row.op {
+            Op::Insert | Op::Update | Op::Passing if self.illegible.is_some() => b"\tX\t",
             Op::Insert => b"\tI\t",
             Op::Delete => b"\tD\t",
             Op::Passing => b"\tP\t",
@@ -293,15 +326,24 @@ impl<'a> Line<'a> {
         write_number(out, set);
         // A row that came back to where it was has not moved.
         let old = row.old.as_ref().filter(|old| row.op == Op::Delete || self.has_moved(old));
+        let old = old.filter(|_| self.illegible.is_none());
         for &place in &self.projection.identity {
             out.put_u8(b'\t');
             write_cell(out, old.and_then(|old| old.cells().nth(place)));
         }
-        for cell in &self.cells {
+        let (plain, packed) = self.cells.split_at(self.columns - self.packed);
+        for cell in plain {
             out.put_u8(b'\t');
             write_cell(out, *cell);
         }
+        if !packed.is_empty() {
+            out.put_u8(b'\t');
+            write_array(out, packed.iter().copied());
+        }
         out.put_u8(b'\n');
+        if self.illegible.is_some() {
+            return StagedRow::new(Op::Nothing, false, 0);
+        }
         let forced = matches!(row.op, Op::Insert | Op::Update) && !self.projection.lacking.is_empty();
         StagedRow { forced, ..StagedRow::new(row.op, old.is_some() && row.op != Op::Delete, set) }
     }
@@ -340,12 +382,51 @@ fn write_number(out: &mut BytesMut, number: usize) {
     out.put_slice(&digits[at..]);
 }
 
+/// Values as an array of texts, in COPY's text form: each between quotation marks, with a backslash before what an array
+/// would misread, and all of that once more for COPY.
+fn write_array<'v>(out: &mut BytesMut, cells: impl Iterator<Item = Option<Cell<'v>>>) {
+    for (i, cell) in cells.enumerate() {
+        out.put_u8(if i == 0 { b'{' } else { b',' });
+        let Some(Cell::Text(mut value)) = cell else {
+            out.put_slice(b"NULL");
+            continue;
+        };
+        out.put_u8(b'"');
+        let special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n' | b'\r' | b'\t');
+        while let Some(at) = value.iter().position(special) {
+            out.put_slice(&value[..at]);
+            out.put_slice(match value[at] {
+                b'\n' => b"\\n",
+                b'\r' => b"\\r",
+                b'\t' => b"\\t",
+                b'"' => b"\\\\\"",
+                _backslash => b"\\\\\\\\",
+            });
+            value = &value[at + 1..];
+        }
+        out.put_slice(value);
+        out.put_u8(b'"');
+    }
+    out.put_u8(b'}');
+}
+
+/// Whether a value is text, as far as it is there.
+fn is_legible(cell: Cell<'_>) -> bool {
+    !matches!(cell, Cell::Text(value) if str::from_utf8(value).is_err())
+}
+
 /// A value in COPY's text form (PostgreSQL manual, COPY, "Text Format").
 fn write_cell(out: &mut BytesMut, cell: Option<Cell<'_>>) {
     let Some(Cell::Text(mut value)) = cell else {
         out.put_slice(b"\\N");
         return;
     };
+    if str::from_utf8(value).is_err() {
+        // Of an identity: one for each, and never written to a customer.
+        out.put_slice(b"\\\\x");
+        value.iter().for_each(|byte| out.put_slice(format!("{byte:02x}").as_bytes()));
+        return;
+    }
     let special = |byte: &u8| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t');
     while let Some(at) = value.iter().position(special) {
         out.put_slice(&value[..at]);
@@ -376,6 +457,19 @@ mod tests {
         assert_eq!(copied(Some(Cell::Text(b"\\N"))), "\\\\N");
         assert_eq!(copied(Some(Cell::Text(b""))), "");
         assert_eq!(copied(Some(Cell::Null)), "\\N");
+    }
+
+    #[test]
+    fn what_is_no_text_is_written_byte_by_byte() {
+        assert_eq!(copied(Some(Cell::Text(b"a\xff"))), "\\\\x61ff");
+    }
+
+    #[test]
+    fn an_array_keeps_what_stands_in_it() {
+        let mut out = BytesMut::new();
+        let cells = [Some(Cell::Text(b"a,\"b\"\\c\n")), None, Some(Cell::Text(b""))];
+        write_array(&mut out, cells.into_iter());
+        assert_eq!(&out[..], br#"{"a,\\"b\\"\\\\c\n",NULL,""}"#);
     }
 
     #[test]

@@ -1,31 +1,37 @@
-//! The writer's session: every statement prepared once, planned for the sizes of the moment.
+//! The writer's session: statements prepared when they are first used, planned for the sizes of the moment.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
-use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use crate::config::Database;
 use crate::postgres::{self, Error, Session};
 
+use super::recent::Recent;
+
 /// A parameter.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 
-/// A session with its prepared statements.
+/// A session with its prepared statements. Those that are dropped are closed at the server by the driver.
 pub(super) struct Statements {
     session: Session,
-    prepared: HashMap<Arc<str>, Statement>,
+    prepared: Recent<Arc<str>, Statement>,
 }
+
+/// So many statements stay prepared: with many customers there are far more, and the server keeps each in the memory of
+/// the session.
+const PREPARED_MAX: usize = 4_000;
 
 /// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
 /// one is a disaster for the other. Temporary tables get enough buffers to stay in memory. Nobody waits longer for one
 /// customer's lock than that.
 const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET temp_buffers = '32MB'; SET work_mem = '32MB'; SET random_page_cost = 1.1; \
-                        SET client_min_messages = error; SET lock_timeout = '500ms'; \
-                        SET client_connection_check_interval = '2s'";
+                        SET client_min_messages = error; SET lock_timeout = '500ms'";
+/// A server that waits for a lock notices our death, where its operating system can tell it (manual, "TCP Settings").
+const CHECK: &str = "SET client_connection_check_interval = '2s'";
 
 impl std::ops::Deref for Statements {
     type Target = tokio_postgres::Client;
@@ -38,8 +44,13 @@ impl std::ops::Deref for Statements {
 impl Statements {
     pub(super) async fn open(database: &Database, application: &str) -> Result<Self, Error> {
         let session = postgres::open(database, application).await?;
-        let statements = Self { session, prepared: HashMap::new() };
+        let statements = Self { session, prepared: Recent::new(PREPARED_MAX) };
         statements.batch("setting up the writer's session", SETTINGS).await?;
+        match statements.batch("having the server look after the connection", CHECK).await {
+            Err(error) if error.refusal().is_none() => return Err(error),
+            Err(_refused) => tracing::debug!("the server can't look after its connections on its system"),
+            Ok(()) => {}
+        }
         Ok(statements)
     }
 
@@ -53,7 +64,7 @@ impl Statements {
             return Ok(statement.clone());
         }
         let statement = self.session.prepare(sql).await.map_err(|error| Error::from_driver(doing, &error))?;
-        self.prepared.insert(sql.into(), statement.clone());
+        self.prepared.put(sql.into(), statement.clone());
         Ok(statement)
     }
 

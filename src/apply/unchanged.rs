@@ -17,7 +17,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::config::Database;
 use crate::postgres::{self, Session};
-use crate::rules::SourceTable;
+use crate::rules::{MORE_COLUMN, SourceTable};
 
 use super::error::Error;
 use super::stage::{Staged, place, write_fetched};
@@ -102,6 +102,11 @@ pub(super) async fn take_back(
     Ok(())
 }
 
+/// Where a column stands in the stage's array, from 1; `None` for one that has a column of its own, as nearly all have.
+fn place_in_array(table: &SourceTable, column: usize) -> Option<usize> {
+    (column + 1).checked_sub(table.columns.len() - table.stage.packed).filter(|place| *place > 0)
+}
+
 /// Where fetched values wait: a table like the stage.
 fn waiting_table(table: &SourceTable) -> String {
     table.stage.table.replacen("stage", "fetched", 1)
@@ -129,14 +134,20 @@ async fn bring(
     let failed = |error| postgres::Error::from_driver("fetching values that the stream left out", &error);
     let answers = source.query_raw(sql.as_str(), params).await.map_err(failed)?;
     futures_util::pin_mut!(answers);
-    let names: Vec<String> = columns.iter().map(|&column| table.columns[column].name.quoted()).collect();
+    let packed = columns.iter().filter(|&&column| place_in_array(table, column).is_some()).count();
+    let plain = columns.iter().take(columns.len() - packed);
+    let mut names: Vec<String> = plain.map(|&column| table.columns[column].name.quoted()).collect();
+    names.extend((packed > 0).then(|| MORE_COLUMN.to_owned()));
     let copy = format!("COPY {waiting} (\"acequia:n\", {}) FROM STDIN", names.join(", "));
     let stuck = |error| postgres::Error::from_driver("staging fetched values", &error);
     let sink = statements.copy_in::<_, Bytes>(copy.as_str()).await.map_err(stuck)?;
     futures_util::pin_mut!(sink);
     let mut piece = BytesMut::new();
     while let Some(row) = answers.try_next().await.map_err(failed)? {
-        write_fetched(&mut piece, row.get(0), (1..=columns.len()).map(|i| row.get::<_, Option<&str>>(i)));
+        // What is not UTF-8 stays unknown.
+        let values: Result<Vec<Option<&str>>, _> = (1..=columns.len()).map(|i| row.try_get(i)).collect();
+        let Ok(values) = values else { continue };
+        write_fetched(&mut piece, row.get(0), values.into_iter(), packed);
         if piece.len() >= PIECE_BYTES {
             sink.send(piece.split().freeze()).await.map_err(stuck)?;
         }
@@ -195,7 +206,12 @@ async fn fill(
     columns: &[usize],
 ) -> Result<Vec<i32>, postgres::Error> {
     let waiting = waiting_table(table);
+    let mut packed = 0;
     let set = columns.iter().map(|&column| {
+        if let Some(place) = place_in_array(table, column) {
+            packed += 1;
+            return format!("{MORE_COLUMN}[{place}] = (f.{MORE_COLUMN})[{packed}]");
+        }
         let name = table.columns[column].name.quoted();
         format!("{name} = f.{name}")
     });

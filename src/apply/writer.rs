@@ -14,11 +14,12 @@ use crate::rules::{CREATE_MOVED, Plan};
 
 use super::batch::Batch;
 use super::checkpoint::Checkpoint;
-use super::context::Context;
+use super::context::{Context, TEXTS_MAX};
 use super::drain;
 use super::engine::Engine;
 use super::error::Error;
 use super::ledger::{self, Tally};
+use super::recent::Recent;
 use super::statements::{Param, Statements};
 use super::unchanged::Origin;
 use super::{control, crosswalk, holds, retry, scheduled, wishes};
@@ -73,18 +74,15 @@ impl Writer {
         crosswalk::ensure(&mut statements, source, &plan).await?;
         let numbers = ledger::register(&mut statements, &plan).await?;
         let row = statements
-            .query(
-                "reading the clock and the parked rows",
-                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8, EXISTS (SELECT FROM acequia.parked)",
-                &[],
-            )
+            .query("reading the clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8", &[])
             .await?;
         let row = row.first().ok_or_else(|| postgres::Error::protocol("reading the clock", "no row"))?;
         let context = Context {
             source: Origin::new(source.clone()),
             numbers,
             partial_numbers: std::collections::HashMap::new(),
-            has_parked: row.get(1),
+            texts: Recent::new(TEXTS_MAX),
+            parked: retry::parked_routes(&mut statements, &plan).await?,
             generation: row.get(0),
             lsn: Lsn::ZERO,
         };

@@ -26,6 +26,10 @@ pub struct Server {
     pub senders_taken: i32,
     /// `wal_sender_timeout` in milliseconds; 0 is off.
     pub wal_sender_timeout_ms: i32,
+    /// `max_locks_per_transaction`.
+    pub locks_each: i64,
+    /// How many transactions share the room for their locks.
+    pub transactions_max: i64,
     /// `server_encoding`.
     pub encoding: String,
     /// A standby.
@@ -90,6 +94,8 @@ impl Server {
             system_identifier: row.get("system_identifier"),
             database_oid: row.get("database_oid"),
             wal_sender_timeout_ms: row.get("wal_sender_timeout_ms"),
+            locks_each: row.get("locks_each"),
+            transactions_max: row.get("transactions_max"),
             encoding: row.get("encoding"),
             in_recovery: row.get("in_recovery"),
             may_replicate: row.get("may_replicate"),

@@ -111,7 +111,7 @@ async fn pair(sides: &Sides, route: &Route, dataset: &Dataset, with_keys: bool) 
         mode: route.mode.as_str(),
         ..Pair::default()
     };
-    let survey = route.sql.survey();
+    let survey = route.recipe.write().survey();
     // A value that does not fit at the customer spoils the whole comparison: the savepoint keeps the next pair apart.
     for sql in &survey.prepare {
         if let Err(error) = sides.ask("comparing natural keys", sql).await? {

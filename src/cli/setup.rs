@@ -109,7 +109,9 @@ async fn script(
             None => BTreeMap::new(),
         };
         for (table, reason) in &left_out {
-            eprintln!("warning: {table} is {reason}. It is left out of the publication. See `acequia check`.");
+            eprintln!(
+                "warning: {table} is {reason}. It is left out of the publication. See `acequia check`."
+            );
         }
         let left_out = left_out.into_keys().collect();
         if let Some((_, statement)) = publication_gap(config, flow, found.as_ref(), &left_out) {

@@ -1,6 +1,7 @@
 //! The plan of a flow, from the databases as they are now: catalogs, publication, rules; and what is wrong between them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use tokio_postgres::Client;
 
@@ -55,6 +56,7 @@ pub(super) async fn make(
     target: &Database,
     (told, turn): (&mut Told, &Turn),
 ) -> Result<Planned, Error> {
+    let begun = Instant::now();
     let (schemas, targets, tables) = rules::tables_to_read(config, flow);
     let there = postgres::open(target, &application(&flow.name)).await?;
     let target_seen = Fingerprint::read(&there, &targets, &tables, None).await?;
@@ -73,7 +75,10 @@ pub(super) async fn make(
         let now = Fingerprint::read(here, &schemas, &tables, publication).await?;
         source_seen.publication = now.publication;
     }
+    let (catalogs_ms, begun) = (begun.elapsed().as_millis(), Instant::now());
     let (plan, problems) = rules::compile(config, flow, &catalog, &target_catalog);
+    let (routes, plan_ms) = (plan.routes.len(), begun.elapsed().as_millis());
+    tracing::debug!(flow = %flow.name, routes, catalogs_ms, plan_ms, "plan made");
     tell(config, flow, &problems, told);
     refuse(flow, &problems, &there).await?;
     let side = |role, database: &Database, schemas, publication: Option<&str>, seen| Side {

@@ -195,7 +195,12 @@ const DESCRIPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("44", "a view's check option refused the row", "Correct the row at the source, or the view."),
     ("53100", "the server's disk is full", "Free space on the server."),
-    ("53200", "the server is out of memory", "It is tried again; look at the server's memory."),
+    (
+        "53200",
+        "the server is out of memory, or of room for locks",
+        "It is tried again. Raise max_locks_per_transaction (customers times data sets need some ten each), or look at \
+         the server's memory.",
+    ),
     (
         "53300",
         "the server has too many connections (for a source: or WAL senders)",

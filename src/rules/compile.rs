@@ -41,15 +41,9 @@ pub fn tables_to_read(config: &Config, flow: &Flow) -> (Vec<String>, Vec<String>
 /// the problems found is the caller's decision (an error that reaches the whole flow means no).
 pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog) -> (Plan, Vec<Problem>) {
     let mut found = Findings::default();
-    let mut world = World {
-        config,
-        source,
-        target,
-        routed: BTreeMap::new(),
-        givers: BTreeMap::new(),
-        circles: BTreeMap::new(),
-    };
+    let mut world = World::new(config, source, target);
     let wanted = wanted_routes(config, flow, &mut world, &mut found);
+    world.link();
     found.problems.extend(chains(config, &wanted));
     let parents = dataset_parents(&world);
     world.circles = circles(&parents);
@@ -91,7 +85,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
     }
     for source in &mut plan.sources {
         let follow = source.routes.iter().map(|&route| &plan.routes[route]);
-        let follow = follow.filter(|route| route.sql.truncated.is_some());
+        let follow = follow.filter(|route| route.recipe.follows_truncation());
         let crosswalks: Vec<String> =
             follow.filter_map(|route| route.crosswalk.as_ref()).map(|one| one.table.clone()).collect();
         source.truncation = (!crosswalks.is_empty())
@@ -176,7 +170,8 @@ fn broken_routes(
 fn circle_routes(world: &World<'_>, plan: &Plan, first: usize) -> Vec<Vec<usize>> {
     let mut all: BTreeMap<(&CustomerName, &BTreeSet<DatasetName>), Vec<usize>> = BTreeMap::new();
     for (number, route) in plan.routes.iter().enumerate().skip(first) {
-        if let (Some(circle), Some(_)) = (world.circles.get(&route.dataset), &route.sql.circle) {
+        let circle = world.circles.get(&route.dataset);
+        if let Some(circle) = circle.filter(|_| route.recipe.write().circle.is_some()) {
             all.entry((&route.from, circle)).or_default().push(number);
         }
     }

@@ -48,8 +48,8 @@ pub use flow::Flow;
 pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
-pub use sql::RouteSql;
-pub use stage::{META_COLUMNS, StagedColumn};
+pub use sql::{Recipe, RouteSql};
+pub use stage::{META_COLUMNS, MORE_COLUMN, StagedColumn};
 
 /// What a flow does, decided once. Swapped as a whole when the rules or a catalog change.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ pub struct Plan {
     pub sources: Vec<SourceTable>,
     /// Grouped by customer; inside a customer in the order of `sources`.
     pub routes: Vec<Route>,
-    /// Positions in `routes`, one run for each customer.
+    /// Positions in `routes`, one run for each customer, in the order of their names.
     pub customers: Vec<CustomerRoutes>,
     /// Routes of the rules that are not in `routes`, because something about them is wrong. Their tables are staged all the
     /// same, so that what comes for them can be kept.
@@ -111,7 +111,7 @@ pub struct SourceTable {
     /// states of two transactions are not folded into one.
     pub first_state_counts: bool,
     /// Finds parked rows that wait for rows of this table, one statement for each set of columns that children refer to.
-    /// `$1` from, `$2` to, `$3` this data set. Answers ids of `acequia.parked`.
+    /// `$1` from, `$2` this data set. Answers customers, and ids of `acequia.parked`.
     pub wake: Vec<String>,
     /// Stages a delete for every row that was given by a route with `on_truncate = "delete"`. Answers how many.
     pub truncation: Option<String>,
@@ -143,6 +143,10 @@ pub struct SentColumn {
 pub struct StageSql {
     /// Quoted name.
     pub table: String,
+    /// The rows, as they stand in a FROM clause.
+    pub rows: String,
+    /// So many of the staged columns, the last ones, stand in one array of texts: the table has no room for them.
+    pub packed: usize,
     /// `CREATE TEMP TABLE …`.
     pub create: String,
     /// `COPY … FROM STDIN`.
@@ -190,8 +194,8 @@ pub struct Route {
     pub refers_to_itself: bool,
     /// SQL of the rules in it, each alone, so that what the server refuses can be pointed at.
     pub expressions: Vec<RuleExpression>,
-    /// Every statement.
-    pub sql: Arc<RouteSql>,
+    /// Every statement, to be written when it is needed.
+    pub recipe: Arc<Recipe>,
 }
 
 /// One piece of SQL of the rules.

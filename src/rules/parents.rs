@@ -24,6 +24,9 @@ pub(super) struct World<'a> {
     pub(super) givers: BTreeMap<(CustomerName, DatasetName), Vec<CustomerName>>,
     /// For each data set that lies in a circle of references, all of that circle.
     pub(super) circles: BTreeMap<DatasetName, BTreeSet<DatasetName>>,
+    datasets_by_table: BTreeMap<&'a Ident, &'a Dataset>,
+    /// The foreign keys from one customer to another, once for all of their routes.
+    links: BTreeMap<(CustomerName, CustomerName), Links>,
 }
 
 /// From whom, to whom, what.
@@ -66,7 +69,80 @@ pub(super) enum Resolution {
     Never,
 }
 
+/// The foreign keys of all data sets, seen from one customer to another.
+#[derive(Debug, Default)]
+struct Links {
+    /// Of each data set: its foreign keys.
+    parents: BTreeMap<DatasetName, Vec<ParentLink>>,
+    /// Of each data set: the columns by which synchronized children refer to it, and whether one of them translates them.
+    children: BTreeMap<DatasetName, BTreeMap<Vec<Ident>, bool>>,
+}
+
+impl Links {
+    /// Whether these columns hold values that mean the same in every customer: none of them is a translated reference.
+    fn is_plain(&self, dataset: &DatasetName, columns: &[Ident]) -> bool {
+        let touches = |link: &&ParentLink| link.columns.iter().any(|column| columns.contains(column));
+        let mut links = self.parents.get(dataset).into_iter().flatten().filter(touches);
+        links.all(|link| link.resolution == Resolution::Pass)
+    }
+
+    /// Settles the references by natural columns, each with its parent: they pass where the parent's columns are plain.
+    /// A key that refers to itself in a circle never becomes natural.
+    fn settle(&mut self, mut open: Vec<(DatasetName, usize, DatasetName)>) {
+        loop {
+            let before = open.len();
+            open.retain(|(child, number, parent)| {
+                let columns = self.parents.get(child).and_then(|links| links.get(*number));
+                let plain = columns.is_some_and(|link| self.is_plain(parent, &link.parent_columns));
+                if let Some(links) = self.parents.get_mut(child).filter(|_| plain) {
+                    links[*number].resolution = Resolution::Pass;
+                }
+                !plain
+            });
+            if open.len() == before {
+                return;
+            }
+        }
+    }
+}
+
 impl<'a> World<'a> {
+    /// Nothing is synchronized yet.
+    pub(super) fn new(config: &'a Config, source: &'a Catalog, target: &'a Catalog) -> Self {
+        Self {
+            config,
+            source,
+            target,
+            routed: BTreeMap::new(),
+            givers: BTreeMap::new(),
+            circles: BTreeMap::new(),
+            datasets_by_table: config
+                .datasets
+                .values()
+                .rev()
+                .map(|dataset| (&dataset.table, dataset))
+                .collect(),
+            links: BTreeMap::new(),
+        }
+    }
+
+    /// Follows the foreign keys of everything that is synchronized. To be called once, when `routed` is complete.
+    pub(super) fn link(&mut self) {
+        let mut links: BTreeMap<(CustomerName, CustomerName), Links> = BTreeMap::new();
+        for (from, to, dataset) in self.routed.keys() {
+            let pair = (from.clone(), to.clone());
+            let own = links.entry(pair).or_insert_with(|| self.links(from, to));
+            for link in own.parents.get(dataset).into_iter().flatten() {
+                if let Some(parent) = &link.dataset {
+                    let sets = own.children.entry(parent.clone()).or_default();
+                    *sets.entry(link.parent_columns.clone()).or_default() |=
+                        link.resolution == Resolution::Crosswalk;
+                }
+            }
+        }
+        self.links = links;
+    }
+
     /// The table of a data set in a source customer.
     pub(super) fn source_table(&self, customer: &CustomerName, dataset: &DatasetName) -> Option<&'a Table> {
         self.source.tables.get(&self.table_name(customer, dataset)?)
@@ -83,26 +159,49 @@ impl<'a> World<'a> {
         Some(TableName { schema, table: self.config.datasets.get(dataset)?.table.clone() })
     }
 
-    fn dataset_of_table(&self, table: &Ident) -> Option<&'a Dataset> {
-        self.config.datasets.values().find(|dataset| dataset.table == *table)
+    fn links_of(&self, key: &RouteKey) -> Option<&Links> {
+        self.links.get(&(key.0.clone(), key.1.clone()))
     }
 
     /// The foreign keys of a route, from both sides' constraints: the customer's may be missing, the source's may be more.
     pub(super) fn parents(&self, key: &RouteKey) -> Vec<ParentLink> {
-        self.parents_within(key, &mut BTreeSet::new())
+        let links = self.links_of(key).and_then(|links| links.parents.get(&key.2));
+        links.cloned().unwrap_or_default()
     }
 
-    fn parents_within(&self, key: &RouteKey, asked: &mut BTreeSet<DatasetName>) -> Vec<ParentLink> {
-        let (from, to, name) = key;
-        let (Some(dataset), Some(customer)) = (self.config.datasets.get(name), self.config.customers.get(to))
-        else {
-            return Vec::new();
-        };
-        let mut links: Vec<ParentLink> = Vec::new();
-        let sides = [self.source_table(from, name), self.target_table(to, name)];
+    fn links(&self, from: &CustomerName, to: &CustomerName) -> Links {
+        let mut links = Links::default();
+        let mut open = Vec::new();
+        for dataset in self.config.datasets.values() {
+            let own = self.foreign_keys(from, to, dataset);
+            for (number, (link, parent)) in own.iter().enumerate() {
+                let natural = |parent: &&Dataset| {
+                    link.parent_columns.iter().all(|column| parent.key_columns().any(|key| key == column))
+                };
+                if let Some(parent) = parent.filter(natural) {
+                    open.push((dataset.name.clone(), number, parent.name.clone()));
+                }
+            }
+            let own = own.into_iter().map(|(link, _)| link).collect();
+            links.parents.insert(dataset.name.clone(), own);
+        }
+        links.settle(open);
+        links
+    }
+
+    /// The foreign keys of a data set, each with its parent, resolved as if no reference were natural.
+    fn foreign_keys(
+        &self,
+        from: &CustomerName,
+        to: &CustomerName,
+        dataset: &Dataset,
+    ) -> Vec<(ParentLink, Option<&'a Dataset>)> {
+        let Some(customer) = self.config.customers.get(to) else { return Vec::new() };
+        let mut links: Vec<(ParentLink, Option<&Dataset>)> = Vec::new();
+        let sides = [self.source_table(from, &dataset.name), self.target_table(to, &dataset.name)];
         for table in sides.into_iter().flatten() {
             for foreign in &table.foreign_keys {
-                if links.iter().any(|link| link.columns == foreign.columns) {
+                if links.iter().any(|(link, _)| link.columns == foreign.columns) {
                     continue;
                 }
                 let own_schema = foreign.parent.schema == table.name.schema;
@@ -115,55 +214,32 @@ impl<'a> World<'a> {
                     resolution: Resolution::Pass,
                     missing: missing_policy(dataset, &foreign.columns),
                 };
+                let mut parent = None;
                 if own_schema {
-                    let parent = self.dataset_of_table(&foreign.parent.table);
+                    parent = self.datasets_by_table.get(&foreign.parent.table).copied();
                     link.dataset = parent.map(|parent| parent.name.clone()).filter(|parent| {
                         self.routed.contains_key(&(from.clone(), to.clone(), parent.clone()))
                     });
                     link.resolution = match parent {
                         None if foreign.parent_is_surrogate => Resolution::Never,
                         None => Resolution::Pass,
-                        Some(parent) => self.resolution(from, to, parent, &link, asked),
+                        Some(parent) => self.translation(to, parent, &link),
                     };
                 }
-                links.push(link);
+                links.push((link, parent));
             }
         }
         links
     }
 
-    fn resolution(
-        &self,
-        from: &CustomerName,
-        to: &CustomerName,
-        parent: &Dataset,
-        link: &ParentLink,
-        asked: &mut BTreeSet<DatasetName>,
-    ) -> Resolution {
-        let key = (from.clone(), to.clone(), parent.name.clone());
-        let natural = link.parent_columns.iter().all(|column| parent.key_columns().any(|key| key == column));
-        if natural && self.is_plain(&key, &link.parent_columns, asked) {
-            return Resolution::Pass;
-        }
+    /// How a reference by a number of one customer is carried over.
+    fn translation(&self, to: &CustomerName, parent: &Dataset, link: &ParentLink) -> Resolution {
         let in_primary_key = |table: &Table| same_set(table.primary_key(), &link.parent_columns);
         if link.dataset.is_some() && self.target_table(to, &parent.name).is_some_and(in_primary_key) {
             Resolution::Crosswalk
         } else {
             Resolution::Never
         }
-    }
-
-    /// Whether these columns hold values that mean the same in every customer: none of them is a translated reference.
-    fn is_plain(&self, key: &RouteKey, columns: &[Ident], asked: &mut BTreeSet<DatasetName>) -> bool {
-        if !asked.insert(key.2.clone()) {
-            return false; // a key that refers to itself in a circle is never natural
-        }
-        let links = self.parents_within(key, asked);
-        asked.remove(&key.2);
-        links
-            .iter()
-            .filter(|link| link.columns.iter().any(|column| columns.contains(column)))
-            .all(|link| link.resolution == Resolution::Pass)
     }
 
     /// Whether the customer's row is known by its natural key alone, so that no crosswalk is needed: identity at the source,
@@ -177,13 +253,13 @@ impl<'a> World<'a> {
         else {
             return false;
         };
-        let columns: Vec<Ident> = dataset.key_columns().cloned().collect();
+        let own: Vec<Ident> = dataset.key_columns().cloned().collect();
         policy.needs_no_memory
-            && columns.len() == dataset.key.len()
+            && own.len() == dataset.key.len()
             && self.rivals(key).next().is_none()
-            && source.identity().is_some_and(|identity| same_set(identity, &columns))
-            && same_set(target.primary_key(), &columns)
-            && self.is_plain(key, &columns, &mut BTreeSet::new())
+            && source.identity().is_some_and(|identity| same_set(identity, &own))
+            && same_set(target.primary_key(), &own)
+            && self.links_of(key).is_some_and(|links| links.is_plain(name, &own))
     }
 
     /// The routes of other source customers that write the same data set of the same customer.
@@ -195,7 +271,7 @@ impl<'a> World<'a> {
 
     /// The columns of a data set's table that children of the same pair of customers translate, each set once.
     pub(super) fn translated_by_children(&self, key: &RouteKey) -> Vec<Vec<Ident>> {
-        self.referenced(key, |link| link.resolution == Resolution::Crosswalk)
+        self.referenced(key, |translates| translates)
     }
 
     /// The columns by which children of the same pair of customers refer to a data set, each set once.
@@ -203,17 +279,10 @@ impl<'a> World<'a> {
         self.referenced(key, |_any| true)
     }
 
-    fn referenced(&self, key: &RouteKey, wanted: impl Fn(&ParentLink) -> bool) -> Vec<Vec<Ident>> {
-        let mut sets = BTreeSet::new();
-        for child in self.routed.keys().filter(|child| (&child.0, &child.1) == (&key.0, &key.1)) {
-            let links = self.parents(child).into_iter();
-            sets.extend(
-                links
-                    .filter(|link| link.dataset.as_ref() == Some(&key.2) && wanted(link))
-                    .map(|link| link.parent_columns),
-            );
-        }
-        sets.into_iter().collect()
+    fn referenced(&self, key: &RouteKey, wanted: impl Fn(bool) -> bool) -> Vec<Vec<Ident>> {
+        let sets = self.links_of(key).and_then(|links| links.children.get(&key.2));
+        let wanted = sets.into_iter().flatten().filter(|(_, translates)| wanted(**translates));
+        wanted.map(|(set, _)| set.clone()).collect()
     }
 }
 

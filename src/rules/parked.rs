@@ -155,10 +155,11 @@ pub(super) fn supersede(shape: &Shape) -> String {
     )
 }
 
-/// Finds what waits for the arrival of staged rows. `$1` from, `$2` to, `$3` the data set that arrived.
+/// Finds what waits for the arrival of staged rows, in every customer. `$1` from, `$2` the data set that arrived.
 pub(super) fn wake(stage: &str, referenced: &str) -> String {
     format!(
-        "SELECT p.id FROM acequia.parked p WHERE p.from_customer = $1 AND p.to_customer = $2 AND p.waits_for = $3 \
-         AND p.waits_key IN (SELECT {referenced} FROM {stage} s WHERE {LIVING}) ORDER BY p.first_lsn, p.id"
+        "SELECT p.to_customer, p.id FROM acequia.parked p WHERE p.reason = 'missing_parent' AND p.from_customer = $1 \
+         AND p.waits_for = $2 AND p.waits_key IN (SELECT {referenced} FROM {stage} s WHERE {LIVING}) \
+         ORDER BY p.first_lsn, p.id"
     )
 }

@@ -17,9 +17,9 @@ use super::shape::{
     ALIAS, Departure, KeyMatch, PrimaryKeyColumn, Shape, WrittenColumn, comparable, default_value, differs,
 };
 use super::sql::Policy;
-use super::stage::{StagedColumn, old_column, staged_type};
+use super::stage::{StagedColumn, old_column, stage_rows, staged_type};
 use super::values::{Value, cast, key_value, only_rows, over_source, over_target, parents_and_values};
-use super::{Route, RouteSql, RuleExpression};
+use super::{Recipe, Route, RuleExpression};
 
 /// Compiles the route. `staged` are the source table's staged columns. `None` where a problem stands in the way.
 pub(super) fn route(
@@ -51,7 +51,7 @@ pub(super) fn route(
         && !links.iter().any(|link| link.resolution == Resolution::Never);
     let images = images(&columns, filled, [&on_delete, &on_leave]);
     let shape = Shape {
-        stage: format!("pg_temp.stage_{source_number}"),
+        stage: stage_rows(source_number, staged, identity.len()),
         released: format!("pg_temp.released_{route_number}"),
         crosswalk: crosswalk.as_ref().map(|crosswalk| format!("acequia.{}", crosswalk.table)),
         target: target.name.quoted(),
@@ -96,7 +96,7 @@ pub(super) fn route(
         expressions: expressions(input, &links, filled, &shape),
         cascade: rule.cascade,
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
-        sql: Arc::new(RouteSql::new(shape, policy, route_number)),
+        recipe: Arc::new(Recipe::new(shape, policy, route_number)),
     })
 }
 

@@ -5,6 +5,8 @@
 //! A statement that writes rows of the customer answers two numbers, expected and written: they differ where the row was
 //! changed under our feet, or where row-level security or a trigger swallowed the write in silence.
 
+use std::sync::Arc;
+
 use crate::config::Mode;
 
 use super::change::{depart, gone, left, rename, update};
@@ -77,8 +79,38 @@ pub struct RouteSql {
     pub park_rejected: String,
     /// Drops what was parked and has been overtaken. `$3` from, `$4` to, `$5` data set, `$6` generation.
     pub supersede: String,
-    mode: Mode,
+    recipe: Arc<Recipe>,
+}
+
+/// What the statements of a route are made from. With many customers the texts themselves would fill the memory, so they
+/// are written when they are needed, and kept by whoever needs them.
+#[derive(Debug)]
+pub struct Recipe {
     shape: Shape,
+    policy: Policy,
+    number: usize,
+}
+
+impl Recipe {
+    /// Keeps what the rules and the catalogs say about the route of that number.
+    pub(super) fn new(shape: Shape, policy: Policy, number: usize) -> Self {
+        Self { shape, policy, number }
+    }
+
+    /// Something becomes of the customer's row when the source row is gone.
+    pub fn follows_delete(&self) -> bool {
+        !matches!(self.policy.on_delete, Departure::Ignore) && self.policy.mode != Mode::LinkOnly
+    }
+
+    /// What the source truncates is deleted in the customer.
+    pub fn follows_truncation(&self) -> bool {
+        self.policy.deletes_truncated && self.policy.mode != Mode::LinkOnly
+    }
+
+    /// Writes the statements. Takes a fraction of a millisecond.
+    pub fn write(self: &Arc<Self>) -> RouteSql {
+        RouteSql::new(Arc::clone(self))
+    }
 }
 
 /// What a route does, as far as its statements depend on it.
@@ -97,67 +129,67 @@ pub(super) struct Policy {
 }
 
 impl RouteSql {
-    /// Writes the statements for a shape.
-    pub(super) fn new(shape: Shape, policy: Policy, number: usize) -> Self {
-        let Policy { mode, on_delete, on_leave, deletes_truncated, filter_columns } = policy;
+    fn new(recipe: Arc<Recipe>) -> Self {
+        let Recipe { shape, policy, number } = &*recipe;
+        let Policy { mode, on_delete, on_leave, deletes_truncated: _, filter_columns } = policy;
+        let mode = *mode;
         let links_only = mode == Mode::LinkOnly;
         // Create-only takes away only what it brought.
         let only_created = mode == Mode::CreateOnly;
         let crosswalk = shape.crosswalk.is_some();
         let with_crosswalk = |text: String| crosswalk.then_some(text);
-        let goes = gone(&shape, only_created);
+        let goes = gone(shape, only_created);
         let departs = |departure: &Departure, find: &str| {
-            if links_only { None } else { depart(&shape, departure, find) }
+            if links_only { None } else { depart(shape, departure, find) }
         };
         Self {
-            insert: insert(&shape),
-            circle: if links_only { None } else { circle(&shape, number) },
-            update: update(&shape, &[]),
-            matched: matched(&shape, mode),
+            insert: insert(shape),
+            circle: if links_only { None } else { circle(shape, *number) },
+            update: update(shape, &[]),
+            matched: matched(shape, mode),
             given: shape.filter.is_some().then(|| {
                 format!("SELECT count(*) FROM {} s WHERE {PICK} AND {}", shape.stage, shape.given())
             }),
-            filter_columns,
-            unlink_stale: with_crosswalk(links::unlink_stale(&shape)),
-            link_found: with_crosswalk(links::link_found(&shape)),
-            create_released: with_crosswalk(links::create_released(&shape)),
-            release: with_crosswalk(links::release(&shape)),
-            relink: with_crosswalk(links::relink(&shape)),
-            relink_held: with_crosswalk(links::relink_held(&shape)),
-            restore_links: with_crosswalk(links::restore_links(&shape)),
+            filter_columns: filter_columns.clone(),
+            unlink_stale: with_crosswalk(links::unlink_stale(shape)),
+            link_found: with_crosswalk(links::link_found(shape)),
+            create_released: with_crosswalk(links::create_released(shape)),
+            release: with_crosswalk(links::release(shape)),
+            relink: with_crosswalk(links::relink(shape)),
+            relink_held: with_crosswalk(links::relink_held(shape)),
+            restore_links: with_crosswalk(links::restore_links(shape)),
             clear_released: with_crosswalk(format!("DELETE FROM {}", shape.released)),
             refresh_references: (crosswalk && !shape.references.is_empty())
-                .then(|| links::refresh_references(&shape)),
-            rename: (!crosswalk && mode == Mode::Override).then(|| rename(&shape)),
-            gone: departs(&on_delete, &goes),
+                .then(|| links::refresh_references(shape)),
+            rename: (!crosswalk && mode == Mode::Override).then(|| rename(shape)),
+            gone: departs(on_delete, &goes),
             gone_deletes: matches!(on_delete, Departure::Delete),
             left_deletes: matches!(on_leave, Departure::Delete),
-            left: left(&shape, only_created).and_then(|find| departs(&on_leave, &find)),
+            left: left(shape, only_created).and_then(|find| departs(on_leave, &find)),
             unlink_left: match (links_only, on_leave) {
-                (true, _) => links::unlink_left(&shape, true),
-                (false, Departure::Delete) => links::unlink_left(&shape, false),
+                (true, _) => links::unlink_left(shape, true),
+                (false, Departure::Delete) => links::unlink_left(shape, false),
                 (false, Departure::Ignore | Departure::Set(_)) => None,
             },
-            truncated: deletes_truncated.then(|| departs(&Departure::Delete, &goes)).flatten(),
+            truncated: recipe.follows_truncation().then(|| departs(&Departure::Delete, &goes)).flatten(),
             unlink_all: shape.crosswalk.as_ref().map(|table| format!("DELETE FROM {table}")),
-            incomplete: parked::incomplete(&shape),
-            incomplete_beside_parked: parked::incomplete_beside_parked(&shape),
-            park_leftovers: parked::park_leftovers(&shape, mode),
-            park_rejected: parked::park_rejected(&shape),
-            supersede: parked::supersede(&shape),
-            mode,
-            shape,
+            incomplete: parked::incomplete(shape),
+            incomplete_beside_parked: parked::incomplete_beside_parked(shape),
+            park_leftovers: parked::park_leftovers(shape, mode),
+            park_rejected: parked::park_rejected(shape),
+            supersede: parked::supersede(shape),
+            recipe,
         }
     }
 
     /// What can be asked about a single staged row.
     pub fn questions(&self) -> Questions {
-        probe::questions(&self.shape)
+        probe::questions(&self.recipe.shape)
     }
 
     /// What can be asked about all rows of the source table.
     pub fn survey(&self) -> Survey {
-        probe::survey(&self.shape)
+        probe::survey(&self.recipe.shape)
     }
 
     /// The statements that this route's mode uses.
@@ -180,14 +212,16 @@ impl RouteSql {
         let more = [&self.clear_released, &self.refresh_references, &self.rename, &self.unlink_all];
         let rule = [&self.given, &self.gone, &self.left, &self.unlink_left, &self.truncated];
         let circle = self.circle.iter().flat_map(|circle| [&circle.draw, &circle.take_back]);
-        let creates = [&self.insert, &self.incomplete].into_iter().filter(|_| self.mode != Mode::LinkOnly);
-        let update = (self.mode == Mode::Override).then_some(&self.update);
+        let creates = [&self.insert, &self.incomplete]
+            .into_iter()
+            .filter(|_| self.recipe.policy.mode != Mode::LinkOnly);
+        let update = (self.recipe.policy.mode == Mode::Override).then_some(&self.update);
         let optional = links.into_iter().chain(more).chain(rule).flatten().chain(update).chain(circle);
         always.into_iter().chain(creates).chain(optional).map(String::as_str)
     }
 
     /// `update` for rows of which the stream did not bring these staged columns: what is made from them is left as it is.
     pub fn update_without(&self, unchanged: &[usize]) -> String {
-        update(&self.shape, unchanged)
+        update(&self.recipe.shape, unchanged)
     }
 }

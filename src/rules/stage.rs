@@ -61,6 +61,32 @@ pub(super) fn stage_links(stage: &str, crosswalks: &[String], identity: usize) -
     )
 }
 
+/// A table has at most so many columns (PostgreSQL manual, "PostgreSQL Limits").
+const COLUMNS_MAX: usize = 1_600;
+/// Where a table leaves no room for ours, its last staged columns stand in this one: an array of their texts.
+pub const MORE_COLUMN: &str = "\"acequia:more\"";
+
+/// How many staged columns stand in one array. None, but for tables that are as wide as the server lets them be.
+pub(super) fn packed(columns: usize, identity: usize) -> usize {
+    let all = META_COLUMNS.len() + identity + columns;
+    if all <= COLUMNS_MAX { 0 } else { all + 1 - COLUMNS_MAX }
+}
+
+/// The stage as the statements read it.
+pub(super) fn stage_rows(number: usize, columns: &[StagedColumn], identity: usize) -> String {
+    let table = format!("pg_temp.stage_{number}");
+    let (plain, packed) = columns.split_at(columns.len() - packed(columns.len(), identity));
+    if packed.is_empty() {
+        return table;
+    }
+    let ours = META_COLUMNS.map(str::to_owned).into_iter().chain((0..identity).map(old_column));
+    let names = ours.chain(plain.iter().map(|column| column.name.quoted()));
+    let more = packed.iter().enumerate().map(|(i, column)| {
+        format!("({MORE_COLUMN})[{}]::{} AS {}", i + 1, column.type_text, column.name.quoted())
+    });
+    format!("(SELECT {} FROM {table})", names.chain(more).collect::<Vec<_>>().join(", "))
+}
+
 /// The statements of the stage with this number.
 pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usize]) -> StageSql {
     let table = format!("pg_temp.stage_{number}");
@@ -77,14 +103,17 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
             columns[column].type_text
         ));
     }
-    for column in columns {
+    let parked = |column: &StagedColumn| format!("(p.payload->>{})", literal(column.name.as_str()));
+    let (plain, packed) = columns.split_at(columns.len() - packed(columns.len(), identity.len()));
+    for column in plain {
         definitions.push(format!("{} {}", column.name.quoted(), column.type_text));
         names.push(column.name.quoted());
-        restored.push(format!(
-            "CASE o.op WHEN 'U' THEN (p.payload->>{})::{} END",
-            literal(column.name.as_str()),
-            column.type_text
-        ));
+        restored.push(format!("CASE o.op WHEN 'U' THEN {}::{} END", parked(column), column.type_text));
+    }
+    if !packed.is_empty() {
+        definitions.push(format!("{MORE_COLUMN} text[]"));
+        names.push(MORE_COLUMN.to_owned());
+        restored.push(format!("ARRAY[{}]", packed.iter().map(parked).collect::<Vec<_>>().join(", ")));
     }
     let (names, definitions, restored) = (names.join(", "), definitions.join(", "), restored.join(", "));
     StageSql {
@@ -96,6 +125,8 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
             "INSERT INTO {table} ({names}) SELECT {restored} \
              FROM unnest($1::int8[], $2::text[]) WITH ORDINALITY o (id, op, n) JOIN acequia.parked p ON p.id = o.id"
         ),
+        rows: stage_rows(number, columns, identity.len()),
+        packed: packed.len(),
         table,
     }
 }

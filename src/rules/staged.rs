@@ -12,7 +12,7 @@ use super::held::HeldSql;
 use super::input::RouteInput;
 use super::parents::{RouteKey, World};
 use super::shape::key_text;
-use super::stage::{stage_sql, staged_columns};
+use super::stage::{packed, stage_sql, staged_columns};
 use super::wanted::{Wanted, input};
 use super::{SentColumn, SourceTable, parked};
 
@@ -46,7 +46,16 @@ pub(super) fn source_table(
         needed.extend(given_columns(world.config.datasets.get(dataset)?, table).cloned());
     }
     let sent = table.columns.iter().filter(|column| !column.generated && needed.contains(&column.name));
-    let names: Vec<Ident> = sent.map(|column| column.name.clone()).collect();
+    let mut names: Vec<Ident> = sent.map(|column| column.name.clone()).collect();
+    if packed(names.len(), identity.len()) > 0 {
+        // What is looked for comes first, where it has a column of its own.
+        let is_looked_for = |name: &Ident| {
+            identity.contains(name)
+                || key_columns.contains(name)
+                || referenced.iter().flatten().any(|own| own == name)
+        };
+        names.sort_by_key(|name| !is_looked_for(name));
+    }
     let columns = staged_columns(table, &names);
     let position = |name: &Ident| names.iter().position(|own| own == name);
     let identity: Vec<usize> = identity.iter().filter_map(position).collect();
@@ -54,7 +63,7 @@ pub(super) fn source_table(
     let held = HeldSql::new(&stage.table, &columns, &identity);
     let wake = referenced.iter().map(|set| {
         let values: Vec<String> = set.iter().map(|name| format!("s.{}", name.quoted())).collect();
-        parked::wake(&stage.table, &key_text(&values))
+        parked::wake(&stage.rows, &key_text(&values))
     });
     Some(SourceTable {
         customer: from.clone(),

@@ -18,3 +18,4 @@ mod notices;
 mod planted;
 mod scenarios;
 mod sessions;
+mod versions;

@@ -90,7 +90,11 @@ fn run(seed: u64) {
         }
         trace.push(transaction.sql);
         // Every third run lets each transaction arrive on its own: there, nothing is ever folded.
-        if seed.is_multiple_of(3) { life.arrive() } else { life.go_on() }
+        if seed.is_multiple_of(3) {
+            life.arrive()
+        } else {
+            life.go_on()
+        }
         if source.world == World::Held && trouble.is_due() {
             life.wake();
             if let Some(transaction) = trouble.go_on(source) {

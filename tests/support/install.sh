@@ -98,6 +98,7 @@ main() {
         ((${#missing[@]} == 0)) || fail "still missing after the installation: ${missing[*]}"
     fi
     check_postgres_version
+    "$here/versions.sh" fetch
     say "nothing is missing"
 }
 

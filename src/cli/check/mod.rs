@@ -70,6 +70,7 @@ async fn check_flow(findings: &mut Findings<'_>, flow: &Flow) -> anyhow::Result<
     sides::check_labels(findings, &plan, (&here, &source_catalog), (&there, &target_catalog)).await?;
     source::check_publication(findings, flow, &here, &source_catalog).await?;
     source::check_slot(findings, flow, (&here, &server), &there).await?;
+    target::check_locks(findings, target, &target_server, &plan);
     target::check_control(findings, flow, &there, &target_server, &plan).await
 }
 

@@ -48,7 +48,7 @@ pub(super) fn check_server(findings: &mut Findings<'_>, flow: &Flow, server: &Se
         findings.add(&Problem::warning(
             database.spot,
             format!("database {} is encoded in {}", database.name, server.encoding),
-            "rows whose text can't be converted to UTF-8 stop the flow",
+            "rows with text that can't be converted to UTF-8 are parked, and wait until the source changes them",
         ));
     }
 }

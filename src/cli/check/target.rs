@@ -2,6 +2,7 @@
 
 use crate::apply::{self, Forbidden, Reason, Refused, control};
 use crate::catalog::Server;
+use crate::config::Database;
 use crate::name::Ident;
 use crate::postgres::{self, Session};
 use crate::rules::{Flow, Plan, Problem, Route};
@@ -50,6 +51,28 @@ pub(super) async fn check_control(
         )),
     }
     Ok(())
+}
+
+/// The customer's table with two indexes and a sequence, the crosswalk with two indexes; parents are among the others.
+const LOCKS_OF_A_ROUTE: i64 = 7;
+
+/// A target transaction locks every table and index that it touches, in every customer.
+pub(super) fn check_locks(findings: &mut Findings<'_>, database: &Database, server: &Server, plan: &Plan) {
+    let routes = plan.routes.len();
+    let needed = i64::try_from(routes).unwrap_or(i64::MAX).saturating_mul(LOCKS_OF_A_ROUTE);
+    let room = server.locks_each.saturating_mul(server.transactions_max);
+    if needed <= room {
+        return;
+    }
+    let wanted = needed / server.transactions_max.max(1) + server.locks_each;
+    let message = format!(
+        "a transaction that touches all {routes} tables of the customers takes some {needed} locks, and the server of \
+         database {} has room for {room}: it would be tried again for ever",
+        database.name
+    );
+    let problem =
+        Problem::warning(database.spot, message, "give it more room; the server has to be restarted");
+    findings.add(&problem.with_sql(format!("ALTER SYSTEM SET max_locks_per_transaction = {wanted};")));
 }
 
 /// Every statement of the plan.

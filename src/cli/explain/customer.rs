@@ -172,7 +172,7 @@ impl Place<'_> {
     }
 
     async fn ask(&self, route: &Route, is_there: bool, way: &mut CustomerWay) -> Result<(), Error> {
-        let questions = route.sql.questions();
+        let questions = route.recipe.write().questions();
         if is_there {
             match self.sides.ask("asking `where`", &questions.given).await? {
                 Ok(rows) => way.given = rows.first().is_some_and(|row| row.get(0)),

@@ -51,7 +51,8 @@ impl<'a> Trouble<'a> {
             return None;
         }
         let receivers = World::Held.receivers();
-        let customer = self.dice.pick(&receivers.iter().map(|one| one.name).collect::<Vec<_>>()).unwrap_or("held");
+        let customer =
+            self.dice.pick(&receivers.iter().map(|one| one.name).collect::<Vec<_>>()).unwrap_or("held");
         let table = self.dice.pick(&Table::ALL).unwrap_or(Table::Code);
         match self.dice.roll(10) {
             0 | 1 => self.pause(customer),
@@ -84,7 +85,9 @@ impl<'a> Trouble<'a> {
 
     fn pause(&mut self, customer: &str) {
         let wish = |what: &str| {
-            format!("INSERT INTO acequia.wish (flow, what, to_customer) SELECT flow, '{what}', '{customer}' FROM acequia.checkpoint")
+            format!(
+                "INSERT INTO acequia.wish (flow, what, to_customer) SELECT flow, '{what}', '{customer}' FROM acequia.checkpoint"
+            )
         };
         self.begin(&wish("pause"), wish("resume"));
     }
@@ -120,15 +123,20 @@ impl<'a> Trouble<'a> {
                 format!("ALTER SCHEMA gone RENAME TO {customer}"),
             ),
             8 => (
-                format!("{}; {}", alter("ADD demanded text NOT NULL DEFAULT ''"), alter("ALTER demanded DROP DEFAULT")),
+                format!(
+                    "{}; {}",
+                    alter("ADD demanded text NOT NULL DEFAULT ''"),
+                    alter("ALTER demanded DROP DEFAULT")
+                ),
                 alter("DROP demanded"),
             ),
-            9 => (
-                alter("ADD CONSTRAINT even CHECK (value % 2 = 0) NOT VALID"),
-                alter("DROP CONSTRAINT even"),
-            ),
+            9 => {
+                (alter("ADD CONSTRAINT even CHECK (value % 2 = 0) NOT VALID"), alter("DROP CONSTRAINT even"))
+            }
             10 => (
-                format!("CREATE TRIGGER swallow BEFORE INSERT OR UPDATE ON {name} FOR EACH ROW EXECUTE FUNCTION public.swallow()"),
+                format!(
+                    "CREATE TRIGGER swallow BEFORE INSERT OR UPDATE ON {name} FOR EACH ROW EXECUTE FUNCTION public.swallow()"
+                ),
                 format!("DROP TRIGGER swallow ON {name}"),
             ),
             _ => (alter("ENABLE ROW LEVEL SECURITY"), alter("DISABLE ROW LEVEL SECURITY")),
@@ -155,7 +163,10 @@ impl<'a> Trouble<'a> {
                 self.run(&alter(&format!("RENAME was TO {column}")));
                 return;
             }
-            5 => (format!("REVOKE SELECT ON {name} FROM acequia"), format!("GRANT SELECT ON {name} TO acequia")),
+            5 => (
+                format!("REVOKE SELECT ON {name} FROM acequia"),
+                format!("GRANT SELECT ON {name} TO acequia"),
+            ),
             _ => (alter(&self.other_identity(table)), usual),
         };
         self.begin(&there, back);
@@ -165,7 +176,9 @@ impl<'a> Trouble<'a> {
     fn other_identity(&self, table: Table) -> String {
         let index = match table {
             Table::Payer | Table::Line | Table::Code => return "REPLICA IDENTITY FULL".to_owned(),
-            Table::Schedule | Table::Person | Table::Doc | Table::Tag | Table::Visit | Table::Item => table.name(),
+            Table::Schedule | Table::Person | Table::Doc | Table::Tag | Table::Visit | Table::Item => {
+                table.name()
+            }
         };
         format!("REPLICA IDENTITY USING INDEX {index}_key_key")
     }

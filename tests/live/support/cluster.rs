@@ -33,6 +33,15 @@ impl Cluster {
 
     /// A server for one test alone: `settings` are `name=value`, as in `postgresql.conf`.
     pub(crate) fn start(settings: &[&str]) -> Self {
+        Self::launch(settings, None)
+    }
+
+    /// The same with the server's binaries in this directory.
+    pub(crate) fn of_binaries(binaries: &Path) -> Self {
+        Self::launch(&[], Some(binaries))
+    }
+
+    fn launch(settings: &[&str], binaries: Option<&Path>) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         // A socket's path is short, so this does not go to wherever TMPDIR points.
@@ -41,6 +50,9 @@ impl Cluster {
         script.arg(&directory);
         for setting in settings {
             script.args(["-c", setting]);
+        }
+        if let Some(binaries) = binaries {
+            script.env("ACEQUIA_PG_BIN", binaries);
         }
         let mut script = script
             .stdin(Stdio::piped())

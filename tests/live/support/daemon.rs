@@ -49,13 +49,20 @@ impl<'a> Daemon<'a> {
 
     /// Waits until changes made from now on will arrive.
     pub(crate) fn wait_streaming(&mut self) {
-        let sql = "SELECT c.flow, c.state, (SELECT r.state FROM pg_stat_replication r \
-                   WHERE r.application_name = 'acequia capture ' || c.flow) FROM acequia.checkpoint c";
+        let streaming = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'";
+        let databases = self.config.databases();
         for database in self.targets() {
             self.wait_alive("streaming", || {
-                let seen = database.query(sql);
+                let seen = database.query("SELECT flow, state FROM acequia.checkpoint");
+                // The other end can be on another server.
+                let senders: Vec<Option<String>> = databases
+                    .iter()
+                    .flat_map(|source| source.query(streaming))
+                    .map(|mut row| row.remove(0))
+                    .collect();
                 let streams = |row: &Vec<Option<String>>| {
-                    row[1].as_deref() == Some("live") && row[2].as_deref() == Some("streaming")
+                    let sender = row[0].as_ref().map(|flow| format!("acequia capture {flow}"));
+                    row[1].as_deref() == Some("live") && senders.contains(&sender)
                 };
                 if !seen.is_empty() && seen.iter().all(streams) { Ok(()) } else { Err(format!("{seen:?}")) }
             });
