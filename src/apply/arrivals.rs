@@ -20,12 +20,13 @@ pub(super) async fn waiting(
     statements: &mut Statements,
     plan: &Plan,
     staged: &[Staged],
+    closed: &[bool],
 ) -> Result<Vec<Arrival>, Error> {
     let mut found = Vec::new();
     for (customer, routes) in plan.customers.iter().enumerate() {
         let mut ids = Vec::new();
         for staged in staged {
-            ids.extend(waiting_for(statements, plan, routes, staged).await?);
+            ids.extend(waiting_for(statements, plan, routes, (staged, closed)).await?);
         }
         if !ids.is_empty() {
             found.push(Arrival { customer, ids });
@@ -38,11 +39,12 @@ async fn waiting_for(
     statements: &mut Statements,
     plan: &Plan,
     routes: &CustomerRoutes,
-    staged: &Staged,
+    (staged, closed): (&Staged, &[bool]),
 ) -> Result<Vec<i64>, Error> {
     let source = &plan.sources[staged.source];
     let mut ids = Vec::new();
-    if !routes.routes.clone().any(|route| staged.goes_by(&plan.routes[route])) {
+    // What came for a held route has not arrived.
+    if !routes.routes.clone().any(|route| !closed[route] && staged.goes_by(&plan.routes[route])) {
         return Ok(ids);
     }
     let (from, to, dataset) = (source.customer.as_str(), routes.customer.as_str(), source.dataset.as_str());

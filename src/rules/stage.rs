@@ -67,21 +67,24 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
     let [n, op, u] = META_COLUMNS;
     let mut definitions = vec![format!("{n} int4"), format!("{op} \"char\""), format!("{u} int4")];
     let mut names = vec![n.to_owned(), op.to_owned(), u.to_owned()];
-    let mut restored =
-        vec!["o.n::int4".to_owned(), "CASE p.op WHEN 'delete' THEN 'D' ELSE 'U' END".to_owned()];
-    restored.push("CASE WHEN p.unchanged = '{}' THEN 0 ELSE o.n::int4 END".to_owned());
+    let mut restored = vec!["o.n::int4".to_owned(), "o.op::\"char\"".to_owned()];
+    restored.push("CASE WHEN o.op = 'D' OR p.unchanged = '{}' THEN 0 ELSE o.n::int4 END".to_owned());
     for (i, &column) in identity.iter().enumerate() {
         definitions.push(format!("{} {}", old_column(i), columns[column].type_text));
         names.push(old_column(i));
         restored.push(format!(
-            "CASE p.op WHEN 'delete' THEN (p.key::json->>{i})::{} END",
+            "((CASE o.op WHEN 'D' THEN p.key ELSE p.moved_from END)::json->>{i})::{}",
             columns[column].type_text
         ));
     }
     for column in columns {
         definitions.push(format!("{} {}", column.name.quoted(), column.type_text));
         names.push(column.name.quoted());
-        restored.push(format!("(p.payload->>{})::{}", literal(column.name.as_str()), column.type_text));
+        restored.push(format!(
+            "CASE o.op WHEN 'U' THEN (p.payload->>{})::{} END",
+            literal(column.name.as_str()),
+            column.type_text
+        ));
     }
     let (names, definitions, restored) = (names.join(", "), definitions.join(", "), restored.join(", "));
     StageSql {
@@ -91,7 +94,7 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
         truncate: format!("TRUNCATE {table}"),
         restore: format!(
             "INSERT INTO {table} ({names}) SELECT {restored} \
-             FROM unnest($1::int8[]) WITH ORDINALITY o (id, n) JOIN acequia.parked p ON p.id = o.id"
+             FROM unnest($1::int8[], $2::text[]) WITH ORDINALITY o (id, op, n) JOIN acequia.parked p ON p.id = o.id"
         ),
         table,
     }

@@ -8,6 +8,7 @@ use crate::name::{CustomerName, DatasetName, Ident};
 
 use super::broken::Findings;
 use super::columns::Filled;
+use super::held::HeldSql;
 use super::input::RouteInput;
 use super::parents::{RouteKey, World};
 use super::shape::key_text;
@@ -50,6 +51,7 @@ pub(super) fn source_table(
     let position = |name: &Ident| names.iter().position(|own| own == name);
     let identity: Vec<usize> = identity.iter().filter_map(position).collect();
     let stage = stage_sql(number, &columns, &identity);
+    let held = HeldSql::new(&stage.table, &columns, &identity);
     let wake = referenced.iter().map(|set| {
         let values: Vec<String> = set.iter().map(|name| format!("s.{}", name.quoted())).collect();
         parked::wake(&stage.table, &key_text(&values))
@@ -67,6 +69,7 @@ pub(super) fn source_table(
         sent: names.iter().filter_map(|name| table.column(name)).map(sent_column).collect(),
         truncation: None,
         stage,
+        held,
         columns,
         routes: Vec::new(),
         cascades: false,
