@@ -243,6 +243,26 @@ fn what_nobody_took_away_is_bounded_and_the_log_says_so() {
 }
 
 #[test]
+fn a_customer_that_is_held_is_told_as_one_that_gets_it_later() {
+    let database = practice();
+    let config = configure(&database, RULES);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let ears = database.listen("acequia");
+    database.execute(
+        "INSERT INTO acequia.wish (flow, what, to_customer) SELECT flow, 'pause', 'south' FROM acequia.checkpoint",
+    );
+    daemon.wait_alive("south to be held", || {
+        let held = database.value("SELECT count(*) FROM acequia.hold WHERE to_customer = 'south'");
+        if held == "1" { Ok(()) } else { Err(held) }
+    });
+    database.execute("INSERT INTO hq.code (code) VALUES ('99213')");
+    let heard = next(&ears);
+    assert_eq!((&heard["customers"], &heard["skipped"]), (&json!(1), &json!(["south"])));
+    daemon.stop();
+}
+
+#[test]
 fn without_listeners_nothing_is_put_down() {
     let database = practice();
     let (rules, _) = RULES.split_once("[[notify]]").expect("the rules end with a listener");
