@@ -187,9 +187,9 @@ impl Part<'_> {
         n: i32,
         error: &Error,
     ) -> Result<Tally, Error> {
-        if step == Step::Delete {
+        let sql = self.sql(route);
+        if step == Step::Delete || (step == Step::Leave && sql.release_left.is_some()) {
             // The row stays, and so does its link: a later try has to find it.
-            let sql = self.sql(route);
             if let Some(restore) = &sql.restore_links
                 && self.statements.execute("restoring a link", restore, &[&n, &n]).await? == 0
             {

@@ -115,6 +115,13 @@ impl Part<'_> {
         if let Some(refresh) = sql.refresh_references.as_ref().filter(|_| extent.living > extent.inserts) {
             self.statements.execute("refreshing links", refresh, &[&low, &high]).await?;
         }
+        if let (Some(create), Some(release)) = (&sql.create_released, &sql.release_left)
+            && extent.living > 0
+        {
+            self.know_filter(route, staged, low, high).await?;
+            self.statements.batch("preparing released links", create).await?;
+            self.statements.execute("releasing links of rows that left", release, &[&low, &high]).await?;
+        }
         Ok(())
     }
 
@@ -156,14 +163,20 @@ impl Part<'_> {
     async fn given(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<u64, Error> {
         let sql = self.sql(route);
         let Some(given) = &sql.given else { return Ok(self.staged[staged].extent(low, high).living) };
-        // Where the stream left a value out that `where` reads, the answer would be a guess.
+        self.know_filter(route, staged, low, high).await?;
+        Ok(self.statements.count("asking which rows are inside `where`", given, &[&low, &high]).await?)
+    }
+
+    /// Where the stream left a value out that `where` reads, the answer would be a guess: it is fetched.
+    async fn know_filter(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<(), Error> {
+        let sql = self.sql(route);
         let unknown = self.staged[staged].rows_without(&sql.filter_columns, low, high);
         if !unknown.is_empty() {
             let table = &self.plan.sources[self.plan.routes[route].source];
             let staged = &mut self.staged[staged];
             unchanged::complete(self.statements, &mut self.context.source, table, staged, &unknown).await?;
         }
-        Ok(self.statements.count("asking which rows are inside `where`", given, &[&low, &high]).await?)
+        Ok(())
     }
 
     async fn place_leftovers(
@@ -402,7 +415,8 @@ impl Part<'_> {
         let extent = self.staged[staged].extent(1, last);
         let row = &self.plan.routes[route];
         let sql = self.sql(route);
-        if let Some(clear) = sql.clear_released.as_ref().filter(|_| extent.deletes + extent.moved > 0) {
+        let releases = extent.deletes + extent.moved > 0 || sql.release_left.is_some();
+        if let Some(clear) = sql.clear_released.as_ref().filter(|_| releases) {
             self.statements.execute("forgetting released links", clear, &[]).await?;
         }
         if self.context.parked.contains(&route) {

@@ -161,15 +161,27 @@ pub(super) fn gone(shape: &Shape, only_created: bool) -> String {
     }
 }
 
-/// The rows of source rows that are there, and outside `where`.
-pub(super) fn left(shape: &Shape, only_created: bool) -> Option<String> {
-    let (filter, _) = shape.filter.as_ref().zip(shape.crosswalk.as_ref())?;
+/// The rows of source rows that are there, and outside `where`: by the link, or where they are to be deleted by the link
+/// that was released, unless another source row has claimed the row.
+pub(super) fn left(shape: &Shape, released: bool, only_created: bool) -> Option<String> {
+    let (filter, table) = shape.filter.as_ref().zip(shape.crosswalk.as_ref())?;
+    let others = shape.not_linked_by(&shape.others);
+    if !released {
+        let created = if only_created { " AND x.created" } else { "" };
+        let (stage, own_row) = (&shape.stage, shape.own_row_join());
+        return Some(format!(
+            "FROM {stage} s{own_row} WHERE {PICK} AND {LIVING} AND ({filter}) IS NOT TRUE{created}{others}"
+        ));
+    }
+    let targets = numbered('t', shape.primary_key.len());
     Some(format!(
-        "FROM {} s{} WHERE {PICK} AND {LIVING} AND ({filter}) IS NOT TRUE{}{}",
+        "FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n JOIN {} t ON {} WHERE {PICK} AND {LIVING} AND ({filter}) IS NOT TRUE{others} \
+         AND NOT EXISTS (SELECT FROM {table} x WHERE {})",
+        shape.released,
         shape.stage,
-        shape.own_row_join(),
-        if only_created { " AND x.created" } else { "" },
-        shape.not_linked_by(&shape.others),
+        shape.target,
+        shape.row_of_link("r"),
+        equal(prefixed("x", &targets), prefixed("r", &targets)),
     ))
 }
 

@@ -1,6 +1,6 @@
 //! Which columns of the customer a route fills, and from what: the source's own columns, `map`, `set`, `default`.
 
-use crate::catalog::{Column, ColumnDefault, Table};
+use crate::catalog::{Column, ColumnDefault, ForeignKey, Table};
 use crate::config::{Columns, KeyPart, Spot};
 use crate::expression::Expression;
 use crate::name::Ident;
@@ -179,6 +179,21 @@ fn set_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem>) -> Vec<Fille
         }
     }
     filled
+}
+
+/// A number of the source that would be taken for one of the customer's.
+fn stranger(input: &RouteInput<'_>, own: &Column, theirs: &Column, spot: Spot) -> Option<Problem> {
+    let refers = |key: &&ForeignKey| key.columns == [theirs.name.clone()] && key.parent_is_surrogate;
+    let key = input.target.foreign_keys.iter().find(refers)?;
+    let links = input.world.parents(input.key);
+    let is_same = |link: &ParentLink| link.columns == [own.name.clone()] && link.table == key.parent;
+    (!links.iter().any(is_same)).then(|| {
+        let message = format!(
+            "`map` writes \"{}\" of {} into \"{}\", which refers to {} by a number that only this customer knows",
+            own.name, input.source.name, theirs.name, key.parent
+        );
+        Problem::error(spot, message, "map a column that refers to the same table, or use `set`")
+    })
 }
 
 /// A column that a rule names, if it is there and holds a value of its own.

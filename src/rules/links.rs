@@ -58,8 +58,12 @@ pub(super) fn create_released(shape: &Shape) -> String {
 }
 
 pub(super) fn release(shape: &Shape) -> String {
+    let identity = numbered('s', shape.identity.len());
+    release_where(shape, &equal(prefixed("x", &identity), old_identity(shape.identity.len())))
+}
+
+fn release_where(shape: &Shape, gone: &str) -> String {
     let columns = shape.crosswalk_columns();
-    let gone = equal(prefixed("x", &numbered('s', shape.identity.len())), old_identity(shape.identity.len()));
     format!(
         "WITH gone AS (DELETE FROM {} x USING {} s WHERE {PICK} AND {gone} RETURNING s.\"acequia:n\" AS n, {}, x.created) \
          INSERT INTO {} (n, {names}, created) SELECT n, {names}, created FROM gone",
@@ -132,14 +136,22 @@ pub(super) fn refresh_references(shape: &Shape) -> String {
     )
 }
 
-/// Drops the links of rows outside `where`: of those that the customer no longer has, or of all.
-pub(super) fn unlink_left(shape: &Shape, all: bool) -> Option<String> {
+/// Drops the links of rows outside `where`, where nothing is ever written.
+pub(super) fn unlink_left(shape: &Shape) -> Option<String> {
     let (filter, table) = shape.filter.as_ref().zip(shape.crosswalk.as_ref())?;
-    let lost = format!(" AND NOT EXISTS (SELECT FROM {} t WHERE {})", shape.target, shape.row_of_link("x"));
     Some(format!(
-        "DELETE FROM {table} x USING {} s WHERE {PICK} AND {LIVING} AND ({filter}) IS NOT TRUE AND {}{}",
+        "DELETE FROM {table} x USING {} s WHERE {PICK} AND {LIVING} AND ({filter}) IS NOT TRUE AND {}",
         shape.stage,
         shape.link_of_row(),
-        if all { "" } else { &lost },
+    ))
+}
+
+/// Takes the links of rows outside `where` that are to be deleted, so that others can claim their keys.
+pub(super) fn release_left(shape: &Shape, only_created: bool) -> Option<String> {
+    let filter = shape.filter.as_ref()?;
+    let created = if only_created { " AND x.created" } else { "" };
+    Some(release_where(
+        shape,
+        &format!("{LIVING} AND ({filter}) IS NOT TRUE AND {}{created}", shape.link_of_row()),
     ))
 }

@@ -62,7 +62,9 @@ pub struct RouteSql {
     pub left: Option<String>,
     /// As `gone_deletes`.
     pub left_deletes: bool,
-    /// Drops the links of rows outside `where` that are not needed any more.
+    /// Takes the links of rows outside `where` that are to be deleted.
+    pub release_left: Option<String>,
+    /// Drops the links of rows outside `where`, where nothing is ever written.
     pub unlink_left: Option<String>,
     /// `on_truncate`: deletes what the truncated table had brought.
     pub truncated: Option<String>,
@@ -165,12 +167,12 @@ impl RouteSql {
             gone: departs(on_delete, &goes),
             gone_deletes: matches!(on_delete, Departure::Delete),
             left_deletes: matches!(on_leave, Departure::Delete),
-            left: left(shape, only_created).and_then(|find| departs(on_leave, &find)),
-            unlink_left: match (links_only, on_leave) {
-                (true, _) => links::unlink_left(shape, true),
-                (false, Departure::Delete) => links::unlink_left(shape, false),
-                (false, Departure::Ignore | Departure::Set(_)) => None,
-            },
+            left: left(shape, matches!(on_leave, Departure::Delete), only_created)
+                .and_then(|find| departs(on_leave, &find)),
+            release_left: (crosswalk && !links_only && matches!(on_leave, Departure::Delete))
+                .then(|| links::release_left(shape, only_created))
+                .flatten(),
+            unlink_left: links_only.then(|| links::unlink_left(shape)).flatten(),
             truncated: recipe.follows_truncation().then(|| departs(&Departure::Delete, &goes)).flatten(),
             unlink_all: shape.crosswalk.as_ref().map(|table| format!("DELETE FROM {table}")),
             incomplete: parked::incomplete(shape),
@@ -210,7 +212,8 @@ impl RouteSql {
             &self.restore_links,
         ];
         let more = [&self.clear_released, &self.refresh_references, &self.rename, &self.unlink_all];
-        let rule = [&self.given, &self.gone, &self.left, &self.unlink_left, &self.truncated];
+        let rule =
+            [&self.given, &self.gone, &self.left, &self.release_left, &self.unlink_left, &self.truncated];
         let circle = self.circle.iter().flat_map(|circle| [&circle.draw, &circle.take_back]);
         let creates = [&self.insert, &self.incomplete]
             .into_iter()

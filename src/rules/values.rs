@@ -3,7 +3,7 @@
 //! SQL of the rules is never pasted as it stands: each column name in it becomes a column of the stage (`s`), of the
 //! customer's row (`t`), or a look-up of the customer's row that this row refers to. What a name can't mean is a problem.
 
-use crate::catalog::{Column, Table};
+use crate::catalog::{Column, ForeignKey, Table};
 use crate::config::Spot;
 use crate::expression::{ColumnName, Expression};
 use crate::name::{Ident, TableName};
@@ -35,7 +35,7 @@ pub(super) fn parents_and_values(
     filled: &[Filled],
     problems: &mut Vec<Problem>,
 ) -> (Vec<ParentJoin>, Vec<Value>) {
-    let links = carried_links(links, filled);
+    let links = carried_links(input, links, filled);
     let mut joins = Vec::new();
     let mut translated = Vec::new();
     for (i, link) in links.iter().enumerate() {
@@ -131,7 +131,11 @@ impl Reading<'_> {
         let plain = value(&format!("s.{}", own.name.quoted()), &own.base, &theirs.base);
         let depends = vec![own.name.clone()];
         // A column in several foreign keys takes the translation; the others only have to be there.
-        let through = |i: &usize| self.links[*i].columns.contains(&own.name) && own.name == theirs.name;
+        let through = |i: &usize| {
+            let link = self.links[*i];
+            let alike = || refers_alike(self.input.target, link, &own.name, &theirs.name);
+            link.columns.contains(&own.name) && alike()
+        };
         let rank = |i: &usize| usize::from(self.links[*i].resolution == Resolution::Pass);
         match (0..self.links.len()).filter(through).min_by_key(rank) {
             None => Value { sql: plain, depends, translated: false, computed: false },
@@ -232,18 +236,35 @@ pub(super) fn only_rows(
     filled: &[Filled],
     expression: &Expression,
 ) -> Vec<TableName> {
-    let links = carried_links(links, filled);
+    let links = carried_links(input, links, filled);
     let named = expression.columns().into_iter().filter_map(|name| name.qualifier);
     let others = named.filter(|qualifier| qualifier.as_str() != input.dataset.name.as_str());
     let tables = others.filter_map(|other| looked_up(input.world, input, &other)).map(|(name, _)| name);
     tables.filter(|name| !links.iter().any(|link| link.table == *name)).collect()
 }
 
-/// The foreign keys of which every column is carried.
-fn carried_links<'l>(links: &'l [ParentLink], filled: &[Filled]) -> Vec<&'l ParentLink> {
-    let carried =
-        |column: &Ident| filled.iter().any(|own| own.target == *column && own.source() == Some(column));
-    links.iter().filter(|link| link.columns.iter().all(carried)).collect()
+/// The foreign keys of which every column is carried, into itself or into a column that refers to the same.
+fn carried_links<'l>(
+    input: &RouteInput<'_>,
+    links: &'l [ParentLink],
+    filled: &[Filled],
+) -> Vec<&'l ParentLink> {
+    let carried = |link: &ParentLink, column: &Ident| {
+        filled
+            .iter()
+            .any(|own| own.source() == Some(column) && refers_alike(input.target, link, column, &own.target))
+    };
+    links.iter().filter(|link| link.columns.iter().all(|column| carried(link, column))).collect()
+}
+
+/// Whether a column of the customer refers to the same parents as a column of the source does.
+pub(super) fn refers_alike(target: &Table, link: &ParentLink, own: &Ident, theirs: &Ident) -> bool {
+    let same = |key: &ForeignKey| {
+        key.columns == [theirs.clone()]
+            && key.parent == link.table
+            && key.parent_columns == link.parent_columns
+    };
+    own == theirs || target.foreign_keys.iter().any(same)
 }
 
 /// The customer's table of a data set that an expression names.
