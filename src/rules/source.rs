@@ -36,6 +36,13 @@ pub(super) fn source_problems(
         );
         problems.push(problem.with_sql(format!("ALTER TABLE {} SET LOGGED;", table.name.quoted())));
     }
+    check_key(config, sync, dataset, table, &mut problems);
+    check_access(config, sync, table, &mut problems);
+    problems
+}
+
+/// The natural key: its columns are there and sent, and they name one row.
+fn check_key(config: &Config, sync: &Sync, dataset: &Dataset, table: &Table, problems: &mut Vec<Problem>) {
     for key in dataset.key_columns() {
         match table.column(key) {
             // It may come from another column (`map`): then that one is looked at.
@@ -65,6 +72,10 @@ pub(super) fn source_problems(
             "choose a key that is unique, or add a unique index",
         ));
     }
+}
+
+/// Rights of the role, row-level security, the publication.
+fn check_access(config: &Config, sync: &Sync, table: &Table, problems: &mut Vec<Problem>) {
     if !(table.privileges.select && table.privileges.schema) {
         let role = role(config, &sync.from);
         let (schema, name) = (table.name.schema.quoted(), table.name.quoted());
@@ -92,7 +103,6 @@ pub(super) fn source_problems(
             Problem::error(sync.from_spot, message, "let the role pass by it, or leave the data set out");
         problems.push(problem.with_sql(format!("ALTER ROLE {role} BYPASSRLS;")));
     }
-    problems
 }
 
 fn rename_back(name: &TableName, table: &Table) -> String {

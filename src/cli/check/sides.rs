@@ -94,7 +94,7 @@ pub(super) fn check_names(findings: &mut Findings<'_>) {
             config.customers.values().filter(lives).map(|customer| &customer.schema).collect()
         };
         let shared: Vec<String> =
-            schemas(name).intersection(&schemas(other)).map(|schema| schema.to_string()).collect();
+            schemas(name).intersection(&schemas(other)).map(ToString::to_string).collect();
         let message = format!("databases {other} and {name} are one and the same");
         let spot = config.databases[name].spot;
         let problem = if shared.is_empty() {
