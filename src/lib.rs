@@ -36,6 +36,8 @@ pub mod name;
 pub mod lsn;
 /// Values and changes on their way; none of them prints a value.
 pub mod row;
+/// When something that is done at certain times is done next.
+pub mod schedule;
 /// Retry, park or halt, and the delay before another try.
 pub mod fault;
 /// Where the tests stop the process dead.

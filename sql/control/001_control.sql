@@ -71,6 +71,7 @@ CREATE TABLE acequia.parked (
   op            text NOT NULL CHECK (op IN ('upsert', 'delete', 'replace')),   -- replace: delete, then a new row of that identity
   payload       json NOT NULL,                   -- the newest state of the source row
   unchanged     text[] NOT NULL DEFAULT '{}',    -- columns whose value the stream did not bring
+  moved_from    text,                            -- the identity under which a customer without a crosswalk still has the row
   reason        text NOT NULL CHECK (reason IN ('missing_parent', 'rejected', 'ambiguous', 'taken', 'unmatched', 'mismatch',
                                                 'paused', 'locked', 'broken', 'scheduled')),
   waits_for     text,                            -- missing_parent: the parent's data set …
@@ -88,6 +89,7 @@ CREATE TABLE acequia.parked (
 );
 CREATE INDEX parked_waiting ON acequia.parked (from_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
 CREATE INDEX parked_due ON acequia.parked (flow, next_try_at);
+CREATE INDEX parked_held ON acequia.parked (to_customer, first_lsn, id) WHERE reason IN ('paused', 'locked', 'broken', 'scheduled');
 
 -- Who is held: everything for a customer, or for one data set of it, waits in "parked" until the hold goes. A row here outlives
 -- the daemon, so that the order of a row's states does.
@@ -113,7 +115,7 @@ CREATE TABLE acequia.wish (
   at          timestamptz NOT NULL DEFAULT now(),
   who         text NOT NULL DEFAULT session_user,
   flow        text NOT NULL,
-  what        text NOT NULL CHECK (what IN ('pause', 'resume', 'apply')),
+  what        text NOT NULL CHECK (what IN ('pause', 'resume', 'apply', 'from_now')),
   sync        text,
   to_customer text,
   dataset     text

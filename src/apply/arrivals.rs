@@ -22,6 +22,7 @@ pub(super) async fn waiting(
     statements: &mut Statements,
     plan: &Plan,
     staged: &[Staged],
+    closed: &[bool],
 ) -> Result<Vec<Arrival>, Error> {
     let mut found: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
     for staged in staged {
@@ -34,7 +35,8 @@ pub(super) async fn waiting(
                 let named = plan.customers.binary_search_by(|routes| routes.customer.as_str().cmp(to));
                 let goes = |customer: &usize| {
                     let mut routes = plan.customers[*customer].routes.clone();
-                    routes.any(|route| staged.goes_by(&plan.routes[route]))
+                    // What came for a held route has not arrived.
+                    routes.any(|route| !closed[route] && staged.goes_by(&plan.routes[route]))
                 };
                 if let Some(customer) = named.ok().filter(goes) {
                     found.entry(customer).or_default().push(row.get(1));

@@ -41,6 +41,7 @@ impl Part<'_> {
         let mut refused = Vec::with_capacity(touched.len());
         for &(route, staged) in &touched {
             let last = self.staged[staged].last();
+            self.at = Some(route);
             self.release(route, staged, 1, last).await?;
         }
         let mut circled = Circled::default();
@@ -51,6 +52,7 @@ impl Part<'_> {
             tallies[route].add(circled.count(route, done));
         }
         for &(route, staged) in touched.iter().rev() {
+            self.at = Some(route);
             self.halve(Step::Leave, route, staged, &mut tallies[route]).await?;
             self.halve(Step::Delete, route, staged, &mut tallies[route]).await?;
         }
@@ -76,12 +78,13 @@ impl Part<'_> {
         let before = self.context.generation;
         self.context.generation += 1;
         // Deletes that could not be done are not tried a second time: their entries stay.
-        let keep = "UPDATE acequia.parked SET generation = $2 WHERE generation = $1 AND op = 'delete'";
+        let keep = "UPDATE acequia.parked SET generation = $2 WHERE generation = $1 AND op <> 'upsert'";
         let kept = self
             .statements
             .execute("keeping parked deletes", keep, &[&before, &self.context.generation])
             .await?;
         for (&(route, staged), refused) in touched.iter().zip(refused) {
+            self.at = Some(route);
             if let Some(table) = tables.iter().find(|table| table.source == self.staged[staged].source) {
                 self.replay(route, staged, table, refused, &mut tallies[route]).await?;
             }
@@ -129,7 +132,7 @@ impl Part<'_> {
                 Ok(done) => tally.add(done),
                 Err(error) if low == high => {
                     tally.add(self.set_aside(step, route, staged, low, &error).await?);
-                    if sqlstate(&error) == Some(UNIQUE_VIOLATION) {
+                    if error.sqlstate() == Some(UNIQUE_VIOLATION) {
                         refused.push(low);
                     }
                 }
@@ -195,11 +198,11 @@ impl Part<'_> {
             }
         }
         let object = object(error);
-        let parked = self.park_rejected(route, staged, n, (sqlstate(error), object.as_deref())).await?;
+        let parked = self.park_rejected(route, staged, n, (error.sqlstate(), object.as_deref())).await?;
         tracing::warn!(
             customer = %self.plan.routes[route].to,
             dataset = %self.plan.routes[route].dataset,
-            sqlstate = sqlstate(error).unwrap_or("none"),
+            sqlstate = error.sqlstate().unwrap_or("none"),
             object = object.as_deref().unwrap_or("none"),
             "a row is parked: the customer's table refused it; see `acequia parked list`"
         );
@@ -251,18 +254,6 @@ impl Part<'_> {
         self.statements.execute("taking states off the stage", &sql, &[&last]).await?;
         self.staged[staged].rows.truncate(usize::try_from(last).unwrap_or(0));
         Ok(())
-    }
-}
-
-fn sqlstate(error: &Error) -> Option<&str> {
-    match error {
-        Error::Postgres(error) => error.refusal().map(|refusal| refusal.sqlstate.as_str()),
-        Error::Served { .. }
-        | Error::Control { .. }
-        | Error::Moved { .. }
-        | Error::Identity { .. }
-        | Error::Unannounced { .. }
-        | Error::Ignored { .. } => None,
     }
 }
 

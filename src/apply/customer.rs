@@ -31,20 +31,25 @@ pub(super) struct Part<'a> {
     pub(super) staged: &'a mut [Staged],
     /// Position in the plan's customers.
     pub(super) customer: usize,
+    /// For each route of the plan whether it is held.
+    pub(super) closed: &'a [bool],
+    /// The stage holds parked rows: each knows all that was parked of it.
+    pub(super) restored: bool,
+    /// The route at hand: the one at fault, when something fails.
+    pub(super) at: Option<usize>,
 }
 
 impl Part<'_> {
-    /// The routes of this customer that the wave touches, with the staged table of each: (route, staged).
+    /// The routes of this customer that the wave touches, with the staged table of each: (route, staged). Not
+    /// those that are held.
     pub(super) fn touched(&self) -> Vec<(usize, usize)> {
         let routes = self.plan.customers[self.customer].routes.clone();
         let staged =
             |route: usize| self.staged.iter().position(|staged| staged.goes_by(&self.plan.routes[route]));
-        let touched = routes.filter_map(|route| Some((route, staged(route)?)));
+        let open = routes.filter(|&route| !self.closed[route]);
+        let touched = open.filter_map(|route| Some((route, staged(route)?)));
         // A truncation is staged as deletes, for the routes that follow it.
-        let follows = |&(route, staged): &(usize, usize)| {
-            !self.staged[staged].truncated || self.plan.routes[route].recipe.follows_truncation()
-        };
-        touched.filter(follows).collect()
+        touched.filter(|&(route, place)| self.staged[place].concerns(&self.plan.routes[route])).collect()
     }
 
     /// The statements of a route.
@@ -57,6 +62,7 @@ impl Part<'_> {
         let touched = self.touched();
         for &(route, staged) in &touched {
             let last = self.staged[staged].last();
+            self.at = Some(route);
             self.release(route, staged, 1, last).await?;
         }
         let mut circled = Circled::default();
@@ -68,6 +74,7 @@ impl Part<'_> {
         }
         for &(route, staged) in touched.iter().rev() {
             let last = self.staged[staged].last();
+            self.at = Some(route);
             tallies[route].add(self.leave(route, staged, 1, last).await?);
             tallies[route].add(self.delete(route, staged, 1, last).await?);
         }
@@ -219,7 +226,7 @@ impl Part<'_> {
         high: i32,
     ) -> Result<(), Error> {
         let whole = self.staged[staged].sets_in(low, high).iter().all(|set| *set == 0);
-        if whole || !self.context.parked.contains(&route) {
+        if self.restored || whole || !self.context.parked.contains(&route) {
             return Ok(());
         }
         let row = &self.plan.routes[route];

@@ -1,9 +1,8 @@
 //! The engine: a wave onto the stage and into every customer, inside a transaction that somebody else begins and ends.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::fault::Fault;
 use crate::rules::{Plan, SourceTable};
 
 use super::arrivals::{self, Arrival};
@@ -11,7 +10,9 @@ use super::batch::Wave;
 use super::context::Context;
 use super::customer::Part;
 use super::error::Error;
+use super::failure::Failure;
 use super::fold::WaveTable;
+use super::holds::Holds;
 use super::ledger::Tally;
 use super::stage::{Staged, encode};
 use super::statements::Statements;
@@ -29,6 +30,14 @@ pub(super) struct Engine {
     pub(super) tallies: Vec<Tally>,
     /// Parked rows whose parents the transaction at hand has brought.
     pub(super) arrivals: Vec<Arrival>,
+    /// Who is held.
+    pub(super) holds: Holds,
+    /// For each route whether it is held; a route that is catching up is open for its own rows.
+    pub(super) closed: Vec<bool>,
+    /// For each customer how many rows are kept back, or more.
+    pub(super) kept: HashMap<String, u64>,
+    /// So many are kept back at most.
+    pub(super) parked_limit: u64,
     /// Stages that exist in the session. A session whose transaction fails is never used again.
     stages: HashSet<usize>,
     /// Stages that hold rows nobody needs any more.
@@ -46,10 +55,27 @@ impl Engine {
             context,
             tallies: vec![Tally::default(); routes],
             arrivals: Vec::new(),
+            holds: Holds::default(),
+            closed: vec![false; routes],
+            kept: HashMap::new(),
+            parked_limit: u64::MAX,
             stages: HashSet::new(),
             used: Vec::new(),
             dead_rows: vec![0; sources],
         }
+    }
+
+    /// From here on these are held.
+    pub(super) fn set_holds(&mut self, holds: Holds) {
+        self.closed = holds.closed();
+        self.holds = holds;
+    }
+
+    /// Reads them anew after a change.
+    pub(super) async fn read_holds(&mut self) -> Result<(), Error> {
+        let holds = Holds::read(&mut self.statements, &self.plan).await?;
+        self.set_holds(holds);
+        Ok(())
     }
 
     /// Stages a wave and applies it to every customer. What the source truncated goes before.
@@ -70,26 +96,20 @@ impl Engine {
         Ok(())
     }
 
-    /// Applies what is staged to every customer: the quick way for all of them, and if the server refuses something, the
-    /// careful way for each.
+    /// Applies what is staged to every customer: the quick way for all of them, and if the server refuses something, one
+    /// after the other. What comes for a held route is parked.
     async fn apply(&mut self, staged: &mut [Staged], tables: &[WaveTable]) -> Result<(), Error> {
+        self.withhold_all(staged).await?;
         self.statements.batch("setting a savepoint", "SAVEPOINT wave").await?;
         let mut tallies = vec![Tally::default(); self.tallies.len()];
-        match self.all_customers(staged, &mut tallies).await {
-            Ok(()) => {}
-            Err(error) if error.fault() == Fault::Park => {
-                self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT wave").await?;
-                tallies.fill(Tally::default());
-                for staged in staged.iter_mut() {
-                    staged.go_back(0);
-                }
-                let plan = Arc::clone(&self.plan);
-                for customer in 0..plan.customers.len() {
-                    let mut part = self.part(&plan, staged, customer);
-                    part.apply_carefully(tables, &mut tallies).await?;
-                }
+        if let Some(failure) = self.all_customers(staged, &mut tallies).await? {
+            self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT wave").await?;
+            tallies.fill(Tally::default());
+            self.context.partial_numbers.clear();
+            for staged in staged.iter_mut() {
+                staged.go_back(0);
             }
-            Err(error) => return Err(error),
+            self.one_by_one(tables, staged, &mut tallies, failure).await?;
         }
         self.statements.batch("releasing a savepoint", "RELEASE SAVEPOINT wave").await?;
         for (total, tally) in self.tallies.iter_mut().zip(tallies) {
@@ -98,22 +118,32 @@ impl Engine {
         Ok(())
     }
 
-    async fn all_customers(&mut self, staged: &mut [Staged], tallies: &mut [Tally]) -> Result<(), Error> {
+    /// The quick way for all customers. `Some` where one of them has failed.
+    async fn all_customers(
+        &mut self,
+        staged: &mut [Staged],
+        tallies: &mut [Tally],
+    ) -> Result<Option<Failure>, Error> {
         let plan = Arc::clone(&self.plan);
         let mut has_deferrable = false;
         for customer in 0..plan.customers.len() {
             has_deferrable |= plan.customers[customer].has_deferrable;
-            self.part(&plan, staged, customer).apply(tallies).await?;
+            let mut part = self.part(&plan, staged, customer);
+            let (done, at) = (part.apply(tallies).await, part.at);
+            if let Err(error) = done {
+                return Failure::of(error, Some(customer), at).map(Some);
+            }
         }
-        if has_deferrable {
-            self.statements
-                .batch(
-                    "checking deferred constraints",
-                    "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED",
-                )
-                .await?;
+        if has_deferrable && let Err(error) = self.check_deferred().await {
+            return Failure::of(error, None, None).map(Some);
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Has the constraints checked that would else be checked with the commit.
+    pub(super) async fn check_deferred(&mut self) -> Result<(), Error> {
+        let sql = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED";
+        Ok(self.statements.batch("checking deferred constraints", sql).await?)
     }
 
     pub(super) fn part<'a>(
@@ -122,7 +152,16 @@ impl Engine {
         staged: &'a mut [Staged],
         customer: usize,
     ) -> Part<'a> {
-        Part { statements: &mut self.statements, context: &mut self.context, plan, staged, customer }
+        Part {
+            statements: &mut self.statements,
+            context: &mut self.context,
+            plan,
+            staged,
+            customer,
+            closed: &self.closed,
+            restored: false,
+            at: None,
+        }
     }
 
     async fn stage(&mut self, wave: &Wave) -> Result<Vec<Staged>, Error> {
@@ -205,8 +244,9 @@ impl Engine {
         for &number in sources {
             let source = &plan.sources[number];
             // What waits to be written is gone from the source.
-            let forget =
-                "DELETE FROM acequia.parked WHERE from_customer = $1 AND dataset = $2 AND op <> 'delete'";
+            let forget = "WITH kept AS (UPDATE acequia.parked SET op = 'delete' WHERE from_customer = $1 AND dataset = $2 \
+                          AND op = 'replace') \
+                          DELETE FROM acequia.parked WHERE from_customer = $1 AND dataset = $2 AND op = 'upsert'";
             let (from, dataset) = (source.customer.as_str(), source.dataset.as_str());
             self.statements.execute("dropping parked rows", forget, &[&from, &dataset]).await?;
             let Some(stage_links) = &source.truncation else { continue };
@@ -248,7 +288,7 @@ impl Engine {
     /// Notes which parked rows wait for what is on the stage.
     pub(super) async fn note_arrivals(&mut self, staged: &[Staged]) -> Result<(), Error> {
         if !self.context.parked.is_empty() {
-            let found = arrivals::waiting(&mut self.statements, &self.plan, staged).await?;
+            let found = arrivals::waiting(&mut self.statements, &self.plan, staged, &self.closed).await?;
             self.arrivals.extend(found);
         }
         Ok(())

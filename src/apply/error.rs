@@ -76,6 +76,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the server called it.
+    pub(super) fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Postgres(error) => error.refusal().map(|refusal| refusal.sqlstate.as_str()),
+            Self::Served { .. }
+            | Self::Control { .. }
+            | Self::Moved { .. }
+            | Self::Identity { .. }
+            | Self::Unannounced { .. }
+            | Self::Ignored { .. } => None,
+        }
+    }
+
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {

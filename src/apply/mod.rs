@@ -11,6 +11,13 @@
 //! circle     rows that refer to each other
 //! notice     what is told of a batch
 //! engine     a wave into every customer
+//! failure    what a failure costs: rows, a data set, a customer, or the flow
+//! isolate    one customer after the other, where one has failed: it alone pays for it
+//! holds      who is held, and why
+//! withhold   what comes for a held route is parked
+//! drain      what a hold kept back is written, the oldest first
+//! scheduled  routes that are written at certain times only
+//! wishes     what operators ask for
 //! arrivals   who has waited for what a wave brings
 //! retry      parked rows come back
 //! writer     one batch, one target transaction, and the checkpoint in it
@@ -30,9 +37,13 @@ pub mod control;
 mod context;
 mod crosswalk;
 mod customer;
+mod drain;
 mod engine;
 mod error;
+mod failure;
 mod fold;
+mod holds;
+mod isolate;
 mod ledger;
 mod notice;
 mod preflight;
@@ -41,10 +52,13 @@ mod projection;
 mod rebuild;
 pub mod remembered;
 mod retry;
+mod scheduled;
 pub mod shapes;
 mod stage;
 mod statements;
 mod unchanged;
+mod wishes;
+mod withhold;
 mod writer;
 
 pub use batch::{BATCH_BYTES, BATCH_ROWS, Batch};

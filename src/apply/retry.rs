@@ -5,13 +5,17 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use tokio_postgres::Row;
+
 use crate::config::Mode;
-use crate::rules::{Plan, Route};
+use crate::rules::{Plan, Route, SourceTable};
 
 use super::customer::ILLEGIBLE;
 use super::engine::Engine;
 use super::error::Error;
+use super::failure::{Cost, Failure};
 use super::fold::Op;
+use super::holds::covering;
 use super::ledger::Tally;
 use super::stage::{Staged, StagedRow};
 use super::statements::Statements;
@@ -35,7 +39,7 @@ pub(super) async fn arrivals(engine: &mut Engine) -> Result<(), Error> {
             return Ok(());
         }
         for arrival in round {
-            again(engine, arrival.customer, arrival.ids).await?;
+            try_customer(engine, arrival.customer, arrival.ids).await?;
         }
     }
     engine.arrivals.clear();
@@ -52,8 +56,12 @@ pub(super) async fn due(engine: &mut Engine) -> Result<Vec<(i64, String)>, Error
         .statements
         .query(
             "looking for parked rows that are due",
-            "SELECT id, to_customer FROM acequia.parked WHERE flow = $1 AND next_try_at <= now() \
-             ORDER BY first_lsn, id LIMIT $2",
+            // What is held has to wait for its hold.
+            &format!(
+                "SELECT id, to_customer FROM acequia.parked p WHERE flow = $1 AND next_try_at <= now() \
+                 AND NOT EXISTS ({}) ORDER BY first_lsn, id LIMIT $2",
+                covering("p")
+            ),
             &[&flow, &DUE_AT_ONCE],
         )
         .await?;
@@ -83,7 +91,7 @@ pub(super) async fn try_again(engine: &mut Engine, due: &[(i64, String)]) -> Res
         let own = due.iter().filter(|(_, name)| name == routes.customer.as_str());
         let ids: Vec<i64> = own.map(|(id, _)| *id).collect();
         if !ids.is_empty() {
-            again(engine, customer, ids).await?;
+            try_customer(engine, customer, ids).await?;
         }
     }
     arrivals(engine).await?;
@@ -131,8 +139,20 @@ async fn note_lacking(engine: &mut Engine, ids: &[i64]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts parked rows back on the stage and applies them to their customer.
-async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<(), Error> {
+async fn try_customer(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<(), Error> {
+    match again(engine, customer, ids).await? {
+        None => Ok(()),
+        Some(failure) => engine.hold(customer, &failure).await,
+    }
+}
+
+/// Puts parked rows back on the stage and applies them to their customer, where that is not held. `Some` where the customer
+/// is locked or broken: everything is then as before.
+pub(super) async fn again(
+    engine: &mut Engine,
+    customer: usize,
+    ids: Vec<i64>,
+) -> Result<Option<Failure>, Error> {
     let plan = Arc::clone(&engine.plan);
     let has_circles = !plan.customers[customer].circles.is_empty();
     let ids = if has_circles { with_awaited(engine, ids).await? } else { ids };
@@ -143,43 +163,31 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
         .statements
         .query(
             "reading parked rows",
-            "SELECT id, from_customer, dataset, op, unchanged FROM acequia.parked WHERE id = ANY ($1) \
-             AND sqlstate IS DISTINCT FROM $2 ORDER BY first_lsn, id",
+            "SELECT id, from_customer, dataset, op, unchanged, moved_from IS NOT NULL FROM acequia.parked \
+             WHERE id = ANY ($1) AND sqlstate IS DISTINCT FROM $2 ORDER BY first_lsn, id",
             // What can't be read waits until the source changes it.
             &[&ids, &ILLEGIBLE],
         )
         .await?;
-    let mut tables: Vec<(Staged, Vec<i64>)> = Vec::new();
-    for row in &rows {
-        let (from, dataset): (&str, &str) = (row.get(1), row.get(2));
-        let is_source = |source: &crate::rules::SourceTable| {
-            source.customer.as_str() == from && source.dataset.as_str() == dataset
-        };
-        let Some(source) = plan.sources.iter().position(is_source) else { continue };
-        let place = tables.iter().position(|(staged, _)| staged.source == source).unwrap_or_else(|| {
-            tables.push((Staged::new(source), Vec::new()));
-            tables.len() - 1
-        });
-        let (staged, restored) = &mut tables[place];
-        let names: Vec<String> = row.get(4);
-        let columns = &plan.sources[source].columns;
-        let unknown =
-            names.iter().filter_map(|name| columns.iter().position(|column| column.name.as_str() == name));
-        // The restoring statement numbers each row's set like the row itself.
-        staged.sets.push(unknown.collect());
-        let op = if row.get::<_, &str>(3) == "delete" { Op::Delete } else { Op::Update };
-        let set = if names.is_empty() { 0 } else { staged.sets.len() };
-        staged.rows.push(StagedRow::new(op, false, set));
-        restored.push(row.get(0));
-    }
-    for (staged, ids) in &tables {
-        let source = &plan.sources[staged.source];
-        engine.ensure_stage(staged.source, source).await?;
-        engine.statements.execute("staging parked rows", &source.stage.restore, &[ids]).await?;
-    }
-    let mut staged: Vec<Staged> = tables.into_iter().map(|(staged, _)| staged).collect();
+    let mut staged = restore(engine, customer, &rows).await?;
+    engine.statements.batch("setting a savepoint", "SAVEPOINT again").await?;
     let mut tallies = vec![Tally::default(); plan.routes.len()];
-    engine.part(&plan, &mut staged, customer).apply_carefully(&[], &mut tallies).await?;
+    let mut part = engine.part(&plan, &mut staged, customer);
+    part.restored = true;
+    let (done, at) = (part.apply_carefully(&[], &mut tallies).await, part.at);
+    if let Err(error) = done {
+        // What the careful way can't halve it can't park.
+        let failure = Failure::of(error, Some(customer), at)?;
+        if failure.cost == Cost::Rows {
+            return Err(failure.error);
+        }
+        let back = "ROLLBACK TO SAVEPOINT again; RELEASE SAVEPOINT again";
+        engine.statements.batch("going back to a savepoint", back).await?;
+        engine.context.partial_numbers.clear();
+        engine.leave(&staged);
+        return Ok(Some(failure));
+    }
+    engine.statements.batch("releasing a savepoint", "RELEASE SAVEPOINT again").await?;
     for (route, (total, mut tally)) in engine.tallies.iter_mut().zip(tallies).enumerate() {
         // Parked again is not parked anew, and what create-only leaves alone was counted when it came.
         tally.parked = 0;
@@ -190,5 +198,65 @@ async fn again(engine: &mut Engine, customer: usize, ids: Vec<i64>) -> Result<()
     }
     engine.note_arrivals(&staged).await?;
     engine.leave(&staged);
-    Ok(())
+    Ok(None)
+}
+
+/// Stages parked rows of a customer, but for those whose routes are held.
+async fn restore(engine: &mut Engine, customer: usize, rows: &[Row]) -> Result<Vec<Staged>, Error> {
+    let plan = Arc::clone(&engine.plan);
+    let mut tables: Vec<Restored> = Vec::new();
+    for row in rows {
+        let (from, dataset): (&str, &str) = (row.get(1), row.get(2));
+        let is_source =
+            |source: &SourceTable| source.customer.as_str() == from && source.dataset.as_str() == dataset;
+        let Some(source) = plan.sources.iter().position(is_source) else { continue };
+        let mut routes = plan.customers[customer].routes.clone();
+        if !routes.any(|route| !engine.closed[route] && plan.routes[route].source == source) {
+            continue;
+        }
+        let place = tables.iter().position(|table| table.staged.source == source).unwrap_or_else(|| {
+            tables.push(Restored { staged: Staged::new(source), ids: Vec::new(), ops: Vec::new() });
+            tables.len() - 1
+        });
+        tables[place].push(row, &plan.sources[source]);
+    }
+    let mut all = Vec::with_capacity(tables.len());
+    for Restored { staged, ids, ops } in tables {
+        let source = &plan.sources[staged.source];
+        engine.ensure_stage(staged.source, source).await?;
+        engine.statements.execute("staging parked rows", &source.stage.restore, &[&ids, &ops]).await?;
+        all.push(staged);
+    }
+    Ok(all)
+}
+
+/// Parked rows of one source table on their way to its stage.
+struct Restored {
+    staged: Staged,
+    ids: Vec<i64>,
+    /// What each becomes there: `U` or `D`.
+    ops: Vec<&'static str>,
+}
+
+impl Restored {
+    /// Adds a parked row: two staged rows where one is to be replaced.
+    fn push(&mut self, row: &Row, source: &SourceTable) {
+        let (op, has_moved): (&str, bool) = (row.get(3), row.get(5));
+        if op != "upsert" {
+            // The restoring statement numbers each row's set like the row itself.
+            self.staged.sets.push(Vec::new());
+            self.staged.rows.push(StagedRow::new(Op::Delete, false, 0));
+            self.ids.push(row.get(0));
+            self.ops.push("D");
+        }
+        if op != "delete" {
+            let names: Vec<String> = row.get(4);
+            let place = |name: &String| source.columns.iter().position(|column| column.name.as_str() == name);
+            self.staged.sets.push(names.iter().filter_map(place).collect());
+            let set = if names.is_empty() { 0 } else { self.staged.sets.len() };
+            self.staged.rows.push(StagedRow::new(Op::Update, has_moved, set));
+            self.ids.push(row.get(0));
+            self.ops.push("U");
+        }
+    }
 }

@@ -90,6 +90,11 @@ impl Staged {
         self.source == route.source && (route.cascade || !self.own)
     }
 
+    /// The route does something about these rows: a truncation is staged as deletes, for the routes that follow it.
+    pub(super) fn concerns(&self, route: &Route) -> bool {
+        !self.truncated || route.recipe.follows_truncation()
+    }
+
     /// The missing values of row `n` stand on the stage now: for the customer at hand it is complete.
     pub(super) fn complete(&mut self, n: i32) {
         let Some((place, row)) = place(n).and_then(|place| Some((place, self.rows.get_mut(place)?))) else {

@@ -26,9 +26,10 @@ pub(super) struct Statements {
 const PREPARED_MAX: usize = 4_000;
 
 /// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
-/// one is a disaster for the other. Temporary tables get enough buffers to stay in memory.
+/// one is a disaster for the other. Temporary tables get enough buffers to stay in memory. Nobody waits longer for one
+/// customer's lock than that.
 const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET temp_buffers = '32MB'; SET work_mem = '32MB'; SET random_page_cost = 1.1; \
-                        SET client_min_messages = error";
+                        SET client_min_messages = error; SET lock_timeout = '500ms'";
 /// A server that waits for a lock notices our death, where its operating system can tell it (manual, "TCP Settings").
 const CHECK: &str = "SET client_connection_check_interval = '2s'";
 

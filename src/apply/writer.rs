@@ -10,21 +10,24 @@ use crate::lsn::Lsn;
 use crate::name::Ident;
 use crate::notify::{Event, outbox};
 use crate::postgres;
-use crate::rules::Plan;
+use crate::rules::{CREATE_MOVED, Plan};
 
 use super::batch::Batch;
 use super::checkpoint::Checkpoint;
 use super::context::{Context, TEXTS_MAX};
+use super::drain;
 use super::engine::Engine;
 use super::error::Error;
 use super::ledger::{self, Tally};
 use super::recent::Recent;
 use super::statements::{Param, Statements};
 use super::unchanged::Origin;
-use super::{control, crosswalk, retry};
+use super::{control, crosswalk, holds, retry, scheduled, wishes};
 
-/// Locks the checkpoint, and marks the transaction as ours, so that no flow takes it for news.
-const LOCK: &str = "SELECT lsn::text, pg_logical_emit_message(true, 'acequia', $1::text) \
+/// Locks the checkpoint, marks the transaction as ours, so that no flow takes it for news, and looks whether somebody has
+/// asked for something.
+const LOCK: &str = "SELECT lsn::text, pg_logical_emit_message(true, 'acequia', $1::text), \
+                    EXISTS (SELECT FROM acequia.wish WHERE flow = $1::text) \
                     FROM acequia.checkpoint WHERE flow = $1::text FOR UPDATE";
 
 /// What a commit made durable.
@@ -51,11 +54,19 @@ pub struct Writer {
     open: bool,
     pending: Applied,
     applied: Lsn,
+    /// Holds whose time has come, the longest due first.
+    due: Vec<i64>,
 }
 
 impl Writer {
     /// Opens the session, takes the flow's lock, and prepares what the plan needs.
-    pub async fn open(source: &Database, target: &Database, plan: Arc<Plan>) -> Result<Self, Error> {
+    /// So many rows are kept back for a held customer at most: `parked_limit`.
+    pub async fn open(
+        source: &Database,
+        target: &Database,
+        plan: Arc<Plan>,
+        parked_limit: u64,
+    ) -> Result<Self, Error> {
         let flow = plan.flow.name.clone();
         let mut statements = Statements::open(target, &format!("acequia writer {flow}")).await?;
         lock(&mut statements, &flow).await?;
@@ -79,8 +90,14 @@ impl Writer {
             generation: row.get(0),
             lsn: Lsn::ZERO,
         };
-        let engine = Engine::new(statements, plan, context);
-        Ok(Self { engine, open: false, pending: Applied::default(), applied: Lsn::ZERO })
+        statements.batch("preparing for holds", CREATE_MOVED).await?;
+        scheduled::begin(&mut statements, &plan).await?;
+        let held = holds::begin(&mut statements, &plan).await?;
+        let kept = holds::kept(&mut statements, &plan).await?;
+        let mut engine = Engine::new(statements, plan, context);
+        engine.set_holds(held);
+        (engine.kept, engine.parked_limit) = (kept, parked_limit);
+        Ok(Self { engine, open: false, pending: Applied::default(), applied: Lsn::ZERO, due: Vec::new() })
     }
 
     /// The session, for what belongs to the flow's start.
@@ -143,6 +160,53 @@ impl Writer {
         Ok(due.len() as u64)
     }
 
+    /// Does what operators have asked for, and looks for holds whose time has come. Those that come within a second are
+    /// taken with them: the data sets of a customer whose schema was gone are written together again.
+    pub async fn attend(&mut self) -> Result<(), Error> {
+        if self.open {
+            return Ok(());
+        }
+        let flow = self.engine.plan.flow.name.clone();
+        let sql = "SELECT EXISTS (SELECT FROM acequia.wish WHERE flow = $1), \
+                   ARRAY(SELECT id FROM acequia.hold WHERE flow = $1 AND next_try_at <= now() + interval '1 second' \
+                   ORDER BY next_try_at, id)";
+        let rows = self.engine.statements.query("looking for wishes and holds", sql, &[&flow]).await?;
+        if rows.first().is_some_and(|row| row.get(0)) {
+            self.begin().await?;
+            self.commit(self.applied).await?;
+        }
+        self.due = rows.first().map_or_else(Vec::new, |row| row.get(1));
+        Ok(())
+    }
+
+    /// Something that was held may be written now.
+    pub fn can_catch_up(&self) -> bool {
+        !self.open && !self.due.is_empty()
+    }
+
+    /// Writes a chunk of what was held.
+    pub async fn catch_up(&mut self) -> Result<(), Error> {
+        if self.open {
+            return Ok(());
+        }
+        if drain::next(&self.engine, &self.due).is_none() {
+            self.due.clear();
+            return Ok(());
+        }
+        self.begin().await?;
+        // Somebody may have asked for a pause just now.
+        let Some(turn) = drain::next(&self.engine, &self.due) else {
+            return self.commit(self.applied).await.map(|_| ());
+        };
+        self.engine.context.lsn = self.applied;
+        if !drain::chunk(&mut self.engine, &turn).await? {
+            // Who comes next is asked anew.
+            self.due.clear();
+        }
+        self.commit(self.applied).await?;
+        Ok(())
+    }
+
     /// Forgets a piece of the journal that is older than it has to be kept. Answers how many images.
     pub async fn prune_journal(&mut self, keep_days: u32) -> Result<u64, Error> {
         if self.open {
@@ -162,6 +226,9 @@ impl Writer {
         let found = found.unwrap_or(Lsn::ZERO);
         if found != self.applied {
             return Err(Error::Moved { flow, expected: self.applied, found });
+        }
+        if rows.first().is_some_and(|row| row.get(2)) {
+            wishes::take(&mut self.engine).await?;
         }
         Ok(())
     }

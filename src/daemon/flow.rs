@@ -26,6 +26,8 @@ use super::start::{self, Prepared};
 
 /// How often parked rows are looked at whose time has come.
 const PARKED_INTERVAL: Duration = Duration::from_secs(5);
+/// How often wishes and holds are looked at.
+const HOLDS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the journal is looked at for images that are too old.
 const JOURNAL_INTERVAL: Duration = Duration::from_mins(10);
 /// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
@@ -228,7 +230,10 @@ async fn write(
     let mut parked = tokio::time::interval(PARKED_INTERVAL);
     let mut look = tokio::time::interval(Duration::from_millis(500));
     let mut journal = tokio::time::interval(JOURNAL_INTERVAL);
-    for timer in [&mut parked, &mut look, &mut journal] {
+    let mut holds = tokio::time::interval(HOLDS_INTERVAL);
+    // What was held and the stream take turns, so that neither waits for the other's end.
+    let mut turn = false;
+    for timer in [&mut parked, &mut look, &mut journal, &mut holds] {
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     }
     loop {
@@ -241,6 +246,7 @@ async fn write(
             _ = parked.tick() => {
                 writer.retry_due().await?;
             }
+            _ = holds.tick() => writer.attend().await?,
             _ = journal.tick() => {
                 writer.prune_journal(journal_keep_days).await?;
             }
@@ -253,7 +259,12 @@ async fn write(
                     false
                 });
             }
+            () = std::future::ready(()), if turn && writer.can_catch_up() => {
+                turn = false;
+                writer.catch_up().await?;
+            }
             batch = incoming.recv() => {
+                turn = true;
                 let Some(batch) = batch else { return Ok(()) };
                 let oldest = batch.oldest_us;
                 progress.send_if_modified(|progress| {
@@ -274,6 +285,7 @@ async fn write(
                     });
                 }
             }
+            () = std::future::ready(()), if writer.can_catch_up() => writer.catch_up().await?,
         }
     }
 }

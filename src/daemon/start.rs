@@ -56,7 +56,7 @@ pub(super) async fn prepare(
     let planned = plan::make(config, flow, (source, &session), target, told).await?;
     let Planned { plan, source: source_side, target: target_side, there, memory } = planned;
     let plan = Arc::new(plan);
-    let mut writer = Writer::open(source, target, Arc::clone(&plan)).await?;
+    let mut writer = Writer::open(source, target, Arc::clone(&plan), config.daemon.parked_limit).await?;
     let application = format!("acequia capture {}", flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
     let system = connection.identify_system().await?;

@@ -72,6 +72,20 @@ pub(super) fn release(shape: &Shape) -> String {
 }
 
 pub(super) fn relink(shape: &Shape) -> String {
+    relink_where(shape, "")
+}
+
+/// Not onto an identity whose delete is parked: that delete needs the link.
+pub(super) fn relink_held(shape: &Shape) -> String {
+    let only = format!(
+        " AND NOT EXISTS (SELECT FROM acequia.parked p WHERE p.from_customer = $3 AND p.to_customer = $4 AND p.dataset = $5 \
+         AND p.key = {} AND p.op <> 'upsert')",
+        shape.identity_text()
+    );
+    relink_where(shape, &only)
+}
+
+fn relink_where(shape: &Shape, only: &str) -> String {
     let values = shape.identity_values().into_iter().chain(shape.reference_values());
     let values = values.chain(prefixed("r", &numbered('t', shape.primary_key.len())));
     // A link that stands under the new identity is of a source row that is gone: a delete that could not be done.
@@ -83,7 +97,7 @@ pub(super) fn relink(shape: &Shape) -> String {
         .map(|name| format!("{name} = excluded.{name}"));
     format!(
         "INSERT INTO {} ({}, created) SELECT {}, r.created FROM {} r JOIN {} s ON s.\"acequia:n\" = r.n \
-         WHERE {PICK} AND {THERE} ON CONFLICT ({}) DO UPDATE SET {}, created = excluded.created",
+         WHERE {PICK} AND {THERE}{only} ON CONFLICT ({}) DO UPDATE SET {}, created = excluded.created",
         crosswalk(shape),
         columns.join(", "),
         joined(values, ", "),

@@ -15,6 +15,7 @@ mod doubts;
 mod family;
 mod flow;
 mod fragments;
+mod held;
 mod input;
 mod insert;
 mod links;
@@ -36,7 +37,7 @@ mod wanted;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::config::{Mode, OnTruncate, Spot};
+use crate::config::{Apply, Mode, OnTruncate, Spot};
 use crate::lsn::Lsn;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
@@ -44,6 +45,7 @@ pub use broken::BrokenRoute;
 pub use circle::Circle;
 pub use compile::{compile, parent_tables, tables_to_read};
 pub use flow::Flow;
+pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
 pub use sql::{Recipe, RouteSql};
@@ -114,6 +116,8 @@ pub struct SourceTable {
     pub truncation: Option<String>,
     /// The stage's statements.
     pub stage: StageSql,
+    /// Parks its rows for a customer that is held; needs nothing of the customer's own.
+    pub held: HeldSql,
     /// Positions in [`Plan::routes`].
     pub routes: Vec<usize>,
     /// Some route cascades: what a flow of ours wrote into this table goes on.
@@ -150,7 +154,8 @@ pub struct StageSql {
     pub delete: String,
     /// Empties it, cheap for many rows.
     pub truncate: String,
-    /// Puts parked rows of one customer back: `$1` ids of `acequia.parked` in order; `n` counts from 1.
+    /// Puts parked rows of one customer back: `$1` ids of `acequia.parked` in order, `$2` for each what it becomes
+    /// (`U` or `D`; what is to be replaced is there twice); `n` counts from 1.
     pub restore: String,
 }
 
@@ -169,6 +174,8 @@ pub struct Route {
     pub source: usize,
     /// The customer's table.
     pub target: TableName,
+    /// When it is written.
+    pub apply: Apply,
     /// What may be written.
     pub mode: Mode,
     /// What a TRUNCATE at the source means here.

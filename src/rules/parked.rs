@@ -17,13 +17,22 @@ const NEXT_TRY: &str =
 /// The first time.
 const FIRST_TRY: &str = "now() + interval '30 seconds'";
 
-/// `INSERT … ON CONFLICT`: the newest state of a source row wins, its first position stays.
+/// `INSERT … ON CONFLICT`: the newest state of a source row wins, its first position stays. Where one writing could do
+/// neither the delete of an identity nor its new row, both are kept.
 fn park(select: &str) -> String {
+    let both = |op: &str, parked: &str| {
+        format!(
+            "parked.generation = excluded.generation AND excluded.op = '{op}' AND parked.op IN ('{parked}', 'replace')"
+        )
+    };
+    let (gone, new) = (both("delete", "upsert"), both("upsert", "delete"));
     format!(
         "WITH ins AS (INSERT INTO acequia.parked AS parked (flow, sync, from_customer, to_customer, dataset, key, op, payload, \
          unchanged, reason, waits_for, waits_key, sqlstate, object, first_lsn, last_lsn, next_try_at, generation) {select} \
          ON CONFLICT (from_customer, to_customer, dataset, key) DO UPDATE SET flow = excluded.flow, sync = excluded.sync, \
-         op = excluded.op, payload = excluded.payload, unchanged = excluded.unchanged, reason = excluded.reason, \
+         op = CASE WHEN ({gone}) OR ({new}) THEN 'replace' ELSE excluded.op END, \
+         payload = CASE WHEN {gone} THEN parked.payload ELSE excluded.payload END, \
+         unchanged = CASE WHEN {gone} THEN parked.unchanged ELSE excluded.unchanged END, reason = excluded.reason, \
          waits_for = excluded.waits_for, waits_key = excluded.waits_key, sqlstate = excluded.sqlstate, object = excluded.object, \
          last_lsn = excluded.last_lsn, last_at = now(), tries = parked.tries + 1, next_try_at = {NEXT_TRY}, \
          generation = excluded.generation RETURNING 1) SELECT count(*) FROM ins"

@@ -87,6 +87,7 @@ pub(super) fn route(
         dataset: dataset.name.clone(),
         source: source_number,
         target: target.name.clone(),
+        apply: rule.apply.clone(),
         mode: rule.mode,
         on_truncate: rule.on_truncate,
         crosswalk,

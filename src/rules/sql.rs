@@ -44,6 +44,8 @@ pub struct RouteSql {
     pub release: Option<String>,
     /// Gives them back under the new identity.
     pub relink: Option<String>,
+    /// The same for a customer that is held: not onto an identity whose delete is parked. `$3` from, `$4` to, `$5` data set.
+    pub relink_held: Option<String>,
     /// Gives them back as they were, where the delete could not be done.
     pub restore_links: Option<String>,
     /// Forgets what was released.
@@ -154,6 +156,7 @@ impl RouteSql {
             create_released: with_crosswalk(links::create_released(shape)),
             release: with_crosswalk(links::release(shape)),
             relink: with_crosswalk(links::relink(shape)),
+            relink_held: with_crosswalk(links::relink_held(shape)),
             restore_links: with_crosswalk(links::restore_links(shape)),
             clear_released: with_crosswalk(format!("DELETE FROM {}", shape.released)),
             refresh_references: (crosswalk && !shape.references.is_empty())
@@ -198,7 +201,14 @@ impl RouteSql {
             &self.park_rejected,
             &self.supersede,
         ];
-        let links = [&self.unlink_stale, &self.link_found, &self.release, &self.relink, &self.restore_links];
+        let links = [
+            &self.unlink_stale,
+            &self.link_found,
+            &self.release,
+            &self.relink,
+            &self.relink_held,
+            &self.restore_links,
+        ];
         let more = [&self.clear_released, &self.refresh_references, &self.rename, &self.unlink_all];
         let rule = [&self.given, &self.gone, &self.left, &self.unlink_left, &self.truncated];
         let circle = self.circle.iter().flat_map(|circle| [&circle.draw, &circle.take_back]);

@@ -93,28 +93,29 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
     let [n, op, u] = META_COLUMNS;
     let mut definitions = vec![format!("{n} int4"), format!("{op} \"char\""), format!("{u} int4")];
     let mut names = vec![n.to_owned(), op.to_owned(), u.to_owned()];
-    let mut restored =
-        vec!["o.n::int4".to_owned(), "CASE p.op WHEN 'delete' THEN 'D' ELSE 'U' END".to_owned()];
-    restored.push("CASE WHEN p.unchanged = '{}' THEN 0 ELSE o.n::int4 END".to_owned());
+    let mut restored = vec!["o.n::int4".to_owned(), "o.op::\"char\"".to_owned()];
+    restored.push("CASE WHEN o.op = 'D' OR p.unchanged = '{}' THEN 0 ELSE o.n::int4 END".to_owned());
     for (i, &column) in identity.iter().enumerate() {
         definitions.push(format!("{} {}", old_column(i), columns[column].type_text));
         names.push(old_column(i));
         restored.push(format!(
-            "CASE p.op WHEN 'delete' THEN (p.key::json->>{i})::{} END",
+            "((CASE o.op WHEN 'D' THEN p.key ELSE p.moved_from END)::json->>{i})::{}",
             columns[column].type_text
         ));
     }
-    let parked = |column: &StagedColumn| format!("(p.payload->>{})", literal(column.name.as_str()));
+    let parked = |column: &StagedColumn, cast: &str| {
+        format!("CASE o.op WHEN 'U' THEN (p.payload->>{}){cast} END", literal(column.name.as_str()))
+    };
     let (plain, packed) = columns.split_at(columns.len() - packed(columns.len(), identity.len()));
     for column in plain {
         definitions.push(format!("{} {}", column.name.quoted(), column.type_text));
         names.push(column.name.quoted());
-        restored.push(format!("{}::{}", parked(column), column.type_text));
+        restored.push(parked(column, &format!("::{}", column.type_text)));
     }
     if !packed.is_empty() {
         definitions.push(format!("{MORE_COLUMN} text[]"));
         names.push(MORE_COLUMN.to_owned());
-        restored.push(format!("ARRAY[{}]", packed.iter().map(parked).collect::<Vec<_>>().join(", ")));
+        restored.push(format!("ARRAY[{}]", packed.iter().map(|column| parked(column, "")).collect::<Vec<_>>().join(", ")));
     }
     let (names, definitions, restored) = (names.join(", "), definitions.join(", "), restored.join(", "));
     StageSql {
@@ -124,7 +125,7 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
         truncate: format!("TRUNCATE {table}"),
         restore: format!(
             "INSERT INTO {table} ({names}) SELECT {restored} \
-             FROM unnest($1::int8[]) WITH ORDINALITY o (id, n) JOIN acequia.parked p ON p.id = o.id"
+             FROM unnest($1::int8[], $2::text[]) WITH ORDINALITY o (id, op, n) JOIN acequia.parked p ON p.id = o.id"
         ),
         rows: stage_rows(number, columns, identity.len()),
         packed: packed.len(),

@@ -8,6 +8,7 @@ use crate::name::{CustomerName, DatasetName, Ident};
 
 use super::broken::Findings;
 use super::columns::Filled;
+use super::held::HeldSql;
 use super::input::RouteInput;
 use super::parents::{RouteKey, World};
 use super::shape::key_text;
@@ -57,6 +58,7 @@ pub(super) fn source_table(
     let position = |name: &Ident| names.iter().position(|own| own == name);
     let identity: Vec<usize> = identity.iter().filter_map(position).collect();
     let stage = stage_sql(number, &columns, &identity);
+    let held = HeldSql::new(&stage.rows, &columns, &identity);
     let wake = referenced.iter().map(|set| {
         let values: Vec<String> = set.iter().map(|name| format!("s.{}", name.quoted())).collect();
         parked::wake(&stage.rows, &key_text(&values))
@@ -74,6 +76,7 @@ pub(super) fn source_table(
         sent: names.iter().filter_map(|name| table.column(name)).map(sent_column).collect(),
         truncation: None,
         stage,
+        held,
         columns,
         routes: Vec::new(),
         cascades: false,

@@ -10,6 +10,7 @@ mod commands;
 mod drift;
 mod explain;
 mod faults;
+mod holds;
 mod leaks;
 mod links;
 mod model;

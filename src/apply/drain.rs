@@ -1,0 +1,122 @@
+//! Catching up: what a hold kept back is written, the oldest first, in chunks of one transaction each.
+//!
+//! Meanwhile rows of the stream go on being parked, so that no state of a row overtakes another. With the last chunk the
+//! hold ends.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::error::Error;
+use super::holds::{HELD, Hold, Reason};
+use super::{retry, scheduled};
+
+/// So many rows are written in one transaction …
+const CHUNK_ROWS: i64 = 20_000;
+/// … but after a try that came to nothing, so many.
+const PROBE_ROWS: i64 = 200;
+/// A customer that was locked a moment ago is not waited for.
+const NO_PATIENCE: &str = "SET LOCAL lock_timeout = '100ms'";
+
+/// Holds of one customer whose time has come, and the routes that nothing else keeps back.
+pub(super) struct Turn {
+    holds: Vec<Hold>,
+    routes: Vec<usize>,
+}
+
+/// Whose turn it is. All of a customer's holds are taken together: its data sets refer to each other.
+pub(super) fn next(engine: &Engine, due: &[i64]) -> Option<Turn> {
+    let due: HashSet<i64> = due.iter().copied().collect();
+    let due: Vec<&Hold> = engine.holds.all.iter().filter(|hold| due.contains(&hold.id)).collect();
+    due.iter().find_map(|first| {
+        let same = due.iter().filter(|hold| hold.customer == first.customer);
+        let holds: Vec<Hold> = same.map(|hold| (*hold).clone()).collect();
+        let routes = engine.holds.kept_by(&holds, &engine.plan);
+        // What is resumed while others hold all of it is theirs from now on.
+        let is_over = holds.iter().any(|hold| hold.reason == Reason::Paused);
+        (is_over || !routes.is_empty()).then_some(Turn { holds, routes })
+    })
+}
+
+/// Writes a chunk of what is kept back, inside a transaction. Answers whether there may be more to write at once.
+pub(super) async fn chunk(engine: &mut Engine, turn: &Turn) -> Result<bool, Error> {
+    let Turn { holds, routes } = turn;
+    let plan = Arc::clone(&engine.plan);
+    let Some(&first) = routes.first() else {
+        let paused: Vec<Hold> = holds.iter().filter(|hold| hold.reason == Reason::Paused).cloned().collect();
+        return end(engine, &paused).await;
+    };
+    let customer = plan.customers.iter().position(|routes| routes.routes.contains(&first)).unwrap_or(0);
+    if holds.iter().any(|hold| hold.reason == Reason::Locked) {
+        engine.statements.batch("waiting less for locks", NO_PATIENCE).await?;
+    }
+    let limit = if holds.iter().any(|hold| hold.tries > 0) { PROBE_ROWS } else { CHUNK_ROWS };
+    let ids = oldest(engine, customer, routes, limit).await?;
+    let count = ids.len();
+    for &route in routes {
+        engine.closed[route] = false;
+    }
+    if let Some(failure) = retry::again(engine, customer, ids).await? {
+        engine.hold(customer, &failure).await?;
+        return Ok(false);
+    }
+    retry::arrivals(engine).await?;
+    if let Some(kept) = engine.kept.get_mut(plan.customers[customer].customer.as_str()) {
+        *kept = kept.saturating_sub(count as u64);
+    }
+    if i64::try_from(count).is_ok_and(|count| count < limit) {
+        return end(engine, holds).await;
+    }
+    let ids: Vec<i64> = holds.iter().map(|hold| hold.id).collect();
+    let sql = "UPDATE acequia.hold SET tries = 0 WHERE id = ANY ($1) AND tries <> 0";
+    engine.statements.execute("noting a try that went well", sql, &[&ids]).await?;
+    engine.read_holds().await?;
+    Ok(true)
+}
+
+/// The rows that have waited longest on these routes of a customer.
+async fn oldest(
+    engine: &mut Engine,
+    customer: usize,
+    routes: &[usize],
+    limit: i64,
+) -> Result<Vec<i64>, Error> {
+    let plan = Arc::clone(&engine.plan);
+    let own = routes.iter().map(|&route| &plan.routes[route]);
+    let (from, dataset): (Vec<&str>, Vec<&str>) =
+        own.map(|route| (route.from.as_str(), route.dataset.as_str())).unzip();
+    let (flow, to) = (plan.flow.name.as_str(), plan.customers[customer].customer.as_str());
+    let sql = format!(
+        "SELECT id FROM acequia.parked WHERE flow = $1 AND to_customer = $2 AND reason IN {HELD} \
+         AND (from_customer, dataset) IN (SELECT * FROM unnest($3::text[], $4::text[])) ORDER BY first_lsn, id LIMIT $5"
+    );
+    let rows = engine
+        .statements
+        .query("reading what was kept back", &sql, &[&flow, &to, &from, &dataset, &limit])
+        .await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Nothing is kept back any more. What is written at certain times is held again until the next one.
+async fn end(engine: &mut Engine, holds: &[Hold]) -> Result<bool, Error> {
+    let plan = Arc::clone(&engine.plan);
+    let mut ended = Vec::new();
+    for hold in holds {
+        if !scheduled::again(&mut engine.statements, &plan, hold).await? {
+            ended.push(hold);
+        }
+    }
+    let ids: Vec<i64> = ended.iter().map(|hold| hold.id).collect();
+    let sql = "DELETE FROM acequia.hold WHERE id = ANY ($1)";
+    engine.statements.execute("ending holds", sql, &[&ids]).await?;
+    engine.read_holds().await?;
+    for hold in ended {
+        tracing::info!(
+            customer = hold.customer.as_deref().unwrap_or("all"),
+            dataset = hold.dataset.as_deref().unwrap_or("all"),
+            reason = hold.reason.as_str(),
+            "no longer held: what had waited is written"
+        );
+    }
+    Ok(false)
+}
