@@ -239,8 +239,13 @@ impl Part<'_> {
         for (_, row, i) in states {
             let state = &table.rows[row].history[i];
             let n = self.staged[staged].rows.len() + 1;
-            let (text, staged_row) =
-                encode_state(&table.projection, &plan.sources[source], n, state, &mut self.staged[staged].sets);
+            let (text, staged_row) = encode_state(
+                &table.projection,
+                &plan.sources[source],
+                n,
+                state,
+                &mut self.staged[staged].sets,
+            );
             self.statements.copy("staging a state again", &copy, text).await?;
             self.staged[staged].rows.push(staged_row);
             let n = self.staged[staged].last();

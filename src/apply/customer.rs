@@ -276,10 +276,7 @@ impl Part<'_> {
                 (self.sql(route).update.clone(), self.context.numbers[route])
             } else {
                 let unchanged = self.staged[staged].sets[set - 1].clone();
-                (
-                    self.sql(route).update_without(&unchanged),
-                    self.partial_number(route, unchanged).await?,
-                )
+                (self.sql(route).update_without(&unchanged), self.partial_number(route, unchanged).await?)
             };
             let set = i32::try_from(set).unwrap_or(i32::MAX);
             updated += self.change(route, number, &sql, &[&low, &high, &set]).await?;

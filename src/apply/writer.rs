@@ -74,11 +74,7 @@ impl Writer {
         crosswalk::ensure(&mut statements, source, &plan).await?;
         let numbers = ledger::register(&mut statements, &plan).await?;
         let row = statements
-            .query(
-                "reading the clock",
-                "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8",
-                &[],
-            )
+            .query("reading the clock", "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8", &[])
             .await?;
         let row = row.first().ok_or_else(|| postgres::Error::protocol("reading the clock", "no row"))?;
         let context = Context {

@@ -84,7 +84,8 @@ impl Sides {
         let (plain, packed) = table.columns.split_at(table.columns.len() - table.stage.packed);
         let mut columns: Vec<String> =
             plain.iter().map(|column| format!("s.{}", column.name.quoted())).collect();
-        let more: Vec<String> = packed.iter().map(|column| format!("s.{}::text", column.name.quoted())).collect();
+        let more: Vec<String> =
+            packed.iter().map(|column| format!("s.{}::text", column.name.quoted())).collect();
         columns.extend((!more.is_empty()).then(|| format!("ARRAY[{}]", more.join(", "))));
         let condition = row.map_or("true", |row| row.condition.as_str());
         let copy = format!(

@@ -212,7 +212,9 @@ impl RouteSql {
         let more = [&self.clear_released, &self.refresh_references, &self.rename, &self.unlink_all];
         let rule = [&self.given, &self.gone, &self.left, &self.unlink_left, &self.truncated];
         let circle = self.circle.iter().flat_map(|circle| [&circle.draw, &circle.take_back]);
-        let creates = [&self.insert, &self.incomplete].into_iter().filter(|_| self.recipe.policy.mode != Mode::LinkOnly);
+        let creates = [&self.insert, &self.incomplete]
+            .into_iter()
+            .filter(|_| self.recipe.policy.mode != Mode::LinkOnly);
         let update = (self.recipe.policy.mode == Mode::Override).then_some(&self.update);
         let optional = links.into_iter().chain(more).chain(rule).flatten().chain(update).chain(circle);
         always.into_iter().chain(creates).chain(optional).map(String::as_str)

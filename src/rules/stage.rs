@@ -115,7 +115,10 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
     if !packed.is_empty() {
         definitions.push(format!("{MORE_COLUMN} text[]"));
         names.push(MORE_COLUMN.to_owned());
-        restored.push(format!("ARRAY[{}]", packed.iter().map(|column| parked(column, "")).collect::<Vec<_>>().join(", ")));
+        restored.push(format!(
+            "ARRAY[{}]",
+            packed.iter().map(|column| parked(column, "")).collect::<Vec<_>>().join(", ")
+        ));
     }
     let (names, definitions, restored) = (names.join(", "), definitions.join(", "), restored.join(", "));
     StageSql {

@@ -50,7 +50,9 @@ pub(super) fn source_table(
     if packed(names.len(), identity.len()) > 0 {
         // What is looked for comes first, where it has a column of its own.
         let is_looked_for = |name: &Ident| {
-            identity.contains(name) || key_columns.contains(name) || referenced.iter().flatten().any(|own| own == name)
+            identity.contains(name)
+                || key_columns.contains(name)
+                || referenced.iter().flatten().any(|own| own == name)
         };
         names.sort_by_key(|name| !is_looked_for(name));
     }

@@ -139,7 +139,9 @@ fn main_job(source: &Database, target: &Database) {
              JOIN {customer}.code c ON c.id = l.code_id WHERE c.code <> 'old' OR position = 9"
         );
         assert_eq!(target.value(&line), lines, "lines of {customer}");
-        let rows = format!("SELECT string_agg(concat_ws(' ', code, note), ', ' ORDER BY code) FROM {customer}.whole");
+        let rows = format!(
+            "SELECT string_agg(concat_ws(' ', code, note), ', ' ORDER BY code) FROM {customer}.whole"
+        );
         assert_eq!(target.value(&rows), whole, "whole of {customer}");
     }
     daemon.stop();

@@ -55,8 +55,11 @@ impl<'a> Daemon<'a> {
             self.wait_alive("streaming", || {
                 let seen = database.query("SELECT flow, state FROM acequia.checkpoint");
                 // The other end can be on another server.
-                let senders: Vec<Option<String>> =
-                    databases.iter().flat_map(|source| source.query(streaming)).map(|mut row| row.remove(0)).collect();
+                let senders: Vec<Option<String>> = databases
+                    .iter()
+                    .flat_map(|source| source.query(streaming))
+                    .map(|mut row| row.remove(0))
+                    .collect();
                 let streams = |row: &Vec<Option<String>>| {
                     let sender = row[0].as_ref().map(|flow| format!("acequia capture {flow}"));
                     row[1].as_deref() == Some("live") && senders.contains(&sender)
