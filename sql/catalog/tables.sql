@@ -1,4 +1,4 @@
--- Tables of the given schemas: kind, replica identity, row-level security, and what this role may do with them.
+-- Tables of the given schemas (a schema that has none of them is a row without a table): kind, replica identity, row-level security, and what this role may do with them.
 -- $1 schemas, $2 tables.  To try it in psql: put '{practice}' and '{cpt_code,payer}' in their place.
 SELECT n.nspname::text                                   AS schema,
        c.relname::text                                   AS "table",
@@ -16,7 +16,8 @@ SELECT n.nspname::text                                   AS schema,
        pg_catalog.has_table_privilege(c.oid, 'DELETE')   AS may_delete,
        EXISTS (SELECT FROM pg_catalog.pg_constraint k
                WHERE k.conrelid = c.oid AND k.condeferrable) AS has_deferrable
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = ANY ($1::text[]) AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+FROM pg_catalog.pg_namespace n
+LEFT JOIN pg_catalog.pg_class c
+       ON c.relnamespace = n.oid AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+WHERE n.nspname = ANY ($1::text[])
 ORDER BY 1, 2;

@@ -56,18 +56,21 @@ pub(super) async fn ensure(statements: &mut Statements, source: &Database, plan:
 fn owners(plan: &Plan) -> Vec<Owner<'_>> {
     let sound = plan.routes.iter().filter_map(|route| {
         let Route { from, to, dataset, .. } = route;
+        let source = &plan.sources[route.source];
         Some(Owner {
             from,
             to,
             dataset,
             crosswalk: route.crosswalk.as_ref()?,
+            key: source.key.iter().map(|&column| &source.columns[column].name).collect(),
             is_broken: false,
-            tables: Some((&plan.sources[route.source].name, &route.target)),
+            tables: Some((&source.name, &route.target)),
         })
     });
     let broken = plan.broken.iter().filter_map(|route| {
         let BrokenRoute { from, to, dataset, .. } = route;
-        Some(Owner { from, to, dataset, crosswalk: route.crosswalk.as_ref()?, is_broken: true, tables: None })
+        let crosswalk = route.crosswalk.as_ref()?;
+        Some(Owner { from, to, dataset, crosswalk, key: Vec::new(), is_broken: true, tables: None })
     });
     sound.chain(broken).collect()
 }

@@ -25,6 +25,8 @@ pub(super) struct Owner<'a> {
     pub(super) to: &'a CustomerName,
     pub(super) dataset: &'a DatasetName,
     pub(super) crosswalk: &'a Crosswalk,
+    /// The plain columns of the natural key.
+    pub(super) key: Vec<&'a Ident>,
     /// Its route can't be compiled now.
     pub(super) is_broken: bool,
     /// The source's table and the customer's.
@@ -35,6 +37,7 @@ pub(super) struct Owner<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Part {
     own: String,
+    type_text: String,
     of: String,
 }
 
@@ -42,9 +45,10 @@ struct Part {
 fn parts(shape: &str) -> (Vec<Part>, Vec<Part>) {
     let (mut source, mut target) = (Vec::new(), Vec::new());
     for piece in shape.split(" */").filter_map(|piece| piece.split_once(" /* ")) {
-        let own = piece.0.trim_start_matches([',', ' ']).split(' ').next().unwrap_or_default().to_owned();
+        let (own, type_text) = piece.0.trim_start_matches([',', ' ']).split_once(' ').unwrap_or_default();
+        let (own, type_text) = (own.to_owned(), type_text.to_owned());
         let side = if own.starts_with('t') { &mut target } else { &mut source };
-        side.push(Part { own, of: piece.1.to_owned() });
+        side.push(Part { own, type_text, of: piece.1.to_owned() });
     }
     (source, target)
 }
@@ -102,6 +106,11 @@ pub(super) async fn rebuild(
             behind.0
         );
         statements.batch("carrying links over", &sql).await?;
+        if !same_source && same_target {
+            let parts = (old_identity.as_slice(), new_source.as_slice(), new_target.as_slice());
+            let sides = ((table.as_str(), new.as_str()), parts);
+            keep_by_key(statements, owner, to_table, sides).await?;
+        }
     }
     let count =
         format!("SELECT (SELECT count(*) FROM acequia.{table}), (SELECT count(*) FROM acequia.{new})");
@@ -124,6 +133,40 @@ pub(super) async fn rebuild(
     );
     statements.batch("making a crosswalk anew", &end).await?;
     Ok((counts.get(0), counts.get(1)))
+}
+
+/// The crosswalk before and after, by name; the identity before, the source's side after, the customer's side.
+type Sides<'a> = ((&'a str, &'a str), (&'a [Part], &'a [Part], &'a [Part]));
+
+/// A row that the source no longer has can't be asked what it is called now; its delete may be still to come. Where that is
+/// its natural key, the customer's row tells it.
+async fn keep_by_key(
+    statements: &mut Statements,
+    owner: &Owner<'_>,
+    to_table: &TableName,
+    ((old, new), (before, source, target)): Sides<'_>,
+) -> Result<(), Error> {
+    let identity: Vec<&Part> = source.iter().filter(|part| part.own.starts_with('s')).collect();
+    if !identity.iter().all(|part| owner.key.iter().any(|key| key.as_str() == part.of)) {
+        return Ok(());
+    }
+    let values = identity.iter().map(|part| format!("t.{}::text::{}", quoted(&part.of), part.type_text));
+    let names =
+        identity.iter().map(|part| part.own.as_str()).chain(target.iter().map(|part| part.own.as_str()));
+    let both = |parts: &[Part], left: &dyn Fn(&Part) -> String, right: &dyn Fn(&Part) -> String| {
+        parts.iter().map(|part| format!("{} = {}", left(part), right(part))).collect::<Vec<_>>().join(" AND ")
+    };
+    let sql = format!(
+        "INSERT INTO acequia.{new} ({}, created) SELECT {}, x.created FROM acequia.{old} x JOIN {} t ON {} \
+         WHERE NOT EXISTS (SELECT FROM pg_temp.renamed m WHERE {}) ON CONFLICT DO NOTHING",
+        names.collect::<Vec<_>>().join(", "),
+        values.chain(prefixed("x", target)).collect::<Vec<_>>().join(", "),
+        to_table.quoted(),
+        both(target, &|part| format!("t.{}", quoted(&part.of)), &|part| format!("x.{}", part.own)),
+        both(before, &|part| format!("m.o_{}", part.own), &|part| format!("x.{}", part.own)),
+    );
+    statements.batch("carrying links of gone rows over", &sql).await?;
+    Ok(())
 }
 
 fn quoted(name: &str) -> String {
@@ -231,8 +274,14 @@ mod tests {
     fn a_shape_says_which_columns_it_was_made_for() {
         let shape = "s1 pg_catalog.\"int4\" /* id */, r1 text /* code */, t1 pg_catalog.\"int4\" /* nr, old */, \
                      created boolean NOT NULL, PRIMARY KEY (s1), UNIQUE (t1)";
-        let part = |own: &str, of: &str| Part { own: own.to_owned(), of: of.to_owned() };
-        assert_eq!(parts(shape), (vec![part("s1", "id"), part("r1", "code")], vec![part("t1", "nr, old")]));
+        let part = |own: &str, type_text: &str, of: &str| Part {
+            own: own.to_owned(),
+            type_text: type_text.to_owned(),
+            of: of.to_owned(),
+        };
+        let int4 = "pg_catalog.\"int4\"";
+        let source = vec![part("s1", int4, "id"), part("r1", "text", "code")];
+        assert_eq!(parts(shape), (source, vec![part("t1", int4, "nr, old")]));
         assert_eq!(text_of(shape).0, "s1 pg_catalog.\"int4\" /* id */, r1 text /* code */");
     }
 }

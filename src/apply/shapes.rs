@@ -11,18 +11,20 @@ const REMEMBER: &str = "WITH old AS (SELECT flow, target_shape FROM acequia.chec
     new AS (UPDATE acequia.checkpoint c SET source_shape = $2, target_shape = $3, shape_at = now() \
             FROM old WHERE c.flow = old.flow RETURNING old.target_shape <> $3 AS changed), \
     due AS (UPDATE acequia.parked p SET next_try_at = now() FROM new \
-            WHERE new.changed AND p.flow = $1 AND p.reason = 'rejected' RETURNING 1) \
+            WHERE (new.changed OR $4::bool) AND p.flow = $1 AND p.reason = 'rejected' RETURNING 1) \
     SELECT count(*) FROM due";
 
-/// Remembers what the catalogs say. Answers how many refused rows are tried again because of it.
+/// Remembers what the catalogs say. Answers how many refused rows are tried again because of it. `drifted`: something has
+/// changed in between, even if it is by now what it was.
 pub async fn remember(
     client: &Client,
     flow: &str,
     source: &Fingerprint,
     target: &Fingerprint,
+    drifted: bool,
 ) -> Result<i64, Error> {
     let row = client
-        .query_one(REMEMBER, &[&flow, &source.tables, &target.tables])
+        .query_one(REMEMBER, &[&flow, &source.tables, &target.tables, &drifted])
         .await
         .map_err(|error| Error::from_driver("remembering what the catalogs say", &error))?;
     Ok(row.get(0))

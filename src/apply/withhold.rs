@@ -109,8 +109,8 @@ impl Engine {
         }
         if let Some(route) = route {
             self.tallies[*route].parked += parked;
+            self.context.parked.insert(*route);
         }
-        self.context.parked.extend(route);
         let kept = self.kept.entry(customer.to_owned()).or_default();
         *kept += new;
         if *kept > self.parked_limit {
@@ -121,7 +121,8 @@ impl Engine {
 
     /// Moves the links of rows that have another identity now; the links of deletes stay.
     async fn move_links(&mut self, route: usize, staged: &Staged, params: &[Param<'_>]) -> Result<(), Error> {
-        let sql = self.context.sql(&self.plan, route);
+        let plan = Arc::clone(&self.plan);
+        let sql = self.context.sql(&plan, route);
         let (extent, range) = (staged.extent(1, staged.last()), &params[..2]);
         if let (Some(create), Some(release), Some(relink), Some(restore), Some(clear)) =
             (&sql.create_released, &sql.release, &sql.relink_held, &sql.restore_links, &sql.clear_released)

@@ -232,7 +232,7 @@ impl Writer {
     /// Puts what the batch has to tell into the outbox.
     async fn tell(&mut self, batch: &Batch) -> Result<(), Error> {
         let plan = Arc::clone(&self.engine.plan);
-        let events = batch.notices.events(&plan, |_route| false);
+        let events = batch.notices.events(&plan, |route| self.engine.closed[route]);
         if events.is_empty() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ mod publication;
 mod read;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::lsn::Lsn;
 use crate::name::{Ident, TableName};
@@ -25,6 +25,8 @@ pub use server::{Server, Slot};
 pub struct Catalog {
     /// Every table found, by its full name; a table that is asked for and not there is absent.
     pub tables: BTreeMap<TableName, Table>,
+    /// The schemas that are there.
+    pub schemas: BTreeSet<Ident>,
     /// What has the name of a table and is none: a view, a foreign table.
     pub others: BTreeMap<TableName, &'static str>,
 }

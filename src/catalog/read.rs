@@ -30,18 +30,19 @@ impl Catalog {
         let failed = |error| Error::from_driver("reading the catalog", &error);
         let mut catalog = Self::default();
         for row in client.query(TABLES, &[&schemas, &tables]).await.map_err(failed)? {
-            let other = match row.get("kind") {
-                "v" => Some("a view"),
-                "m" => Some("a materialized view"),
-                "f" => Some("a foreign table"),
-                _table => None,
+            catalog.schemas.insert(ident(&row, "schema")?);
+            let other = match row.get::<_, Option<&str>>("kind") {
+                None => continue,
+                Some("v") => "a view",
+                Some("m") => "a materialized view",
+                Some("f") => "a foreign table",
+                Some(_) => {
+                    let table = table(&row)?;
+                    catalog.tables.insert(table.name.clone(), table);
+                    continue;
+                }
             };
-            if let Some(other) = other {
-                catalog.others.insert(table_name(&row, "schema", "table")?, other);
-                continue;
-            }
-            let table = table(&row)?;
-            catalog.tables.insert(table.name.clone(), table);
+            catalog.others.insert(table_name(&row, "schema", "table")?, other);
         }
         for row in client.query(COLUMNS, &[&schemas, &tables]).await.map_err(failed)? {
             if let Some(table) = catalog.tables.get_mut(&table_name(&row, "schema", "table")?) {

@@ -63,12 +63,12 @@ pub(super) async fn explain(config: &Config, question: &Question) -> anyhow::Res
     let gives = |sync: &&Sync| {
         sync.data.contains(&dataset.name) && from.as_ref().is_none_or(|from| sync.from.as_str() == from)
     };
-    let givers: BTreeSet<&CustomerName> = config.syncs.iter().filter(gives).map(|sync| &sync.from).collect();
-    if givers.is_empty() {
+    let sources: BTreeSet<&CustomerName> = config.syncs.iter().filter(gives).map(|sync| &sync.from).collect();
+    if sources.is_empty() {
         anyhow::bail!("no sync group gives data set {} there; see `acequia config show`", dataset.name);
     }
     let mut ways = Vec::new();
-    for from in givers {
+    for from in sources {
         ways.push(way(config, dataset, from, question).await?);
     }
     match output {

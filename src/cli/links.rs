@@ -16,6 +16,8 @@ use crate::rules::{Discrepancy, Flow, Route, Survey};
 
 /// The natural key's part of this name is a National Provider Identifier.
 const NPI: &str = "npi";
+const INVALID_AT_SOURCE: &str = "invalid_at_source";
+const INVALID_AT_CUSTOMER: &str = "invalid_at_customer";
 /// So many keys of one kind are listed at most.
 const LISTED: usize = 50;
 
@@ -125,7 +127,7 @@ async fn pair(sides: &Sides, route: &Route, dataset: &Dataset, with_keys: bool) 
     }
     let is_npi = |part: &KeyPart| matches!(part, KeyPart::Column(name) if name.as_str() == NPI);
     if let Some(sql) = dataset.key.iter().position(is_npi).and_then(|place| survey.values.get(place)) {
-        for (at_customer, what) in [(false, "invalid_at_source"), (true, "invalid_at_customer")] {
+        for (at_customer, what) in [(false, INVALID_AT_SOURCE), (true, INVALID_AT_CUSTOMER)] {
             let rows = sides::query(&sides.target, "reading natural keys", sql, &[&at_customer]).await?;
             let numbers = rows.iter().map(|row| row.get::<_, String>(0));
             pair.count(what, numbers.filter(|number| !is_valid_npi(number)).collect(), with_keys);
@@ -163,21 +165,18 @@ fn is_valid_npi(number: &str) -> bool {
 
 /// What a discrepancy is, for people.
 fn words(what: &str) -> &'static str {
-    let known = [
-        (Discrepancy::MissingAtCustomer, "not at the customer"),
-        (Discrepancy::MissingAtSource, "not at the source"),
-        (Discrepancy::DuplicateAtSource, "several times at the source"),
-        (Discrepancy::DuplicateAtCustomer, "several times at the customer"),
-        (Discrepancy::Mismatching, "linked rows whose keys differ"),
-        (Discrepancy::UnknownAtSource, "rows without a key at the source"),
-        (Discrepancy::UnknownAtCustomer, "rows without a key at the customer"),
-    ];
-    let npi = [
-        ("invalid_at_source", "no valid NPI at the source"),
-        ("invalid_at_customer", "no valid NPI at the customer"),
-    ];
-    let mut all = known.map(|(discrepancy, words)| (discrepancy.as_str(), words)).into_iter().chain(npi);
-    all.find(|(name, _)| *name == what).map_or("discrepancies", |(_, words)| words)
+    let known = Discrepancy::ALL.into_iter().find(|discrepancy| discrepancy.as_str() == what);
+    match known {
+        Some(Discrepancy::MissingAtCustomer) => "not at the customer",
+        Some(Discrepancy::MissingAtSource) => "not at the source",
+        Some(Discrepancy::DuplicateAtSource) => "several times at the source",
+        Some(Discrepancy::DuplicateAtCustomer) => "several times at the customer",
+        Some(Discrepancy::Mismatching) => "linked rows whose keys differ",
+        Some(Discrepancy::UnknownAtSource) => "rows without a key at the source",
+        Some(Discrepancy::UnknownAtCustomer) => "rows without a key at the customer",
+        None if what == INVALID_AT_SOURCE => "no valid NPI at the source",
+        None => "no valid NPI at the customer",
+    }
 }
 
 fn print_text(pairs: &[Pair]) {

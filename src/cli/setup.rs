@@ -1,5 +1,6 @@
 //! `acequia setup`: what the rules need in the databases, as SQL for a DBA, or done at once.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::check::databases;
@@ -103,16 +104,16 @@ async fn script(
         let left_out = match session {
             Some(session) => {
                 let (sources, _, tables) = rules::tables_to_read(config, flow);
-                sql::without_identity(config, flow, &read_catalogs(session, &sources, &tables).await?)
+                sql::unpublishable(config, flow, &read_catalogs(session, &sources, &tables).await?)
             }
-            None => std::collections::BTreeSet::new(),
+            None => BTreeMap::new(),
         };
-        for table in &left_out {
+        for (table, reason) in &left_out {
             eprintln!(
-                "warning: {table} has no replica identity and is left out of the publication: published, it would refuse \
-                 the application's own UPDATE and DELETE. See `acequia check`."
+                "warning: {table} is {reason}. It is left out of the publication. See `acequia check`."
             );
         }
+        let left_out = left_out.into_keys().collect();
         if let Some((_, statement)) = publication_gap(config, flow, found.as_ref(), &left_out) {
             _ = writeln!(script, "{statement};");
         }

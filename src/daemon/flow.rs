@@ -98,6 +98,7 @@ pub(super) async fn run(
 fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
     if let Error::Drift { .. } = error {
         tracing::info!(flow = %flow.name, "{error}: the flow is prepared anew");
+        turn.drifted = true;
         return true;
     }
     if let Error::Reached { .. } = error {
@@ -138,6 +139,7 @@ async fn attempt(
     let prepared = start::prepare(config, flow, (told, turn)).await?;
     delays.succeeded();
     turn.know(&prepared.plan);
+    turn.drifted = false;
     let mut another = prepared.drift.another();
     let ended = stream(config, flow, progress, (prepared, turn), stop).await;
     match ended {

@@ -80,7 +80,7 @@ pub(super) async fn make(
     let (routes, plan_ms) = (plan.routes.len(), begun.elapsed().as_millis());
     tracing::debug!(flow = %flow.name, routes, catalogs_ms, plan_ms, "plan made");
     tell(config, flow, &problems, told);
-    refuse(flow, &plan, &problems, &there).await?;
+    refuse(flow, &problems, &there).await?;
     let side = |role, database: &Database, schemas, publication: Option<&str>, seen| Side {
         role,
         database: database.clone(),
@@ -173,20 +173,17 @@ fn tell(config: &Config, flow: &Flow, problems: &[Problem], told: &mut Told) {
     told.0 = now;
 }
 
-/// A plan that can't run at all, or that would begin with nothing to do.
-async fn refuse(flow: &Flow, plan: &Plan, problems: &[Problem], there: &Session) -> Result<(), Error> {
-    let mut errors = problems.iter().filter(|problem| problem.is_error());
-    let of_flow = errors.clone().find(|problem| problem.scope == Scope::Flow);
-    let stands = match of_flow {
-        Some(_) => false,
-        // A flow that has begun keeps what comes, until a route is whole again.
-        None => !plan.routes.is_empty() || plan.broken.is_empty() || has_begun(flow, there).await?,
-    };
-    let count = errors.clone().count();
-    match of_flow.or_else(|| errors.next()) {
-        Some(first) if !stands => Err(Error::Rules { count, first: first.message.clone() }),
-        Some(_) | None => Ok(()),
+/// A plan that can't run at all; or one with anything wrong about it, before the flow has ever begun: nothing is lost as long
+/// as it waits, and whoever sets it up is still there. A flow that has begun keeps what comes for a broken route, until that
+/// is whole again.
+async fn refuse(flow: &Flow, problems: &[Problem], there: &Session) -> Result<(), Error> {
+    let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.is_error()).collect();
+    let of_flow = errors.iter().find(|problem| problem.scope == Scope::Flow);
+    let Some(first) = of_flow.or(errors.first()) else { return Ok(()) };
+    if of_flow.is_none() && has_begun(flow, there).await? {
+        return Ok(());
     }
+    Err(Error::Rules { count: errors.len(), first: first.message.clone() })
 }
 
 async fn has_begun(flow: &Flow, there: &Session) -> Result<bool, postgres::Error> {

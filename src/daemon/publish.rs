@@ -32,6 +32,9 @@ pub fn publication_gap(
 ) -> Option<(&'static str, String)> {
     let wanted: BTreeSet<TableName> =
         setup::published_tables(config, flow).difference(left_out).cloned().collect();
+    if wanted.is_empty() {
+        return None; // no table can be published, and the rules' own errors say why
+    }
     let Some(found) = found else {
         return Some(("is missing", setup::create_publication(flow, &wanted)));
     };
@@ -72,7 +75,7 @@ pub(super) async fn publish(
 ) -> Result<Published, Error> {
     let found = Publication::read(session, &flow.publication).await?;
     let mut published = Published { publication: None, mended: false, notes: Vec::new() };
-    let may_go = |table: &Table| table.own_identity().is_some();
+    let may_go = |table: &Table| table.own_identity().is_some() && table.logged;
     let Some(found) = found else {
         let tables = sources.values().filter_map(|name| catalog.tables.get(name));
         let wanted: BTreeSet<TableName> =

@@ -29,6 +29,8 @@ pub(super) struct Note {
 pub(super) struct Turn {
     /// Tables that have gone over, each with where the transaction commits that brought it.
     pub(super) adopted: BTreeMap<SourceKey, Lsn>,
+    /// The last attempt ended because a table had changed.
+    pub(super) drifted: bool,
     /// Partitions that any plan has known, each with its table: what was changed before one was detached still belongs there.
     pub(super) partitions: BTreeMap<u32, SourceKey>,
     /// The table that is about to, with the same.

@@ -44,7 +44,7 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(
     config: &Config,
     flow: &Flow,
-    told: (&mut Told, &Turn),
+    (told, turn): (&mut Told, &Turn),
 ) -> Result<Prepared, Error> {
     let began = Instant::now();
     let (source, target) = databases(config, flow);
@@ -53,7 +53,7 @@ pub(super) async fn prepare(
     if server.wal_level != "logical" {
         return Err(Error::WalLevel { database: source.name.to_string(), found: server.wal_level });
     }
-    let planned = plan::make(config, flow, (source, &session), target, told).await?;
+    let planned = plan::make(config, flow, (source, &session), target, (told, turn)).await?;
     let Planned { plan, source: source_side, target: target_side, there, memory } = planned;
     let plan = Arc::new(plan);
     let mut writer = Writer::open(source, target, Arc::clone(&plan), config.daemon.parked_limit).await?;
@@ -64,7 +64,9 @@ pub(super) async fn prepare(
     let applied = position(flow, source, &session, &writer, &mut connection, &system).await?;
     writer.start_at(applied);
     memory.keep(flow, writer.client()).await?;
-    let due = shapes::remember(writer.client(), &flow.name, &source_side.seen, &target_side.seen).await?;
+    let due =
+        shapes::remember(writer.client(), &flow.name, &source_side.seen, &target_side.seen, turn.drifted)
+            .await?;
     if due > 0 {
         tracing::info!(flow = %flow.name, rows = due, "the target's tables have changed: rows that they refused are tried again");
     }

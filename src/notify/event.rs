@@ -45,7 +45,8 @@ pub enum Skipped {
 /// Its `Debug` shows the natural keys' number and no value.
 #[derive(Serialize)]
 pub struct Event {
-    event: &'static str,
+    #[serde(rename = "event")]
+    kind: &'static str,
     /// The group.
     pub sync: String,
     /// The customer that gives.
@@ -92,7 +93,7 @@ impl Event {
     ) -> Self {
         let committed_at = Timestamp::from_microsecond(POSTGRES_EPOCH_US.saturating_add(point.time_us));
         Self {
-            event: "sync.applied",
+            kind: "sync.applied",
             sync: sync.to_owned(),
             from: from.to_owned(),
             dataset: dataset.to_owned(),

@@ -171,7 +171,7 @@ impl Kind {
             Self::Connect(..) => "Check `host` and `port`, the name service and the firewall.",
             Self::TimedOut(_) => "Check the network and the server's load; it is tried again.",
             Self::Tls(_) => {
-                "Check `tls` of the database: the root certificates, and that `host` is a name in the server's certificate."
+                "Check that the server offers TLS (ssl = on), `sslrootcert`, and that `host` is a name in the server's certificate."
             }
             Self::Authentication(_) => {
                 "Check `password` of the database, and that pg_hba.conf asks for scram-sha-256 or cert."

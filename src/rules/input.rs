@@ -40,13 +40,13 @@ pub(super) fn missing_table(
         let remedy = format!("only tables can be synchronized: name one by `table` in [datasets.{dataset}]");
         return Some(Problem::error(spot, message, remedy));
     }
-    // In either catalog, since one customer can be read in the one and written in the other.
-    if world.has_schema(&name.schema) {
+    // Both catalogs, since one customer can be read in the one and written in the other.
+    if world.source.schemas.contains(&name.schema) || world.target.schemas.contains(&name.schema) {
         let message = format!("table {name} does not exist (customer {customer}, data set {dataset})");
         let remedy = format!("create it, or correct `table` in [datasets.{dataset}]");
         return Some(Problem::error(spot, message, remedy));
     }
-    let message = format!("schema {} does not exist, or has no table of the rules", name.schema);
-    let remedy = format!("correct `schema` of the customer, in [customers.{customer}], or create its tables");
+    let message = format!("schema {} does not exist (customer {customer})", name.schema);
+    let remedy = format!("correct `schema` of the customer, in [customers.{customer}], or create it");
     Some(Problem::error(spot, message, remedy))
 }

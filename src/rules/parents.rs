@@ -24,8 +24,6 @@ pub(super) struct World<'a> {
     pub(super) givers: BTreeMap<(CustomerName, DatasetName), Vec<CustomerName>>,
     /// For each data set that lies in a circle of references, all of that circle.
     pub(super) circles: BTreeMap<DatasetName, BTreeSet<DatasetName>>,
-    /// The schemas that have a table in either catalog.
-    schemas: BTreeSet<&'a Ident>,
     datasets_by_table: BTreeMap<&'a Ident, &'a Dataset>,
     /// The foreign keys from one customer to another, once for all of their routes.
     links: BTreeMap<(CustomerName, CustomerName), Links>,
@@ -111,7 +109,6 @@ impl Links {
 impl<'a> World<'a> {
     /// Nothing is synchronized yet.
     pub(super) fn new(config: &'a Config, source: &'a Catalog, target: &'a Catalog) -> Self {
-        let tables = source.tables.keys().chain(target.tables.keys());
         Self {
             config,
             source,
@@ -119,7 +116,6 @@ impl<'a> World<'a> {
             routed: BTreeMap::new(),
             givers: BTreeMap::new(),
             circles: BTreeMap::new(),
-            schemas: tables.map(|table| &table.schema).collect(),
             datasets_by_table: config
                 .datasets
                 .values()
@@ -161,11 +157,6 @@ impl<'a> World<'a> {
     pub(super) fn table_name(&self, customer: &CustomerName, dataset: &DatasetName) -> Option<TableName> {
         let schema = self.config.customers.get(customer)?.schema.clone();
         Some(TableName { schema, table: self.config.datasets.get(dataset)?.table.clone() })
-    }
-
-    /// Whether a schema has any table of the rules.
-    pub(super) fn has_schema(&self, schema: &Ident) -> bool {
-        self.schemas.contains(schema)
     }
 
     fn links_of(&self, key: &RouteKey) -> Option<&Links> {

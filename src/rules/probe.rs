@@ -54,6 +54,17 @@ pub enum Discrepancy {
 }
 
 impl Discrepancy {
+    /// Each of them.
+    pub const ALL: [Self; 7] = [
+        Self::MissingAtCustomer,
+        Self::MissingAtSource,
+        Self::DuplicateAtSource,
+        Self::DuplicateAtCustomer,
+        Self::Mismatching,
+        Self::UnknownAtSource,
+        Self::UnknownAtCustomer,
+    ];
+
     /// The word for programs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -134,85 +145,102 @@ fn unquoted(name: &str) -> String {
     name.trim_start_matches('"').trim_end_matches('"').replace("\"\"", "\"")
 }
 
+/// The natural keys of the source's rows, as `s` …
+const SOURCE: &str = "pg_temp.source_keys s";
+/// … and of the customer's, as `c`.
+const CUSTOMER: &str = "pg_temp.customer_keys c";
+/// Given, and without a row at the customer that is linked.
+const ALONE: &str = "s.given AND s.target IS NULL";
+
+/// Conditions over the parts of the natural key: `k1`, `k2`, ….
+struct Keys {
+    names: Vec<String>,
+    /// `s` and `c` have the same key.
+    same: String,
+}
+
+impl Keys {
+    fn known(&self, alias: &str) -> String {
+        let parts = prefixed(alias, &self.names).into_iter().map(|name| format!("{name} IS NOT NULL"));
+        joined(parts, " AND ")
+    }
+
+    fn text(&self, alias: &str) -> String {
+        let texts = prefixed(alias, &self.names).into_iter().map(|name| format!("{name}::text"));
+        format!("json_build_array({})::text", joined(texts, ", "))
+    }
+
+    /// The keys that several of these rows have.
+    fn twice(&self, alias: &str, rows: &str) -> String {
+        let columns = prefixed(alias, &self.names).join(", ");
+        let (key, known) = (self.text(alias), self.known(alias));
+        format!("SELECT {key} FROM {rows} AND {known} GROUP BY {columns} HAVING count(*) > 1")
+    }
+}
+
 pub(super) fn survey(shape: &Shape) -> Survey {
     let names = numbered('k', shape.key.len());
     let same = equal(prefixed("s", &names), prefixed("c", &names));
-    let known = |alias: &str| {
-        joined(prefixed(alias, &names).into_iter().map(|name| format!("{name} IS NOT NULL")), " AND ")
-    };
-    let key = |alias: &str| {
-        let texts = prefixed(alias, &names).into_iter().map(|name| format!("{name}::text"));
-        format!("json_build_array({})::text", joined(texts, ", "))
-    };
-    let twice = |alias: &str, table: &str, which: &str| {
-        let columns = prefixed(alias, &names).join(", ");
-        format!(
-            "SELECT {} FROM {table} {alias} WHERE {which}{} GROUP BY {columns} HAVING count(*) > 1",
-            key(alias),
-            known(alias)
-        )
-    };
-    let (source, customer) = ("pg_temp.source_keys", "pg_temp.customer_keys");
-    let partner = format!("EXISTS (SELECT FROM {customer} c WHERE {same})");
-    let giver = format!("EXISTS (SELECT FROM {source} s WHERE s.given AND {same})");
-    let linked = format!("EXISTS (SELECT FROM {source} s WHERE s.target = c.target)");
-    let mine = "s.given AND s.target IS NULL";
-    let discrepancies = vec![
-        (
-            Discrepancy::MissingAtCustomer,
-            format!("SELECT {} FROM {source} s WHERE {mine} AND {} AND NOT {partner}", key("s"), known("s")),
-        ),
-        (
-            Discrepancy::MissingAtSource,
-            format!(
-                "SELECT {} FROM {customer} c WHERE {} AND NOT {linked} AND NOT {giver}",
-                key("c"),
-                known("c")
-            ),
-        ),
-        (Discrepancy::DuplicateAtSource, twice("s", source, "s.given AND ")),
-        (Discrepancy::DuplicateAtCustomer, twice("c", customer, "")),
-        (
-            Discrepancy::Mismatching,
-            format!(
-                "SELECT {} || ' / ' || {} FROM {source} s JOIN {customer} c ON c.target = s.target \
-                 WHERE ({same}) IS NOT TRUE",
-                key("s"),
-                key("c")
-            ),
-        ),
-        (
-            Discrepancy::UnknownAtSource,
-            format!("SELECT {} FROM {source} s WHERE s.given AND NOT ({})", key("s"), known("s")),
-        ),
-        (
-            Discrepancy::UnknownAtCustomer,
-            format!("SELECT {} FROM {customer} c WHERE NOT ({})", key("c"), known("c")),
-        ),
-    ];
+    let keys = Keys { names, same };
     let totals = format!(
-        "SELECT count(*) FILTER (WHERE s.given), (SELECT count(*) FROM {customer}), \
+        "SELECT count(*) FILTER (WHERE s.given), (SELECT count(*) FROM {CUSTOMER}), \
          count(*) FILTER (WHERE s.target IS NOT NULL AND s.created), \
          count(*) FILTER (WHERE s.target IS NOT NULL AND NOT s.created), \
-         count(*) FILTER (WHERE {mine} AND {} AND {partner}) FROM {source} s",
-        known("s")
+         count(*) FILTER (WHERE {ALONE} AND {} AND EXISTS (SELECT FROM {CUSTOMER} WHERE {})) FROM {SOURCE}",
+        keys.known("s"),
+        keys.same,
     );
-    let values = names.iter().map(|name| {
+    let values = keys.names.iter().map(|name| {
         format!(
-            "SELECT DISTINCT {name}::text FROM (SELECT {name} FROM {source} WHERE given AND NOT $1 \
-             UNION ALL SELECT {name} FROM {customer} WHERE $1) v WHERE {name} IS NOT NULL"
+            "SELECT DISTINCT {name}::text FROM (SELECT {name} FROM {SOURCE} WHERE given AND NOT $1 \
+             UNION ALL SELECT {name} FROM {CUSTOMER} WHERE $1) v WHERE {name} IS NOT NULL"
         )
     });
-    Survey { prepare: key_tables(shape, &names), totals, discrepancies, values: values.collect() }
+    Survey {
+        prepare: key_tables(shape, &keys.names),
+        totals,
+        discrepancies: Discrepancy::ALL.map(|what| (what, discrepancy(what, &keys))).to_vec(),
+        values: values.collect(),
+    }
+}
+
+/// The natural keys of the rows that a discrepancy is about.
+fn discrepancy(what: Discrepancy, keys: &Keys) -> String {
+    let (source_key, customer_key) = (keys.text("s"), keys.text("c"));
+    let (source_known, customer_known) = (keys.known("s"), keys.known("c"));
+    let same = &keys.same;
+    match what {
+        Discrepancy::MissingAtCustomer => format!(
+            "SELECT {source_key} FROM {SOURCE} WHERE {ALONE} AND {source_known} \
+             AND NOT EXISTS (SELECT FROM {CUSTOMER} WHERE {same})"
+        ),
+        Discrepancy::MissingAtSource => format!(
+            "SELECT {customer_key} FROM {CUSTOMER} WHERE {customer_known} \
+             AND NOT EXISTS (SELECT FROM {SOURCE} WHERE s.target = c.target) \
+             AND NOT EXISTS (SELECT FROM {SOURCE} WHERE s.given AND {same})"
+        ),
+        Discrepancy::DuplicateAtSource => keys.twice("s", &format!("{SOURCE} WHERE s.given")),
+        Discrepancy::DuplicateAtCustomer => keys.twice("c", &format!("{CUSTOMER} WHERE true")),
+        Discrepancy::Mismatching => format!(
+            "SELECT {source_key} || ' / ' || {customer_key} FROM {SOURCE} JOIN {CUSTOMER} ON c.target = s.target \
+             WHERE ({same}) IS NOT TRUE"
+        ),
+        Discrepancy::UnknownAtSource => {
+            format!("SELECT {source_key} FROM {SOURCE} WHERE s.given AND NOT ({source_known})")
+        }
+        Discrepancy::UnknownAtCustomer => {
+            format!("SELECT {customer_key} FROM {CUSTOMER} WHERE NOT ({customer_known})")
+        }
+    }
 }
 
 /// The natural keys of both sides in the customer's types, so that they are compared as the customer compares them.
 fn key_tables(shape: &Shape, names: &[String]) -> [String; 2] {
-    let named = |values: Vec<String>| {
+    let columns = |values: Vec<String>| {
         joined(values.into_iter().zip(names).map(|(value, name)| format!(", {value} AS {name}")), "")
     };
-    let own = named(shape.key.iter().map(|key| key.value.clone()).collect());
-    let theirs = named(shape.key.iter().map(|key| key.theirs.replace(ALIAS, "t")).collect());
+    let own = columns(shape.key.iter().map(|key| key.value.clone()).collect());
+    let theirs = columns(shape.key.iter().map(|key| key.theirs.replace(ALIAS, "t")).collect());
     let (created, join) = match &shape.crosswalk {
         // The primary key is the natural key: the row that has it is the row, whoever made it.
         None => ("false", format!(" LEFT JOIN {} t ON {}", shape.target, shape.key_match("t"))),

@@ -24,12 +24,19 @@ pub fn published_tables(config: &Config, flow: &Flow) -> BTreeSet<TableName> {
     tables
 }
 
-/// Those of them that have no replica identity. Once published, the application's own UPDATE and DELETE on them would
-/// fail: nothing of ours may publish them.
-pub fn without_identity(config: &Config, flow: &Flow, catalog: &Catalog) -> BTreeSet<TableName> {
-    let lacks =
-        |name: &TableName| catalog.tables.get(name).is_some_and(|table| table.own_identity().is_none());
-    published_tables(config, flow).into_iter().filter(lacks).collect()
+/// Those of them that can't be published, or must not be by us, and why. Once a table without a replica identity is
+/// published, the application's own UPDATE and DELETE on it fail.
+pub fn unpublishable(config: &Config, flow: &Flow, catalog: &Catalog) -> BTreeMap<TableName, &'static str> {
+    let reason = |name: &TableName| match catalog.tables.get(name) {
+        None => Some(catalog.others.get(name).copied().unwrap_or("not there")),
+        Some(table) if !table.logged => Some("unlogged"),
+        Some(table) if table.identity().is_none() => Some(
+            "without a replica identity: published, it would refuse the application's own UPDATE and DELETE",
+        ),
+        Some(_) => None,
+    };
+    let all = published_tables(config, flow).into_iter();
+    all.filter_map(|name| reason(&name).map(|reason| (name, reason))).collect()
 }
 
 fn table_list(tables: &BTreeSet<TableName>) -> String {

@@ -209,14 +209,14 @@ const MISFITS: &[Misfit] = &[
     Misfit {
         breaks: "ALTER SCHEMA hq RENAME TO away",
         mends: "ALTER SCHEMA away RENAME TO hq",
-        message: "schema hq does not exist, or has no table of the rules",
+        message: "schema hq does not exist (customer hq)",
         help: "correct `schema` of the customer",
         sql: None,
     },
     Misfit {
         breaks: "ALTER SCHEMA north RENAME TO away",
         mends: "ALTER SCHEMA away RENAME TO north",
-        message: "schema north does not exist, or has no table of the rules",
+        message: "schema north does not exist (customer north)",
         help: "correct `schema` of the customer",
         sql: None,
     },

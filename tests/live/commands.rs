@@ -154,7 +154,7 @@ fn every_command_has_a_help_that_teaches() {
         (&["parked", "retry"], &["[IDS]...", "none means all"]),
         (&["parked", "drop"], &["<IDS>...", "written no more"]),
         (&["explain"], &["--dataset <NAME>", "--key <VALUE>", "--customer <NAME>", "changes nothing"]),
-        (&["links"], &["--dataset <NAME>", "--customer <NAME>", "--keys", "NPI"]),
+        (&["links"], &["--dataset <NAME>", "--customer <NAME>", "--keys", "National Provider Identifier"]),
         (&["config"], &["show"]),
         (&["config", "show"], &["no password"]),
     ] {

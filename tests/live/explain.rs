@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use super::support::{Cluster, Config, Database};
+use super::support::{Cluster, Config, Database, LIMIT, wait_for};
 
 const RULES: &str = r#"
 [datasets.code]
@@ -95,9 +95,12 @@ fn a_row_is_followed_to_every_customer() {
     database.execute("INSERT INTO hq.code (code, label) VALUES ('A00', 'first label')");
     daemon.barrier();
     database.execute("UPDATE north.code SET label = 'changed label'");
-    let seen = way(&config, &["--dataset", "code", "--key", "A00"]);
+    // The daemon says once a second how its flows are.
+    let seen = wait_for("the flow to stream", LIMIT, || {
+        let seen = way(&config, &["--dataset", "code", "--key", "A00"]);
+        if seen["flows"][0]["state"] == "streaming" { Ok(seen) } else { Err(seen["flows"].to_string()) }
+    });
     assert_words(&seen, &json!({"from": "hq", "table": "hq.code", "rows": 1, "identity": ["100"]}));
-    assert_words(&seen["flows"][0], &json!({"state": "streaming"}));
     assert!(seen["flows"][0]["checkpoint"].is_string() && seen["source_lsn"].is_string(), "{seen:#}");
     assert_words(
         customer(&seen, "codes", "north"),

@@ -5,10 +5,12 @@
 
 mod life;
 mod moves;
+mod own;
 mod reference;
 mod rows;
 mod rules;
 mod tables;
+mod trouble;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +19,7 @@ use self::moves::{Dice, Source};
 use self::reference::Customer;
 use self::rows::{Change, Id, Table, Transaction};
 use self::rules::{DATASETS, World, group};
+use self::trouble::Trouble;
 use super::support::{Cluster, Config, Database};
 
 /// Runs of one test, unless `ACEQUIA_SEEDS` says otherwise.
@@ -73,6 +76,7 @@ fn run(seed: u64) {
     let mut life = Life::new(&config, &database, seed);
     life.start(false);
     stop_the_timer(&database);
+    let mut trouble = Trouble::new(&database, seed);
     for _ in 0..TRANSACTIONS {
         let side = usize::try_from(dice.roll(sides.len() as u64)).unwrap_or(0);
         let Side { source, customers } = &mut sides[side];
@@ -86,8 +90,24 @@ fn run(seed: u64) {
         }
         trace.push(transaction.sql);
         // Every third run lets each transaction arrive on its own: there, nothing is ever folded.
-        if seed.is_multiple_of(3) { life.arrive() } else { life.go_on() }
+        if seed.is_multiple_of(3) {
+            life.arrive()
+        } else {
+            life.go_on()
+        }
+        if source.world == World::Held && trouble.is_due() {
+            life.wake();
+            if let Some(transaction) = trouble.go_on(source) {
+                database.execute(&transaction.sql);
+            }
+            trace.append(&mut trouble.log);
+        } else if source.world != World::Held && dice.roll(30) == 0 {
+            life.arrive();
+            trace.push(own::act(&database, &mut dice, customers));
+        }
     }
+    life.wake();
+    trouble.finish();
     life.settle();
     let difference = compare(&database, &mut sides);
     if !difference.is_empty() && std::env::var_os("ACEQUIA_SEED").is_some() {

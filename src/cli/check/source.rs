@@ -66,7 +66,7 @@ pub(super) async fn check_publication(
     let config = findings.config;
     let database = &config.databases[&flow.source];
     let found = Publication::read(here, &flow.publication).await?;
-    let left_out = rules::setup::without_identity(config, flow, catalog);
+    let left_out = rules::setup::unpublishable(config, flow, catalog).into_keys().collect();
     let name = format!("publication {} of database {}", flow.publication, database.name);
     if let Some((what, sql)) = publication_gap(config, flow, found.as_ref(), &left_out) {
         let problem =
@@ -94,8 +94,8 @@ fn narrowed(config: &Config, flow: &Flow, found: &Publication, name: &str) -> Ve
     let truncates = follows_truncates(config, flow);
     for table in found.split.iter().filter(|table| is_wanted(table) && truncates) {
         let message = format!(
-            "{name} sends {table} partition by partition, and a rule says on_truncate = \"delete\": TRUNCATE of one \
-             partition would be taken for the whole table's"
+            "{name} sends {table} partition by partition: its TRUNCATE is not carried over, and a rule says \
+             on_truncate = \"delete\""
         );
         let problem = Problem::error(spot, message, "a DBA who owns the tables runs");
         problems.push(problem.with_sql(format!("{alter} SET (publish_via_partition_root = true);")));
@@ -154,7 +154,7 @@ pub(super) async fn check_slot(
             slot_gap(flow, database, &server.system_identifier, checkpoint.as_ref(), slot.as_ref())
     {
         let text = error.to_string();
-        let (what, remedy) = text.split_once(": ").unwrap_or((&text, ""));
+        let (what, remedy) = text.split_once(". ").unwrap_or((&text, ""));
         findings.add(&Problem::error(database.spot, what, remedy));
     }
     match slot {

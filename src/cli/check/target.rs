@@ -122,6 +122,7 @@ fn problem(findings: &Findings<'_>, flow: &Flow, route: &Route, refused: &Refuse
 fn server_advice(error: &postgres::Error, is_of_rules: bool) -> &'static str {
     let code = error.sqlstate();
     match code.as_ref().map_or("", |code| code.as_str()) {
+        "0A000" if !is_of_rules => "drop what stands in the way (CREATE RULE), or leave the data set out",
         _code if !is_of_rules => "make the two tables fit, or leave the data set out",
         "42883" => {
             "correct the name, or cast the arguments; a function of yours needs its schema before its name"

@@ -100,22 +100,22 @@ fn goes_over(change: &str) {
     let config = make(&database);
     let mut daemon = config.start();
     daemon.wait_streaming();
-    for code in ["stays", "goes before", "goes after", "renamed before", "renamed after"] {
+    for code in ["stays", "gone 1", "gone 2", "new 1", "new 2"] {
         give(&database, code);
     }
     database.execute("INSERT INTO hq.line (code_id, number) SELECT id, 1 FROM hq.code");
     wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
-    let links = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM north.code WHERE code LIKE 'renamed%' OR code = 'stays'";
+    let links = "SELECT string_agg(id::text, ' ' ORDER BY id) FROM north.code WHERE code LIKE 'new%' OR code = 'stays'";
     let ids = database.value(links);
     daemon.stop();
     // What is unread comes under the old identity, the rest under the new one.
     database.execute(
-        "DELETE FROM hq.line WHERE code_id IN (SELECT id FROM hq.code WHERE code LIKE 'goes%');
-         DELETE FROM hq.code WHERE code = 'goes before'; UPDATE hq.code SET code = 'renamed 1' WHERE code = 'renamed before'",
+        "DELETE FROM hq.line WHERE code_id IN (SELECT id FROM hq.code WHERE code LIKE 'gone%');
+         DELETE FROM hq.code WHERE code = 'gone 1'; UPDATE hq.code SET code = 'new 1!' WHERE code = 'new 1'",
     );
     database.execute(change);
     database.execute(
-        "DELETE FROM hq.code WHERE code = 'goes after'; UPDATE hq.code SET code = 'renamed 2' WHERE code = 'renamed after'",
+        "DELETE FROM hq.code WHERE code = 'gone 2'; UPDATE hq.code SET code = 'new 2!' WHERE code = 'new 2'",
     );
     let mut daemon = config.start();
     daemon.wait_streaming();

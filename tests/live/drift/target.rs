@@ -20,6 +20,8 @@ fn refuses_until(cause: &str, row: &str, cure: &str) {
     );
     others_go_on(&mut daemon, &database, "meanwhile", &[]);
     wait_equal(&mut daemon, &database, COLUMNS, &["south"]);
+    // What comes and goes between two looks is not seen; the row's own time would come then.
+    wait_said(&daemon, "the flow is prepared anew");
     // Nobody but the cure brings it to try again within the test's limit.
     database.execute("UPDATE acequia.parked SET next_try_at = now() + interval '1 day'");
     database.execute(cure);

@@ -55,6 +55,13 @@ impl<'a> Life<'a> {
         }
     }
 
+    /// Lets it work again, where it was stopped: it may hold locks.
+    pub(super) fn wake(&mut self) {
+        if let Some(daemon) = self.daemon.as_ref().filter(|daemon| !is_dead(daemon)) {
+            daemon.signal("CONT");
+        }
+    }
+
     /// Ends some of its sessions, as a server does that restarts.
     fn cut_off(&self) {
         let which = ["acequia%", "acequia writer%", "acequia capture%"]

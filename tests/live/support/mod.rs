@@ -24,5 +24,5 @@ mod wait;
 pub(crate) use cluster::Cluster;
 pub(crate) use config::{ACEQUIA, Config};
 pub(crate) use daemon::{Daemon, LIMIT};
-pub(crate) use database::{Database, Ears, Rows};
+pub(crate) use database::{Database, Ears, Rows, Session};
 pub(crate) use wait::{poll, wait_for};

@@ -1,6 +1,6 @@
 //! The single moves: what people do to rows.
 
-use super::super::rows::{Id, Row, Table};
+use super::super::rows::{Id, Row, Table, Transaction};
 use super::super::rules::World;
 use super::{OWN_KEYS, Source, body_sql, own_key, spelled};
 
@@ -255,6 +255,17 @@ impl Source {
         self.next_id += 1;
         let row = Row { body: self.next_id, ..self.rows[&id].clone() };
         self.update(id, &format!("body = {}", body_sql(row.body)), row);
+    }
+
+    /// Every row of a table gets the same note.
+    pub(in super::super) fn note_all(&mut self, table: Table, note: i64) -> Transaction {
+        self.sql.push(format!("UPDATE {} SET note = {note}", table.name()));
+        let ids: Vec<Id> = self.rows.keys().filter(|id| id.0 == table).copied().collect();
+        for id in ids {
+            let row = Row { note: Some(note), ..self.rows[&id].clone() };
+            self.note(id, Some(row));
+        }
+        self.end(true)
     }
 
     /// Empties tables, before anything else in the transaction.

@@ -317,7 +317,7 @@ impl Customer {
     }
 
     /// The customer's rows with this natural key.
-    pub(super) fn find(&self, table: Table, parent: Option<Slot>, key: &str) -> Vec<Slot> {
+    pub(in super::super) fn find(&self, table: Table, parent: Option<Slot>, key: &str) -> Vec<Slot> {
         let key = table.compared(key);
         let same =
             |held: &Held| (table != Table::Line || held.parent == parent) && table.compared(&held.key) == key;

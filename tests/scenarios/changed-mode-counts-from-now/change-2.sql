@@ -1,0 +1,1 @@
+UPDATE hq.code SET price = price + 1 WHERE id < 3;

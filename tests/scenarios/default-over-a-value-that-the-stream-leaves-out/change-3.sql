@@ -1,0 +1,3 @@
+UPDATE north.code SET label = 'Of north', notes = 'Of north';
+COMMIT;
+UPDATE hq.code SET price = price + 1;

@@ -1,0 +1,1 @@
+UPDATE hq.code SET units = 1 WHERE units = 0;

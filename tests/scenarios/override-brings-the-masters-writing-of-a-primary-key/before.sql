@@ -1,0 +1,15 @@
+CREATE SCHEMA hq;
+CREATE TABLE hq.revenue_code (
+  rev_code    text PRIMARY KEY,
+  description text,
+  inactive    boolean NOT NULL DEFAULT false
+);
+
+CREATE SCHEMA north;
+CREATE TABLE north.revenue_code (
+  rev_code    text PRIMARY KEY,
+  description text,
+  inactive    boolean NOT NULL DEFAULT false
+);
+
+INSERT INTO north.revenue_code VALUES ('420', 'Of north'), ('0430', 'Of north');

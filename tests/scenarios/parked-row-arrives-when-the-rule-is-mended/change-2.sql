@@ -1,0 +1,2 @@
+SELECT 'nothing happens at the source';
+-- acequia parked retry

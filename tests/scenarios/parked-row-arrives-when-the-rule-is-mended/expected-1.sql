@@ -1,0 +1,2 @@
+SELECT code FROM north.code;
+--> A00

@@ -1,0 +1,1 @@
+UPDATE region.revenue_code SET description = description || ' 2';

@@ -1,0 +1,1 @@
+INSERT INTO hq.resource VALUES (1, 'ROOM1', 1);

@@ -1,0 +1,5 @@
+SELECT code, provider_seq FROM north.resource;
+--> ROOM1 | (null)
+
+SELECT count(*) FROM acequia.parked;
+--> 0
