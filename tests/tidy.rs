@@ -35,7 +35,7 @@ struct Exception {
     reason: &'static str,
 }
 
-const RULES: [fn(&Tree) -> Vec<Problem>; 9] = [
+const RULES: [fn(&Tree) -> Vec<Problem>; 10] = [
     floors::no_module_uses_a_higher_one,
     floors::no_files_use_each_other,
     floors::what_must_be_absent_is_absent,
@@ -44,6 +44,7 @@ const RULES: [fn(&Tree) -> Vec<Problem>; 9] = [
     shape::every_name_means_something,
     shape::no_banned_word,
     embedded::sql_is_embedded_and_embedded_files_exist,
+    embedded::sql_for_servers_is_ascii,
     embedded::no_trace_of_a_machine,
 ];
 

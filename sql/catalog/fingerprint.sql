@@ -7,9 +7,9 @@ WITH RECURSIVE own AS MATERIALIZED (
   SELECT c.oid
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY ($1::text[]) AND c.relname = ANY ($2::text[]) AND c.relkind IN ('r', 'p')
-), part (oid) AS (              -- with their partitions …
+), part (oid) AS (              -- with their partitions ...
   SELECT oid FROM own UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN part p ON p.oid = i.inhparent
-), rel AS MATERIALIZED (        -- … and the tables that they refer to
+), rel AS MATERIALIZED (        -- ... and the tables that they refer to
   SELECT oid FROM part
   UNION SELECT k.confrelid FROM pg_catalog.pg_constraint k JOIN own ON own.oid = k.conrelid WHERE k.contype = 'f'
 ), typ (oid) AS (               -- types of somebody's own, with what they stand on

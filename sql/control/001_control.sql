@@ -16,10 +16,10 @@ CREATE TABLE acequia.checkpoint (
   state             text NOT NULL CHECK (state IN ('creating', 'live')),
   lsn               pg_lsn NOT NULL,
   commit_time       timestamptz,                 -- of the last applied source transaction
-  source_shape      text,                        -- fingerprints of the tables' definitions …
+  source_shape      text,                        -- fingerprints of the tables' definitions ...
   target_shape      text,
   publication       text,                        -- which publication, and which version of its switches
-  shape_at          timestamptz,                 -- … when the flow was prepared last
+  shape_at          timestamptz,                 -- ... when the flow was prepared last
   updated_at        timestamptz NOT NULL DEFAULT now()
 );
 
@@ -33,8 +33,9 @@ CREATE TABLE acequia.route (
   dataset       text NOT NULL,
   key_columns   text[] NOT NULL,                 -- of the customer's primary key
   image_columns text[] NOT NULL,                 -- of a journal image, in order
+  columns_md5   text NOT NULL,                   -- of both: 1,600 names find no room in an index
   created_at    timestamptz NOT NULL DEFAULT now(),
-  UNIQUE (flow, sync, from_customer, to_customer, dataset, key_columns, image_columns)
+  UNIQUE (flow, sync, from_customer, to_customer, dataset, columns_md5)
 );
 
 CREATE TABLE acequia.route_count (
@@ -48,7 +49,7 @@ CREATE TABLE acequia.route_count (
 );
 
 -- The crosswalk: source row <-> the customer's row. One narrow table for each source customer, data set and customer
--- (acequia.x_<id>: s… the source's identity, r… what children refer to, t… the customer's primary key); this is their list.
+-- (acequia.x_<id>: s... the source's identity, r... what children refer to, t... the customer's primary key); this is their list.
 CREATE TABLE acequia.crosswalk (
   id            integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   from_customer text NOT NULL,
@@ -74,10 +75,10 @@ CREATE TABLE acequia.parked (
   moved_from    text,                            -- the identity under which a customer without a crosswalk still has the row
   reason        text NOT NULL CHECK (reason IN ('missing_parent', 'rejected', 'ambiguous', 'taken', 'unmatched', 'mismatch',
                                                 'paused', 'locked', 'broken', 'scheduled')),
-  waits_for     text,                            -- missing_parent: the parent's data set …
-  waits_key     text,                            -- … and the value that refers to it, a JSON array
-  sqlstate      text,                            -- rejected: what the server said …
-  object        text,                            -- … and the constraint, column or type it named
+  waits_for     text,                            -- missing_parent: the parent's data set ...
+  waits_key     text,                            -- ... and the value that refers to it, a JSON array
+  sqlstate      text,                            -- rejected: what the server said ...
+  object        text,                            -- ... and the constraint, column or type it named
   first_lsn     pg_lsn NOT NULL,
   last_lsn      pg_lsn NOT NULL,
   first_at      timestamptz NOT NULL DEFAULT now(),

@@ -29,16 +29,17 @@ impl Tally {
 /// The routes wanted, as arrays: `$1` flow, `$2` sync, `$3` from, `$4` to, `$5` data set, `$6` key columns, `$7` image
 /// columns; the last two hold an array's text each.
 const WANTED: &str = "WITH w AS (SELECT $1::text AS flow, sync, from_customer, to_customer, dataset, k::text[] AS key_columns, \
-    i::text[] AS image_columns, n FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
+    i::text[] AS image_columns, md5(k || ' ' || i) AS columns_md5, n \
+    FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
     WITH ORDINALITY u (sync, from_customer, to_customer, dataset, k, i, n))";
 /// Without a look first, every start would use up a number for each route that is known.
-const REGISTER: &str = "INSERT INTO acequia.route (flow, sync, from_customer, to_customer, dataset, key_columns, image_columns) \
-    SELECT flow, sync, from_customer, to_customer, dataset, key_columns, image_columns FROM w WHERE NOT EXISTS \
-    (SELECT FROM acequia.route r WHERE (r.flow, r.sync, r.from_customer, r.to_customer, r.dataset, r.key_columns, \
-    r.image_columns) = (w.flow, w.sync, w.from_customer, w.to_customer, w.dataset, w.key_columns, w.image_columns)) \
+const REGISTER: &str = "INSERT INTO acequia.route (flow, sync, from_customer, to_customer, dataset, key_columns, image_columns, \
+    columns_md5) SELECT flow, sync, from_customer, to_customer, dataset, key_columns, image_columns, columns_md5 FROM w \
+    WHERE NOT EXISTS (SELECT FROM acequia.route r WHERE (r.flow, r.sync, r.from_customer, r.to_customer, r.dataset, \
+    r.columns_md5) = (w.flow, w.sync, w.from_customer, w.to_customer, w.dataset, w.columns_md5)) \
     ORDER BY n ON CONFLICT DO NOTHING";
 const NUMBERS: &str = "SELECT r.id FROM w JOIN acequia.route r USING (flow, sync, from_customer, to_customer, dataset, \
-    key_columns, image_columns) ORDER BY w.n";
+    columns_md5) ORDER BY w.n";
 
 const ADD: &str = "INSERT INTO acequia.route_count AS c (route, created, updated, deleted, skipped, parked) \
     SELECT * FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[]) \

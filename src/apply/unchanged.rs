@@ -43,7 +43,12 @@ impl Origin {
         }
         match &mut self.session {
             Some(session) => Ok(session),
-            empty => Ok(empty.insert(postgres::open(&self.database, "acequia fetch").await?)),
+            empty => {
+                let session = postgres::open(&self.database, "acequia fetch").await?;
+                let failed = |error| postgres::Error::from_driver("preparing to fetch values", &error);
+                session.batch_execute(postgres::TAKE_BYTES).await.map_err(failed)?;
+                Ok(empty.insert(session))
+            }
         }
     }
 }

@@ -59,6 +59,7 @@ pub(super) async fn prepare(
     let mut writer = Writer::open(source, target, Arc::clone(&plan), config.daemon.parked_limit).await?;
     let application = format!("acequia capture {}", flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
+    connection.simple_query(postgres::TAKE_BYTES).await?;
     let system = connection.identify_system().await?;
     let applied = position(flow, source, &session, &writer, &mut connection, &system).await?;
     writer.start_at(applied);

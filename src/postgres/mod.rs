@@ -13,5 +13,5 @@ pub mod session;
 
 pub use error::{Error, Kind};
 pub use refusal::Refusal;
-pub use session::{Session, open};
+pub use session::{Session, TAKE_BYTES, open};
 pub use sqlstate::SqlState;

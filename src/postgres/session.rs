@@ -49,6 +49,11 @@ impl Session {
     }
 }
 
+/// A database in `SQL_ASCII` converts nothing: it only refuses to send what is no UTF-8 to who has asked for that. Who
+/// says this looks at the bytes himself.
+pub const TAKE_BYTES: &str = "SELECT set_config('client_encoding', 'SQL_ASCII', false) \
+                              WHERE current_setting('server_encoding') = 'SQL_ASCII'";
+
 /// Opens a session. `application_name` is what DBAs see in `pg_stat_activity`.
 pub async fn open(database: &Database, application_name: &str) -> Result<Session, Error> {
     let doing = || format!("opening a session with database `{}`", database.name);

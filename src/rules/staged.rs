@@ -60,7 +60,7 @@ pub(super) fn source_table(
     let position = |name: &Ident| names.iter().position(|own| own == name);
     let identity: Vec<usize> = identity.iter().filter_map(position).collect();
     let stage = stage_sql(number, &columns, &identity);
-    let held = HeldSql::new(&stage.table, &columns, &identity);
+    let held = HeldSql::new(&stage.rows, &columns, &identity);
     let wake = referenced.iter().map(|set| {
         let values: Vec<String> = set.iter().map(|name| format!("s.{}", name.quoted())).collect();
         parked::wake(&stage.rows, &key_text(&values))

@@ -15,6 +15,7 @@ mod leaks;
 mod links;
 mod model;
 mod notices;
+mod odd;
 mod planted;
 mod scenarios;
 mod sessions;

@@ -30,6 +30,24 @@ pub(crate) fn sql_is_embedded_and_embedded_files_exist(tree: &Tree) -> Vec<Probl
     problems
 }
 
+/// SQL that goes to a server has no character that a database in some old encoding lacks, not even in a comment.
+pub(crate) fn sql_for_servers_is_ascii(tree: &Tree) -> Vec<Problem> {
+    let is_sent =
+        |path: &str| path.starts_with("sql/") && !path.starts_with("sql/practice/") && path.ends_with(".sql");
+    let lines = tree.files.iter().filter(|file| is_sent(&file.path)).flat_map(|file| {
+        let foreign = file.text.lines().enumerate().filter(|(_, line)| !line.is_ascii());
+        foreign.map(move |(number, _)| {
+            problem(
+                "ascii",
+                file,
+                number + 1,
+                "a database in another encoding may refuse this: write ASCII".to_owned(),
+            )
+        })
+    });
+    lines.collect()
+}
+
 /// The files that `file` embeds, with the line, as paths from the root.
 fn includes(file: &File) -> Vec<(usize, String)> {
     let calls = file.tokens.windows(2).filter(|pair| {
