@@ -18,6 +18,8 @@ use super::projection::Projection;
 pub const BATCH_ROWS: usize = 16_000;
 /// … or this many bytes.
 pub const BATCH_BYTES: usize = 8 << 20;
+/// So many waves of one transaction take the children along; with more of them that would cost too much.
+const WAVES_CARRIED: usize = 50;
 /// What a change costs in memory beside its values. Three batches live at a time: one fills, one waits, one is written.
 const CHANGE_BYTES: usize = 300;
 
@@ -214,7 +216,7 @@ impl Batch {
         let at = Moment { transaction: self.transaction, sequence: self.changes as u64 };
         let earlier = self.earlier(source, &change);
         if let Err(NewWave(change)) = self.table(source, &projection).push(change, at, earlier.clone()) {
-            self.waves.push(self.new_wave());
+            self.begin_wave();
             // The wave that has just been closed may know the row too.
             let earlier = if earlier.is_none() { self.earlier(source, &change) } else { earlier };
             let refused = self.table(source, &projection).push(change, at, earlier);
@@ -267,8 +269,13 @@ impl Batch {
         let begun =
             self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
         if begun {
-            self.waves.push(self.new_wave());
+            self.begin_wave();
         }
+        // What this transaction did to the table before was for nobody to see.
+        let transaction = self.transaction;
+        let waves = self.waves.get_mut(self.first_wave..).unwrap_or_default();
+        let tables = waves.iter_mut().flat_map(|wave| &mut wave.tables);
+        tables.filter(|table| table.source == source).for_each(|table| table.forget(transaction));
         self.table(source, &projection).truncated = true;
         Ok(())
     }
@@ -282,6 +289,26 @@ impl Batch {
             self.projections.insert(relation, Some((source, Arc::clone(&projection))));
         }
         Ok(Some((source, projection)))
+    }
+
+    /// Begins a wave. A parent's state may have gone, or may yet go, from an earlier wave of the transaction at hand to this
+    /// one: so that its children find it, what the transaction did to them comes along.
+    fn begin_wave(&mut self) {
+        self.waves.push(self.new_wave());
+        let last = self.waves.len() - 1;
+        if last - self.first_wave.min(last) > WAVES_CARRIED {
+            return;
+        }
+        let mut carried = Vec::new();
+        for table in self.waves[self.first_wave.min(last)..last].iter_mut().flat_map(|wave| &mut wave.tables) {
+            if self.plan.sources[table.source].has_parents {
+                let rows = table.carry(self.transaction);
+                carried.push((table.source, Arc::clone(&table.projection), rows));
+            }
+        }
+        for (source, projection, rows) in carried.into_iter().filter(|(_, _, rows)| !rows.is_empty()) {
+            self.table(source, &projection).take(rows);
+        }
     }
 
     fn new_wave(&self) -> Wave {

@@ -163,6 +163,56 @@ impl WaveTable {
         Some(Earlier { history: std::mem::take(&mut row.history), is_new })
     }
 
+    /// Gives away what a transaction did to rows that stayed what they are: a later wave of it takes them.
+    pub(super) fn carry(&mut self, transaction: u32) -> Vec<FoldedRow> {
+        let mut carried = Vec::new();
+        for row in &mut self.rows {
+            let keep = row.history.iter().take_while(|state| state.transaction != transaction).count();
+            let states = &row.history[keep..];
+            let stays = matches!(row.op, Op::Insert | Op::Update) && row.new.is_some();
+            if !stays || states.is_empty() || states.iter().any(|state| state.old.is_some()) {
+                continue;
+            }
+            let history: History = states.iter().cloned().collect();
+            let (new, is_new) = (row.new.take(), row.op == Op::Insert && keep == 0);
+            row.history.truncate(keep);
+            // Nobody is to see this state; or an earlier transaction's, which was there to be seen, stands again.
+            match row.history.last() {
+                Some(earlier) => row.new = Some(earlier.new.clone()),
+                None => {
+                    row.op = Op::Passing;
+                    row.new.clone_from(&new);
+                }
+            }
+            let op = if is_new { Op::Insert } else { Op::Update };
+            carried.push(FoldedRow { op, old: None, new, history, transaction });
+        }
+        carried
+    }
+
+    /// Takes rows of an earlier wave of the same transaction.
+    pub(super) fn take(&mut self, rows: Vec<FoldedRow>) {
+        for row in rows {
+            if let Some(new) = &row.new {
+                self.by_key.insert(self.projection.key(new), self.rows.len());
+                self.rows.push(row);
+            }
+        }
+    }
+
+    /// A transaction empties the table after it has written these rows: they never were.
+    pub(super) fn forget(&mut self, transaction: u32) {
+        for row in self.rows.iter_mut().filter(|row| row.new.is_some()) {
+            if row.transaction == transaction {
+                row.op = Op::Nothing;
+                row.new = None;
+                row.history.clear();
+            } else {
+                row.take_back(transaction);
+            }
+        }
+    }
+
     fn insert(&mut self, new: Tuple, at: Moment) {
         let key = self.projection.key(&new);
         let row = FoldedRow {

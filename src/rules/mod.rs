@@ -110,6 +110,9 @@ pub struct SourceTable {
     /// Some route is create-only: what a row looked like when the customer got it is what the customer keeps, so the
     /// states of two transactions are not folded into one.
     pub first_state_counts: bool,
+    /// Its rows refer to rows that are synchronized too: what a transaction does to them comes with the last wave of that
+    /// transaction, when everything that it brings is there.
+    pub has_parents: bool,
     /// Finds parked rows that wait for rows of this table, one statement for each set of columns that children refer to.
     /// `$1` from, `$2` this data set. Answers customers, and ids of `acequia.parked`.
     pub wake: Vec<String>,

@@ -31,6 +31,7 @@ pub(super) fn source_table(
     let mut needed: BTreeSet<Ident> = identity.iter().cloned().collect();
     let mut key_columns: BTreeSet<Ident> = BTreeSet::new();
     let mut first_state_counts = false;
+    let mut has_parents = false;
     for (key, columns) in carried.iter().filter(|(key, _)| key.0 == *from && key.2 == *dataset) {
         let Some(wanted) = wanted.get(key) else { continue };
         let Some(input) = input(world, wanted, key) else { continue };
@@ -38,6 +39,7 @@ pub(super) fn source_table(
         key_columns.extend(columns_of_key(&input));
         referenced.extend(world.referenced_by_children(key));
         // A row that is inside `where` for one transaction is given, whatever the next one says.
+        has_parents |= !world.parents(key).is_empty();
         first_state_counts |= wanted.rule.mode == Mode::CreateOnly || wanted.rule.filter.is_some();
     }
     needed.extend(key_columns.iter().cloned());
@@ -72,6 +74,7 @@ pub(super) fn source_table(
         identity,
         key: key_columns.iter().filter_map(position).collect(),
         first_state_counts,
+        has_parents,
         wake: wake.collect(),
         relation: table.oid,
         is_partitioned: table.partitioned,
