@@ -161,6 +161,7 @@ fn mapped_columns(input: &RouteInput<'_>, problems: &mut Vec<Problem>) -> Vec<Fi
         let theirs = existing(input.target, name, spot, problems);
         let (Some(own), Some(theirs)) = (own, theirs) else { continue };
         problems.extend(misfit(input, own, theirs, spot));
+        problems.extend(stranger(input, own, theirs, spot));
         filled.push(Filled {
             target: name.clone(),
             origin: Origin::Column(from.clone()),
