@@ -90,6 +90,7 @@ CREATE TABLE acequia.parked (
 );
 CREATE INDEX parked_waiting ON acequia.parked (from_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
 CREATE INDEX parked_due ON acequia.parked (flow, next_try_at);
+CREATE INDEX parked_moved ON acequia.parked (to_customer, moved_from) WHERE moved_from IS NOT NULL;
 CREATE INDEX parked_held ON acequia.parked (to_customer, first_lsn, id) WHERE reason IN ('paused', 'locked', 'broken', 'scheduled');
 
 -- Who is held: everything for a customer, or for one data set of it, waits in "parked" until the hold goes. A row here outlives

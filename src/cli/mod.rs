@@ -5,6 +5,7 @@ mod config;
 mod console;
 mod effective;
 mod explain;
+mod holds;
 mod links;
 mod parked;
 mod run;
@@ -12,6 +13,7 @@ mod setup;
 mod sides;
 mod status;
 mod table;
+mod wish;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use console::{Exit, Output, exit_of, load};
+use wish::Wish;
 
 const AFTER_HELP: &str = "\
 First steps:
@@ -28,6 +31,7 @@ First steps:
   acequia run                  the daemon (usually started by systemd)
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
+  acequia pause --customer C   have a customer's rows wait while somebody works on its tables
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
@@ -92,6 +96,35 @@ is checked as a National Provider Identifier.
 
 Exit status: 0 compared, whatever was found";
 
+const AFTER_PAUSE: &str = "\
+What comes for them is parked, the newest state of each row, and written in order after `acequia
+resume`. It outlives a restart. Somebody who reloads a customer's tables pauses the customer first.
+Past [daemon] parked_limit rows for one customer nothing is kept any more: it then needs a resync.
+
+  acequia pause --customer north
+  acequia pause --sync codes --dataset fee_schedule
+  acequia pause                        everything
+
+Exit status: 0 the daemon has heard it, or will when it starts";
+
+const AFTER_RESUME: &str = "\
+Resumes what was paused with the same names or narrower ones, and tries at once what is locked or
+broken there. What has waited is written first, the oldest first.
+
+  acequia resume --customer north
+  acequia resume                       everything
+
+A customer that `acequia status` says needs a resync stays held: bring its tables up to date by
+other means (pg_dump, a copy), then say `acequia resume --customer north --from-now`.
+
+Exit status: 0 done, 1 something wider is paused and stays so";
+
+const AFTER_APPLY: &str = "\
+Writes now what waits because its rule says `apply = { every … }` or `{ at … }`, and then again when its
+time has come.
+
+  acequia apply --sync nightly";
+
 /// Keeps the set-up data of many customers in step: reads the logical replication of a PostgreSQL practice database
 /// and writes changed rows into the schemas of other customers, by rules in TOML.
 #[derive(Parser)]
@@ -145,6 +178,27 @@ enum Command {
         #[command(subcommand)]
         command: parked::Parked,
     },
+    /// Have everything wait that comes for a customer, a sync group, a data set or a flow
+    #[command(after_help = AFTER_PAUSE)]
+    Pause {
+        #[command(flatten)]
+        scope: wish::Scope,
+    },
+    /// Write what has waited, and go on
+    #[command(after_help = AFTER_RESUME)]
+    Resume {
+        #[command(flatten)]
+        scope: wish::Scope,
+        /// Go on with a customer of which too much was dropped: it has been brought up to date by other means
+        #[arg(long, requires = "customer")]
+        from_now: bool,
+    },
+    /// Write now what waits for its time
+    #[command(after_help = AFTER_APPLY)]
+    Apply {
+        #[command(flatten)]
+        scope: wish::Scope,
+    },
     /// Tell the way of one row: who is given it, who has it, where it waits and why
     #[command(after_help = AFTER_EXPLAIN)]
     Explain(explain::Question),
@@ -190,6 +244,12 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         }
         Command::Status { output } => status::status(&load(&directory)?, output).await,
         Command::Parked { command } => parked::parked(&load(&directory)?, command).await,
+        Command::Pause { scope } => wish::wish(&load(&directory)?, Wish::Pause, &scope).await,
+        Command::Resume { scope, from_now } => {
+            let wanted = if from_now { Wish::FromNow } else { Wish::Resume };
+            wish::wish(&load(&directory)?, wanted, &scope).await
+        }
+        Command::Apply { scope } => wish::wish(&load(&directory)?, Wish::Apply, &scope).await,
         Command::Explain(question) => explain::explain(&load(&directory)?, &question).await,
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),

@@ -179,6 +179,10 @@ pub(super) fn reason(row: &Row, keys: bool) -> String {
         "missing_parent" => format!("waits for its {}", text("waits_for")),
         "ambiguous" => "the customer has several rows with this key".to_owned(),
         "taken" => "the customer's row is linked to another source row".to_owned(),
+        "paused" => "paused by an operator".to_owned(),
+        "locked" => "somebody has locked the customer's table".to_owned(),
+        "broken" => "the customer's table can't be written as it is".to_owned(),
+        "scheduled" => "its rule says when it is written".to_owned(),
         _rejected => match (description(row), text("object").as_str()) {
             (None, object) => object.to_owned(),
             (Some(said), "") => format!("{} ({})", said.meaning, text("sqlstate")),
@@ -202,6 +206,10 @@ pub(super) fn remedy(row: &Row) -> &'static str {
         "missing_parent" => "It is written as soon as its parent is in the customer.",
         "ambiguous" => "Leave one row with this key in the customer, then `acequia parked retry`.",
         "taken" => "Give the two source rows different keys, or drop this one.",
+        "paused" => "`acequia resume` has it written.",
+        "locked" => "It is written when the lock is gone.",
+        "broken" => "`acequia status` says what is wrong with the table.",
+        "scheduled" => "It is written when its time has come, or by `acequia apply`.",
         _rejected => description(row).map_or("Correct the row at the source.", |said| said.remedy),
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::console::{Exit, Output, say, session};
+use super::holds::{HoldReport, holds};
 use super::table::{bytes, table};
 use crate::catalog::Slot;
 use crate::config::Config;
@@ -27,6 +28,7 @@ struct FlowReport {
     idle_at: Lsn,
     commit_time: Option<String>,
     customers: Vec<CustomerReport>,
+    holds: Vec<HoldReport>,
     /// A database that could not be asked, and why: what only it knows is missing here.
     unknown: Option<postgres::Error>,
 }
@@ -60,7 +62,7 @@ pub(super) async fn status(config: &Config, output: Output) -> anyhow::Result<Ex
     }
 }
 
-fn is_fresh(daemon: &DaemonState) -> bool {
+pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
     let now =
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
     i64::try_from(now).unwrap_or(i64::MAX) - daemon.written_at <= STATE_MAX_AGE_SECONDS
@@ -92,6 +94,7 @@ fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
             .unwrap_or(Lsn::ZERO),
         commit_time: None,
         customers: Vec::new(),
+        holds: Vec::new(),
         unknown: None,
     }
 }
@@ -102,6 +105,9 @@ async fn from_databases(config: &Config, report: &mut FlowReport) -> Result<(), 
     let target = session(&config.databases[&flow.target], "status").await?;
     let checkpoint = checkpoint(&target, &flow.name).await?;
     report.customers = customers(&target, &flow).await?;
+    if checkpoint.is_some() {
+        report.holds = holds(&target, &flow.name).await?;
+    }
     report.applied = checkpoint.as_ref().map(|(lsn, _)| lsn.to_string());
     let source = session(&config.databases[&flow.source], "status").await?;
     let slot = Slot::read(&source, &flow.slot).await?;
@@ -180,7 +186,8 @@ fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
                 "lag_seconds": report.lag_seconds, "retained_wal_bytes": report.retained_bytes,
                 "applied_lsn": report.applied, "commit_time": report.commit_time,
                 "unknown": report.unknown.as_ref().map(ToString::to_string),
-                "customers": customers.collect::<Vec<_>>() })
+                "customers": customers.collect::<Vec<_>>(),
+                "holds": report.holds.iter().map(HoldReport::as_json).collect::<Vec<_>>() })
     });
     let daemon = daemon.filter(|daemon| is_fresh(daemon));
     json!({ "daemon": daemon.map(|daemon| json!({ "pid": daemon.pid, "version": daemon.version,
@@ -212,6 +219,7 @@ fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
                 report.commit_time.as_deref().map_or_else(String::new, |time| format!(", committed {time}"));
             say!("  applied     {applied}{time}");
         }
+        report.holds.iter().for_each(HoldReport::print);
         if report.customers.is_empty() {
             continue;
         }

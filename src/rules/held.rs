@@ -57,10 +57,13 @@ fn moved() -> String {
 }
 
 fn take_moved(stage: &str, old: &str) -> String {
+    // Under an identity that another parked row has left, the customer has that one.
+    let origin = "CASE WHEN p.moved_from IS NOT NULL THEN p.moved_from WHEN NOT EXISTS (SELECT FROM acequia.parked o \
+                  WHERE o.to_customer = $4 AND o.moved_from = p.key AND o.from_customer = $3 AND o.dataset = $5) THEN p.key END";
     format!(
         "WITH m AS MATERIALIZED (SELECT s.\"acequia:n\" AS n, {old} AS old FROM {stage} s WHERE {PICK} AND {}), \
          taken AS (DELETE FROM acequia.parked p USING m WHERE {ENTRY} AND p.key = m.old AND p.op = 'upsert' \
-         RETURNING m.n, p.payload, p.unchanged, coalesce(p.moved_from, p.key), p.first_lsn, p.first_at), \
+         RETURNING m.n, p.payload, p.unchanged, {origin}, p.first_lsn, p.first_at), \
          kept AS (UPDATE acequia.parked p SET op = 'delete', generation = $6 FROM m WHERE {ENTRY} AND p.key = m.old \
          AND p.op = 'replace' RETURNING m.n, p.payload, p.unchanged, NULL::text, p.first_lsn, p.first_at) \
          INSERT INTO pg_temp.parked_moved SELECT * FROM taken UNION ALL SELECT * FROM kept",

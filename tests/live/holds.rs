@@ -333,6 +333,11 @@ fn of_twenty_customers_one_is_locked_and_the_others_do_not_feel_it() {
     practice.fill(20);
     practice.execute("INSERT INTO source.word VALUES ('beat', 0, NULL)");
     daemon.barrier();
+    // As in a day's work: every statement has run before.
+    for _ in 0..10 {
+        practice.execute("UPDATE source.word SET value = 0 WHERE word = 'beat'; UPDATE source.item SET value = value + 1 WHERE id % 5 = 0");
+        daemon.barrier();
+    }
     let locker = practice.database.session();
     locker.query("BEGIN; LOCK TABLE c7.item, c7.part, c7.word IN ACCESS EXCLUSIVE MODE");
     let (writing, watching) = (practice.database.session(), practice.database.session());
