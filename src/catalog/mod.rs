@@ -33,6 +33,7 @@ pub struct Catalog {
 
 /// One table.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of the catalog")]
 pub struct Table {
     /// Full name.
     pub name: TableName,

@@ -65,6 +65,13 @@ pub(super) fn source_problems(
             "choose a key that is unique, or add a unique index",
         ));
     }
+    problems.extend(obstacles(config, sync, table));
+    problems
+}
+
+/// What keeps the stream or this role from the table's rows.
+fn obstacles(config: &Config, sync: &Sync, table: &Table) -> Vec<Problem> {
+    let mut problems = Vec::new();
     if !(table.privileges.select && table.privileges.schema) {
         let role = role(config, &sync.from);
         let (schema, name) = (table.name.schema.quoted(), table.name.quoted());
