@@ -113,6 +113,14 @@ impl Batch {
         std::mem::replace(self, next)
     }
 
+    /// Whether a relation has a column that its table did not have when the plan was made: the plan is older than it, or the
+    /// column is gone by now.
+    pub fn is_news(&self, relation: &Relation) -> bool {
+        let source = self.plan.source_index(relation.oid, &relation.schema, &relation.table);
+        let known = source.map(|source| &self.plan.sources[source].known);
+        known.is_some_and(|known| relation.columns.iter().any(|column| !known.contains(&column.name)))
+    }
+
     /// Up to this position the table may come by another identity than the plan's: it has gone over in that transaction.
     pub fn bear(&mut self, from: &CustomerName, dataset: &DatasetName, until: Lsn) {
         if let Some(source) = self.source(from, dataset) {
@@ -300,7 +308,8 @@ impl Batch {
             return;
         }
         let mut carried = Vec::new();
-        for table in self.waves[self.first_wave.min(last)..last].iter_mut().flat_map(|wave| &mut wave.tables) {
+        for table in self.waves[self.first_wave.min(last)..last].iter_mut().flat_map(|wave| &mut wave.tables)
+        {
             if self.plan.sources[table.source].has_parents {
                 let rows = table.carry(self.transaction);
                 carried.push((table.source, Arc::clone(&table.projection), rows));

@@ -4,6 +4,8 @@
 //! primary key. The source is asked what each row is called both ways, the customer's table likewise; links of rows that
 //! neither knows any more are dropped, and such rows are linked again by their natural key when they come.
 
+use std::fmt::Write as _;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt as _, TryStreamExt as _};
 
@@ -64,63 +66,21 @@ pub(super) async fn rebuild(
     source: &Session,
     owner: &Owner<'_>,
     old_shape: &str,
-    (from_table, to_table): (&TableName, &TableName),
+    tables: (&TableName, &TableName),
 ) -> Result<(i64, i64), Error> {
     let (table, shape) = (&owner.crosswalk.table, &owner.crosswalk.shape);
-    let (old_source, old_target) = parts(old_shape);
-    let (new_source, new_target) = parts(shape);
     let new = format!("{table}_new");
     let begin = format!("BEGIN; DROP TABLE IF EXISTS acequia.{new}; CREATE TABLE acequia.{new} ({shape})");
     statements.batch("making a crosswalk anew", &begin).await?;
-    let same_source = text_of(old_shape).0 == text_of(shape).0;
-    let same_target = text_of(old_shape).1 == text_of(shape).1;
-    let old_identity: Vec<Part> =
-        old_source.iter().filter(|part| part.own.starts_with('s')).cloned().collect();
-    let knows_source = same_source || has_columns(source, from_table, &old_identity).await?;
-    let knows_target = same_target || has_columns(statements, to_table, &old_target).await?;
-    if knows_source && knows_target {
-        let through = if same_source {
-            (String::new(), prefixed("x", &new_source))
-        } else {
-            names_of_rows(statements, source, (table, &new), from_table, (&old_identity, &new_source))
-                .await?;
-            let on = old_identity.iter().map(|part| format!("m.o_{} = x.{0}", part.own));
-            let on = on.collect::<Vec<_>>().join(" AND ");
-            (format!(" JOIN pg_temp.renamed m ON {on}"), prefixed("m.n_", &new_source))
-        };
-        let behind = if same_target {
-            (String::new(), prefixed("x", &new_target))
-        } else {
-            let on = old_target.iter().map(|part| format!("t.{} = x.{}", quoted(&part.of), part.own));
-            let on = on.collect::<Vec<_>>().join(" AND ");
-            let values = new_target.iter().map(|part| format!("t.{}", quoted(&part.of))).collect();
-            (format!(" JOIN {} t ON {on}", to_table.quoted()), values)
-        };
-        let names: Vec<&str> = new_source.iter().chain(&new_target).map(|part| part.own.as_str()).collect();
-        let values: Vec<String> = through.1.into_iter().chain(behind.1).collect();
-        let sql = format!(
-            "INSERT INTO acequia.{new} ({}, created) SELECT {}, x.created FROM acequia.{table} x{}{} ON CONFLICT DO NOTHING",
-            names.join(", "),
-            values.join(", "),
-            through.0,
-            behind.0
-        );
-        statements.batch("carrying links over", &sql).await?;
-        if !same_source && same_target {
-            let parts = (old_identity.as_slice(), new_source.as_slice(), new_target.as_slice());
-            let sides = ((table.as_str(), new.as_str()), parts);
-            keep_by_key(statements, owner, to_table, sides).await?;
-        }
-    }
+    carry(statements, source, owner, old_shape, tables).await?;
     let count =
         format!("SELECT (SELECT count(*) FROM acequia.{table}), (SELECT count(*) FROM acequia.{new})");
     let counts = statements.query_one(count.as_str(), &[]).await;
     let counts = counts.map_err(|error| postgres::Error::from_driver("counting links", &error))?;
-    let named = |parts: &[Part]| {
-        parts.iter().filter(|part| part.own.starts_with('s')).map(|part| part.of.clone()).collect::<Vec<_>>()
-    };
-    if named(&old_source) != named(&new_source) {
-        forget_parked(statements, owner, &new_source).await?;
+    let (before, now) = (parts(old_shape).0, parts(shape).0);
+    let names = |parts: &[Part]| identity(parts).into_iter().map(|part| part.of).collect::<Vec<_>>();
+    if names(&before) != names(&now) {
+        forget_parked(statements, owner, &now).await?;
     }
     let end = format!(
         "DROP TABLE acequia.{table}; ALTER TABLE acequia.{new} RENAME TO {table}; {}; \
@@ -133,6 +93,60 @@ pub(super) async fn rebuild(
     );
     statements.batch("making a crosswalk anew", &end).await?;
     Ok((counts.get(0), counts.get(1)))
+}
+
+fn identity(parts: &[Part]) -> Vec<Part> {
+    parts.iter().filter(|part| part.own.starts_with('s')).cloned().collect()
+}
+
+/// Carries the links over, as far as both sides can still say what their rows were called.
+async fn carry(
+    statements: &mut Statements,
+    source: &Session,
+    owner: &Owner<'_>,
+    old_shape: &str,
+    (from_table, to_table): (&TableName, &TableName),
+) -> Result<(), Error> {
+    let (table, shape) = (&owner.crosswalk.table, &owner.crosswalk.shape);
+    let new = format!("{table}_new");
+    let ((old_source, old_target), (new_source, new_target)) = (parts(old_shape), parts(shape));
+    let old_identity = identity(&old_source);
+    let same_source = text_of(old_shape).0 == text_of(shape).0;
+    let same_target = text_of(old_shape).1 == text_of(shape).1;
+    let knows_source = same_source || has_columns(source, from_table, &old_identity).await?;
+    let knows_target = same_target || has_columns(statements, to_table, &old_target).await?;
+    if !(knows_source && knows_target) {
+        return Ok(());
+    }
+    let (mut joins, mut values) = (String::new(), Vec::new());
+    if same_source {
+        values.extend(prefixed("x", &new_source));
+    } else {
+        names_of_rows(statements, source, (table, &new), from_table, (&old_identity, &new_source)).await?;
+        let on = old_identity.iter().map(|part| format!("m.o_{} = x.{0}", part.own));
+        _ = write!(joins, " JOIN pg_temp.renamed m ON {}", on.collect::<Vec<_>>().join(" AND "));
+        values.extend(prefixed("m.n_", &new_source));
+    }
+    if same_target {
+        values.extend(prefixed("x", &new_target));
+    } else {
+        let on = old_target.iter().map(|part| format!("t.{} = x.{}", quoted(&part.of), part.own));
+        let on = on.collect::<Vec<_>>().join(" AND ");
+        _ = write!(joins, " JOIN {} t ON {on}", to_table.quoted());
+        values.extend(new_target.iter().map(|part| format!("t.{}", quoted(&part.of))));
+    }
+    let names: Vec<&str> = new_source.iter().chain(&new_target).map(|part| part.own.as_str()).collect();
+    let sql = format!(
+        "INSERT INTO acequia.{new} ({}, created) SELECT {}, x.created FROM acequia.{table} x{joins} ON CONFLICT DO NOTHING",
+        names.join(", "),
+        values.join(", "),
+    );
+    statements.batch("carrying links over", &sql).await?;
+    if !same_source && same_target {
+        let parts = (old_identity.as_slice(), new_source.as_slice(), new_target.as_slice());
+        keep_by_key(statements, owner, to_table, ((table, &new), parts)).await?;
+    }
+    Ok(())
 }
 
 /// The crosswalk before and after, by name; the identity before, the source's side after, the customer's side.

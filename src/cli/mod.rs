@@ -62,7 +62,7 @@ A flow is one of:
   streaming   a row written now would arrive
   starting    it opens sessions and reads catalogs
   retrying    it was interrupted and tries again by itself
-  halted      somebody has to mend what it says, then restart the daemon
+  halted      somebody has to mend what it says; it looks again every 15 seconds
   stopping    it was told to stop
   stopped     no daemon runs on this host
 

@@ -205,7 +205,7 @@ fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
             say!("  {reason}");
         }
         if report.state == Phase::Halted.as_str() {
-            say!("  Mend it, then restart the daemon.");
+            say!("  Mend it; the daemon looks again every 15 seconds.");
         }
         let seconds = report.lag_seconds.map_or_else(String::new, |seconds| format!(", {seconds:.1} s"));
         if let Some(lag) = report.lag_bytes {

@@ -21,6 +21,7 @@ use crate::source::duplex::{ReplicationStream, ReplicationWriter};
 use crate::source::frame::Frame;
 use crate::source::pgoutput;
 
+use super::drift::Watch;
 use super::error::Error;
 
 /// How often the server hears from us without a reason.
@@ -51,6 +52,8 @@ pub(super) struct Capture {
     pub(super) batches: mpsc::Sender<Batch>,
     /// Tables that go over to another identity, with the transaction that does it: (table, where it commits).
     pub(super) borne: Vec<(SourceKey, Lsn)>,
+    /// For a look when the stream brings what the plan does not know.
+    pub(super) drift: Watch,
     /// Partitions that earlier plans have known.
     pub(super) partitions: BTreeMap<u32, SourceKey>,
     /// The transaction that commits there is not taken any more.
@@ -70,6 +73,7 @@ struct Reading {
     idle_at: Instant,
     /// It has come to where it shall stop.
     stopped: bool,
+    drift: Watch,
 }
 
 impl Capture {
@@ -85,6 +89,7 @@ impl Capture {
             passed: start,
             idle_at: Instant::now(),
             stopped: false,
+            drift: self.drift.another(),
         };
         for ((from, dataset), until) in &self.borne {
             reading.batch.bear(from, dataset, *until);
@@ -158,6 +163,12 @@ impl Capture {
                 match event {
                     None => {}
                     Some(Event::Relation(relation)) => {
+                        // What a column brings that the plan does not know would be lost.
+                        if reading.batch.is_news(&relation)
+                            && let Some(drift) = reading.drift.look().await
+                        {
+                            return Err(drift);
+                        }
                         if !reading.batch.relation(&relation, at)? {
                             self.ask_for_partition(&relation, at, &mut reading.batch).await?;
                         }

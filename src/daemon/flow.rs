@@ -180,6 +180,7 @@ async fn stream(
         borne: turn.adopted.iter().map(|(table, at)| (table.clone(), *at)).collect(),
         stop_before: turn.stop_before(),
         partitions: turn.partitions.clone(),
+        drift: drift.another(),
         applied: applied_seen,
         seen,
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::apply::remembered::{Remembered, SourceKey};
+use crate::apply::remembered::{Remembered, RememberedTable, SourceKey};
 use crate::catalog::{Catalog, Publication, Table, Unsent};
 use crate::config::Config;
 use crate::fault::Fault;
@@ -102,45 +102,55 @@ pub(super) async fn publish(
     for (key, name) in sources {
         let Some(table) = catalog.tables.get_mut(name).filter(|table| may_go(table)) else { continue };
         let known = remembered.tables.get(key);
-        let member = found.members.get(&table.name).copied();
-        let is_there = found.tables.contains(&table.name) || found.split.contains(&table.name);
-        let (what, sql) = match (is_there, found.filtered.contains(&table.name)) {
-            // A column that is left out is read at the source like every column that a relation lacks.
-            (true, false) => {
-                match known.map(|known| known.member) {
-                    Some(Some(before)) if Some(before) != member => {
-                        note(&table.name.to_string(), "it was taken out and put back");
-                    }
-                    Some(None) if member.is_some() => {
-                        note(&table.name.to_string(), "it was not sent as a whole, and is again");
-                    }
-                    Some(_) | None => {}
+        match lack(flow, &found, table, known) {
+            Lack::None => {}
+            Lack::Before(what) => note(&table.name.to_string(), what),
+            Lack::Now(what, sql) => {
+                if known.is_some_and(|known| known.member.is_some()) {
+                    note(&table.name.to_string(), what);
                 }
-                continue;
+                match mend(flow, session, what, &sql).await {
+                    Ok(()) => published.mended = true,
+                    Err(Error::Publication { .. }) => {
+                        table.unsent = Some(Unsent { what: format!("{what} ({})", flow.publication), sql });
+                    }
+                    Err(error) => return Err(error),
+                }
             }
-            (true, true) => (
-                "has a row filter in the publication, so that some of its changes are not sent",
-                whole_table(flow, &table.name),
-            ),
-            (false, _) => (
-                "is not in the publication, so that its changes are not sent",
-                setup::extend_publication(flow, &BTreeSet::from([table.name.clone()])).replace('\n', ""),
-            ),
-        };
-        if known.is_some_and(|known| known.member.is_some()) {
-            note(&table.name.to_string(), what);
-        }
-        match mend(flow, session, what, &sql).await {
-            Ok(()) => published.mended = true,
-            Err(Error::Publication { .. }) => {
-                table.unsent = Some(Unsent { what: format!("{what} ({})", flow.publication), sql });
-            }
-            Err(error) => return Err(error),
         }
     }
     published.publication =
         if published.mended { Publication::read(session, &flow.publication).await? } else { Some(found) };
     Ok(published)
+}
+
+/// What a publication lacks of one table.
+enum Lack {
+    None,
+    /// Nothing now, but something before.
+    Before(&'static str),
+    /// What, and the statement that mends it.
+    Now(&'static str, String),
+}
+
+/// `known` is what is remembered of the table.
+fn lack(flow: &Flow, found: &Publication, table: &Table, known: Option<&RememberedTable>) -> Lack {
+    let member = found.members.get(&table.name).copied();
+    let is_there = found.tables.contains(&table.name) || found.split.contains(&table.name);
+    if !is_there {
+        let sql = setup::extend_publication(flow, &BTreeSet::from([table.name.clone()])).replace('\n', "");
+        return Lack::Now("is not in the publication, so that its changes are not sent", sql);
+    }
+    if found.filtered.contains(&table.name) {
+        let what = "has a row filter in the publication, so that some of its changes are not sent";
+        return Lack::Now(what, whole_table(flow, &table.name));
+    }
+    // A column that is left out is read at the source like every column that a relation lacks.
+    match known.map(|known| known.member) {
+        Some(Some(before)) if Some(before) != member => Lack::Before("it was taken out and put back"),
+        Some(None) if member.is_some() => Lack::Before("it was not sent as a whole, and is again"),
+        Some(_) | None => Lack::None,
+    }
 }
 
 /// The publication is not as it was left: what was changed meanwhile has not been sent, and never will be.

@@ -34,7 +34,7 @@ mod staged;
 mod values;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::{Apply, Mode, OnTruncate, Spot};
@@ -101,6 +101,8 @@ pub struct SourceTable {
     pub relation: u32,
     /// It is partitioned, so that its changes may come under the names of partitions.
     pub is_partitioned: bool,
+    /// All columns that it had when the plan was made.
+    pub known: BTreeSet<String>,
     /// How the stream brings each of `columns`.
     pub sent: Vec<SentColumn>,
     /// Positions in `columns` of the row's identity: what an old tuple brings.

@@ -78,6 +78,7 @@ pub(super) fn source_table(
         wake: wake.collect(),
         relation: table.oid,
         is_partitioned: table.partitioned,
+        known: table.columns.iter().map(|column| column.name.as_str().to_owned()).collect(),
         sent: names.iter().filter_map(|name| table.column(name)).map(sent_column).collect(),
         truncation: None,
         stage,

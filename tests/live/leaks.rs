@@ -111,11 +111,11 @@ fn provoke() -> Outputs {
         expect_parked(&config, &database);
     }
     database.execute(LAST_CHANGE);
-    wait_for("a halted flow", LIMIT, || {
+    wait_for("a broken data set", LIMIT, || {
         let log = daemon.log();
-        if log.contains("flow halted") { Ok(()) } else { Err(log) }
+        if log.contains("broken for one customer") { Ok(()) } else { Err(log) }
     });
-    run_commands(&config, "when halted", &mut outputs);
+    run_commands(&config, "when broken", &mut outputs);
     files_of_the_daemon(&config, &mut outputs);
     daemon.stop();
     outputs.add("the daemon's log", fs::read_to_string(config.path().join("daemon.log")).expect("a log"));

@@ -236,3 +236,73 @@ fn a_table_that_was_taken_out_of_the_publication_waits_for_a_dba_and_the_gap_is_
     wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
     daemon.stop();
 }
+
+/// Nothing of `code` can be given because of `cause`: its rows wait for every customer, the rest goes on.
+fn waits_until(cause: &str, change: &str, cure: &str, named: &str) {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    give(&database, "before");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    database.execute(cause);
+    wait_said(&daemon, named);
+    database.execute(change);
+    let waiting = "SELECT string_agg(DISTINCT to_customer || ' ' || reason, ', ') FROM acequia.parked WHERE dataset = 'code'";
+    wait_value(&mut daemon, &database, waiting, "north broken, south broken");
+    database.execute(cure);
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    wait_value(&mut daemon, &database, "SELECT count(*) FROM acequia.parked", "0");
+    others_go_on(&mut daemon, &database, "meanwhile", &[]);
+    daemon.stop();
+}
+
+#[test]
+fn a_table_that_was_renamed_is_still_known_and_its_rows_wait_for_its_name() {
+    waits_until(
+        "ALTER TABLE hq.code RENAME TO code_old",
+        "INSERT INTO hq.code_old (code) VALUES ('while'); UPDATE hq.code_old SET amount = 2",
+        "ALTER TABLE hq.code_old RENAME TO code",
+        "table hq.code is called hq.code_old now",
+    );
+}
+
+#[test]
+fn a_schema_that_was_renamed_is_still_known_and_its_rows_wait_for_its_name() {
+    waits_until(
+        "ALTER SCHEMA hq RENAME TO old",
+        "INSERT INTO old.code (code) VALUES ('while'); UPDATE old.code SET amount = 2",
+        "ALTER SCHEMA old RENAME TO hq",
+        "table hq.code is called old.code now",
+    );
+}
+
+#[test]
+fn a_grant_that_was_revoked_at_the_source_is_waited_for() {
+    waits_until(
+        "REVOKE SELECT ON hq.code FROM acequia",
+        "INSERT INTO hq.code (code) VALUES ('while'); UPDATE hq.code SET amount = 2",
+        "GRANT SELECT ON hq.code TO acequia",
+        "SELECT on hq.code is not granted",
+    );
+}
+
+#[test]
+fn row_level_security_at_the_source_is_waited_with() {
+    waits_until(
+        "ALTER TABLE hq.code ENABLE ROW LEVEL SECURITY",
+        "INSERT INTO hq.code (code) VALUES ('while'); UPDATE hq.code SET amount = 2",
+        "ALTER TABLE hq.code DISABLE ROW LEVEL SECURITY",
+        "row-level security is on for hq.code",
+    );
+}
+
+#[test]
+fn a_key_column_that_was_renamed_is_waited_for() {
+    waits_until(
+        "ALTER TABLE hq.code RENAME code TO old_code",
+        "INSERT INTO hq.code (old_code) VALUES ('while'); UPDATE hq.code SET amount = 2",
+        "ALTER TABLE hq.code RENAME old_code TO code",
+        "key column \"code\" does not exist in hq.code",
+    );
+}
