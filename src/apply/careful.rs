@@ -7,11 +7,10 @@
 
 use crate::fault::Fault;
 
-use super::circle::Circled;
 use super::customer::Part;
 use super::error::Error;
 use super::fold::WaveTable;
-use super::ledger::Tally;
+use super::ledger::{Circled, Tally};
 use super::stage::encode_state;
 
 /// `unique_violation`.

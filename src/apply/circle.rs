@@ -1,26 +1,11 @@
 //! Rows that refer to each other in a circle get in together, before the routes of the circle go their usual way.
 
-use std::collections::HashMap;
-
 use crate::fault::Fault;
 use crate::rules::Circle;
 
 use super::customer::Part;
 use super::error::Error;
-use super::ledger::Tally;
-
-/// How many rows came in through circles, by route.
-#[derive(Debug, Default)]
-pub(super) struct Circled(HashMap<usize, u64>);
-
-impl Circled {
-    /// What a route did, with the rows that its circle had created: those the usual way found there already.
-    pub(super) fn count(&mut self, route: usize, usual: Tally) -> Tally {
-        let created = self.0.remove(&route).unwrap_or(0);
-        let skipped = usual.skipped.saturating_sub(created);
-        Tally { created: usual.created + created, skipped, ..usual }
-    }
-}
+use super::ledger::Circled;
 
 impl Part<'_> {
     /// Creates the rows of the circles whose first touched route this is. Rows that others can come before are among
@@ -107,7 +92,7 @@ impl Part<'_> {
             if expected != written {
                 return Err(Error::Ignored { table: plan.routes[route].target.to_string() });
             }
-            *circled.0.entry(route).or_default() += u64::try_from(written).unwrap_or(0);
+            circled.note(route, u64::try_from(written).unwrap_or(0));
         }
         Ok(())
     }

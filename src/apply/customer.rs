@@ -10,10 +10,9 @@ use crate::config::Mode;
 use crate::name::Ident;
 use crate::rules::{Plan, Route, RouteSql};
 
-use super::circle::Circled;
 use super::context::Context;
 use super::error::Error;
-use super::ledger::{self, Tally};
+use super::ledger::{self, Circled, Tally};
 use super::stage::Staged;
 use super::statements::Statements;
 use super::unchanged;

@@ -177,12 +177,11 @@ impl WaveTable {
             let (new, is_new) = (row.new.take(), row.op == Op::Insert && keep == 0);
             row.history.truncate(keep);
             // Nobody is to see this state; or an earlier transaction's, which was there to be seen, stands again.
-            match row.history.last() {
-                Some(earlier) => row.new = Some(earlier.new.clone()),
-                None => {
-                    row.op = Op::Passing;
-                    row.new.clone_from(&new);
-                }
+            if let Some(earlier) = row.history.last() {
+                row.new = Some(earlier.new.clone());
+            } else {
+                row.op = Op::Passing;
+                row.new.clone_from(&new);
             }
             let op = if is_new { Op::Insert } else { Op::Update };
             carried.push(FoldedRow { op, old: None, new, history, transaction });

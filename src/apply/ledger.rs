@@ -1,5 +1,7 @@
 //! Who wrote how much: the route's number in the target, and counts that move with the data.
 
+use std::collections::HashMap;
+
 use crate::name::{Ident, array_text};
 use crate::postgres;
 use crate::rules::{Plan, Route};
@@ -33,6 +35,24 @@ const WANTED: &str = "WITH w AS (SELECT $1::text AS flow, sync, from_customer, t
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
     WITH ORDINALITY u (sync, from_customer, to_customer, dataset, k, i, n))";
 /// Without a look first, every start would use up a number for each route that is known.
+/// How many rows came in through circles, by route.
+#[derive(Debug, Default)]
+pub(super) struct Circled(HashMap<usize, u64>);
+
+impl Circled {
+    /// Rows that a circle has created.
+    pub(super) fn note(&mut self, route: usize, created: u64) {
+        *self.0.entry(route).or_default() += created;
+    }
+
+    /// What a route did, with the rows that its circle had created: those the usual way found there already.
+    pub(super) fn count(&mut self, route: usize, usual: Tally) -> Tally {
+        let created = self.0.remove(&route).unwrap_or(0);
+        let skipped = usual.skipped.saturating_sub(created);
+        Tally { created: usual.created + created, skipped, ..usual }
+    }
+}
+
 const REGISTER: &str = "INSERT INTO acequia.route (flow, sync, from_customer, to_customer, dataset, key_columns, image_columns, \
     columns_md5) SELECT flow, sync, from_customer, to_customer, dataset, key_columns, image_columns, columns_md5 FROM w \
     WHERE NOT EXISTS (SELECT FROM acequia.route r WHERE (r.flow, r.sync, r.from_customer, r.to_customer, r.dataset, \

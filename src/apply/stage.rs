@@ -424,7 +424,9 @@ fn write_cell(out: &mut BytesMut, cell: Option<Cell<'_>>) {
     if str::from_utf8(value).is_err() {
         // Of an identity: one for each, and never written to a customer.
         out.put_slice(b"\\\\x");
-        value.iter().for_each(|byte| out.put_slice(format!("{byte:02x}").as_bytes()));
+        for byte in value {
+            out.put_slice(format!("{byte:02x}").as_bytes());
+        }
         return;
     }
     let special = |byte: &u8| matches!(byte, b'\\' | b'\n' | b'\r' | b'\t');

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{Gone, KeyPart, OnTruncate};
+use crate::config::{Gone, KeyPart, OnTruncate, Rule};
 use crate::expression::Expression;
 use crate::name::Ident;
 
@@ -46,9 +46,6 @@ pub(super) fn route(
     let on_delete = departure(input, &rule.on_delete, "on_delete", problems);
     let on_leave = departure(input, &rule.on_leave, "on_leave", problems);
     let columns = written_columns(input, staged, filled, &values);
-    let key_is_unique = dataset.key_columns().count() == dataset.key.len()
-        && source.is_unique(&source_key(input))
-        && !links.iter().any(|link| link.resolution == Resolution::Never);
     let images = images(&columns, filled, [&on_delete, &on_leave]);
     let shape = Shape {
         stage: stage_rows(source_number, staged, identity.len()),
@@ -61,7 +58,7 @@ pub(super) fn route(
         key: key_matches(input, identity, filled, &values, problems),
         parents: joins,
         staged: staged.iter().map(|column| column.name.quoted()).collect(),
-        key_is_unique,
+        key_is_unique: key_is_unique(input, &links),
         columns,
         filter: filter.map(|(filter, spot)| over_source(input, filter, spot, problems)),
         higher: rivals(world, key, true),
@@ -71,15 +68,7 @@ pub(super) fn route(
     if problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
         return None;
     }
-    let place = |name: &Ident| staged.iter().position(|column| column.name == *name);
-    let read = rule.filter.iter().flat_map(Expression::columns);
-    let policy = Policy {
-        mode: rule.mode,
-        on_delete,
-        on_leave,
-        deletes_truncated: rule.on_truncate == OnTruncate::Delete,
-        filter_columns: read.filter_map(|name| place(&name.name)).collect(),
-    };
+    let policy = policy(rule, staged, on_delete, on_leave);
     Some(Route {
         sync: sync.name.clone(),
         from: key.0.clone(),
@@ -98,6 +87,27 @@ pub(super) fn route(
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
         recipe: Arc::new(Recipe::new(shape, policy, route_number)),
     })
+}
+
+/// Whether no two source rows can have one natural key.
+fn key_is_unique(input: &RouteInput<'_>, links: &[ParentLink]) -> bool {
+    let RouteInput { dataset, source, .. } = input;
+    dataset.key_columns().count() == dataset.key.len()
+        && source.is_unique(&source_key(input))
+        && !links.iter().any(|link| link.resolution == Resolution::Never)
+}
+
+/// What the statements must know of the rule.
+fn policy(rule: &Rule, staged: &[StagedColumn], on_delete: Departure, on_leave: Departure) -> Policy {
+    let place = |name: &Ident| staged.iter().position(|column| column.name == *name);
+    let read = rule.filter.iter().flat_map(Expression::columns);
+    Policy {
+        mode: rule.mode,
+        on_delete,
+        on_leave,
+        deletes_truncated: rule.on_truncate == OnTruncate::Delete,
+        filter_columns: read.filter_map(|name| place(&name.name)).collect(),
+    }
 }
 
 /// The SQL of the rules in a route, each piece alone.

@@ -91,7 +91,7 @@ pub fn target_grants(config: &Config, flow: &Flow, catalog: &Catalog, role: &str
             |to: &&CustomerName| config.customers.get(*to).is_some_and(|to| to.database == flow.target);
         for to in sync.to.iter().filter(here).filter_map(|to| config.customers.get(to)) {
             for dataset in sync.data.iter().filter_map(|dataset| config.datasets.get(dataset)) {
-                let rule = config.rule(sync, &to.name, &dataset.name);
+                let held = config.rule(sync, &to.name, &dataset.name);
                 if !config.carries(sync, &to.name, &dataset.name) {
                     continue;
                 }
@@ -100,10 +100,10 @@ pub fn target_grants(config: &Config, flow: &Flow, catalog: &Catalog, role: &str
                 let found = catalog.tables.get(&table);
                 let parents =
                     found.iter().flat_map(|table| &table.foreign_keys).map(|key| key.parent.clone());
-                for read in parents.chain(looked_up(config, &rule, &to.schema)) {
+                for read in parents.chain(looked_up(config, &held, &to.schema)) {
                     privileges.entry(read).or_default().insert("SELECT");
                 }
-                privileges.entry(table).or_default().extend(needed_privileges(&rule));
+                privileges.entry(table).or_default().extend(needed_privileges(&held));
             }
         }
     }

@@ -103,17 +103,17 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
             columns[column].type_text
         ));
     }
-    let parked = |column: &StagedColumn| format!("(p.payload->>{})", literal(column.name.as_str()));
+    let kept = |column: &StagedColumn| format!("(p.payload->>{})", literal(column.name.as_str()));
     let (plain, packed) = columns.split_at(columns.len() - packed(columns.len(), identity.len()));
     for column in plain {
         definitions.push(format!("{} {}", column.name.quoted(), column.type_text));
         names.push(column.name.quoted());
-        restored.push(format!("CASE o.op WHEN 'U' THEN {}::{} END", parked(column), column.type_text));
+        restored.push(format!("CASE o.op WHEN 'U' THEN {}::{} END", kept(column), column.type_text));
     }
     if !packed.is_empty() {
         definitions.push(format!("{MORE_COLUMN} text[]"));
         names.push(MORE_COLUMN.to_owned());
-        restored.push(format!("ARRAY[{}]", packed.iter().map(parked).collect::<Vec<_>>().join(", ")));
+        restored.push(format!("ARRAY[{}]", packed.iter().map(kept).collect::<Vec<_>>().join(", ")));
     }
     let (names, definitions, restored) = (names.join(", "), definitions.join(", "), restored.join(", "));
     StageSql {

@@ -38,8 +38,8 @@ pub(super) fn source_table(
         needed.extend(read_columns(&input, columns));
         key_columns.extend(columns_of_key(&input));
         referenced.extend(world.referenced_by_children(key));
-        // A row that is inside `where` for one transaction is given, whatever the next one says.
         has_parents |= !world.parents(key).is_empty();
+        // A row that is inside `where` for one transaction is given, whatever the next one says.
         first_state_counts |= wanted.rule.mode == Mode::CreateOnly || wanted.rule.filter.is_some();
     }
     needed.extend(key_columns.iter().cloned());
@@ -51,12 +51,9 @@ pub(super) fn source_table(
     let mut names: Vec<Ident> = sent.map(|column| column.name.clone()).collect();
     if packed(names.len(), identity.len()) > 0 {
         // What is looked for comes first, where it has a column of its own.
-        let is_looked_for = |name: &Ident| {
-            identity.contains(name)
-                || key_columns.contains(name)
-                || referenced.iter().flatten().any(|own| own == name)
-        };
-        names.sort_by_key(|name| !is_looked_for(name));
+        let looked_for: BTreeSet<&Ident> =
+            identity.iter().chain(&key_columns).chain(referenced.iter().flatten()).collect();
+        names.sort_by_key(|name| !looked_for.contains(name));
     }
     let columns = staged_columns(table, &names);
     let position = |name: &Ident| names.iter().position(|own| own == name);

@@ -69,10 +69,10 @@ fn join_of(input: &RouteInput<'_>, number: usize, link: &ParentLink) -> (ParentJ
         }
     }
     let parent_table = world.target.tables.get(&link.table);
-    let typed = |(own, theirs): (&Ident, &Ident)| {
+    let pair = |(own, theirs): (&Ident, &Ident)| {
         Some((&source.column(own)?.base, parent_table.and_then(|table| table.column(theirs))))
     };
-    let types: Vec<_> = link.columns.iter().zip(&link.parent_columns).filter_map(typed).collect();
+    let types: Vec<_> = link.columns.iter().zip(&link.parent_columns).filter_map(pair).collect();
     let through = through.as_ref().map(|(table, on)| (table.as_str(), on.clone()));
     let itself = link.dataset.as_ref() == Some(&input.dataset.name);
     let circle = world.circles.get(&input.dataset.name);
@@ -163,7 +163,7 @@ impl Reading<'_> {
         expression.render(&mut |name| match &name.qualifier {
             Some(qualifier) if qualifier.as_str() != input.dataset.name.as_str() => {
                 self.look_up(qualifier, &name.name, spot, depends).unwrap_or_else(|problem| {
-                    problems.push(problem);
+                    problems.push(*problem);
                     "NULL".to_owned()
                 })
             }
@@ -181,17 +181,18 @@ impl Reading<'_> {
         column: &Ident,
         spot: Spot,
         depends: &mut Vec<Ident>,
-    ) -> Result<String, Problem> {
+    ) -> Result<String, Box<Problem>> {
         let world = self.input.world;
         let (name, table) = looked_up(world, self.input, dataset).ok_or_else(|| {
             let known: Vec<&str> =
                 world.config.datasets.keys().map(crate::name::DatasetName::as_str).collect();
             let message = format!("\"{dataset}\" in an expression is neither this data set nor another one");
-            Problem::error(spot, message, format!("name a data set: {}", known.join(", ")))
+            Box::new(Problem::error(spot, message, format!("name a data set: {}", known.join(", "))))
         })?;
         if table.column(column).is_none() {
             let message = format!("column \"{column}\" does not exist in {name}");
-            return Err(Problem::error(spot, message, format!("columns there: {}", column_list(table))));
+            let remedy = format!("columns there: {}", column_list(table));
+            return Err(Box::new(Problem::error(spot, message, remedy)));
         }
         let leading: Vec<&str> = self
             .links
@@ -205,11 +206,11 @@ impl Reading<'_> {
                 leading.join(", "),
                 self.input.source.name
             );
-            return Err(Problem::error(
+            return Err(Box::new(Problem::error(
                 spot,
                 message,
                 "leave one of these columns out, or do without this expression",
-            ));
+            )));
         }
         let from = format!("SELECT q.{} FROM {} q", column.quoted(), name.quoted());
         let Some(place) = self.links.iter().position(|link| link.table == name) else {
