@@ -28,7 +28,7 @@ SELECT w.nspname::text AS schema, w.relname::text AS "table",
        a.attgenerated <> '' AS generated,
        a.attidentity::text AS identity,
        a.atthasdef OR b.has_default OR a.attidentity <> '' AS has_default,
-       CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_expression,
+       CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, 0) END AS default_expression, -- with the table's number it would lock the table
        s.sequence AS sequence,
        s.may_use  AS may_use_sequence,
        CASE WHEN a.attcollation <> 0 AND co.collname <> 'default' THEN format('%I.%I', cn.nspname, co.collname) END AS collation

@@ -17,11 +17,12 @@ pub(super) struct Arrival {
     pub(super) ids: Vec<i64>,
 }
 
-/// Looks for them while the stage still holds what arrived: one query for each table of the wave, for all customers.
+/// Looks for them while the stage still holds what arrived: one query for each table of the wave, for all
+/// customers; what came back from `parked` has arrived in `only` one.
 pub(super) async fn waiting(
     statements: &mut Statements,
     plan: &Plan,
-    staged: &[Staged],
+    (staged, only): (&[Staged], Option<usize>),
     closed: &[bool],
 ) -> Result<Vec<Arrival>, Error> {
     let mut found: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
@@ -34,6 +35,9 @@ pub(super) async fn waiting(
                 let to: &str = row.get(0);
                 let named = plan.customers.binary_search_by(|routes| routes.customer.as_str().cmp(to));
                 let goes = |customer: &usize| {
+                    if only.is_some_and(|only| only != *customer) {
+                        return false;
+                    }
                     let mut routes = plan.customers[*customer].routes.clone();
                     // What came for a held route has not arrived.
                     routes.any(|route| !closed[route] && staged.goes_by(&plan.routes[route]))

@@ -91,7 +91,7 @@ impl Engine {
         crate::failpoint::hit("after-stage");
         self.fetch_forced(&mut staged).await?;
         self.apply(&mut staged, &wave.tables).await?;
-        self.note_arrivals(&staged).await?;
+        self.note_arrivals(&staged, None).await?;
         self.leave(&staged);
         Ok(())
     }
@@ -286,9 +286,13 @@ impl Engine {
     }
 
     /// Notes which parked rows wait for what is on the stage.
-    pub(super) async fn note_arrivals(&mut self, staged: &[Staged]) -> Result<(), Error> {
+    pub(super) async fn note_arrivals(
+        &mut self,
+        staged: &[Staged],
+        customer: Option<usize>,
+    ) -> Result<(), Error> {
         if !self.context.parked.is_empty() {
-            let found = arrivals::waiting(&mut self.statements, &self.plan, staged, &self.closed).await?;
+            let found = arrivals::waiting(&mut self.statements, &self.plan, (staged, customer), &self.closed).await?;
             self.arrivals.extend(found);
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! They go through the same stage and the same statements as the stream, always the careful way.
 
 use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_postgres::Row;
@@ -31,19 +32,40 @@ const PARKED_ROUTES: &str = "WITH RECURSIVE r AS (\
     WHERE (p.from_customer, p.to_customer, p.dataset) > (r.from_customer, r.to_customer, r.dataset) ORDER BY 1, 2, 3 LIMIT 1) n) \
     SELECT * FROM r";
 
-/// Tries the rows again whose parents have arrived, and those that wait for these, as deep as it goes.
+/// Tries the rows again whose parents have arrived, and those that wait for these, as deep as it goes. Rows that wait for
+/// each other, or one for itself, wake each other every time: what came to nothing is not tried again before something got in.
 pub(super) async fn arrivals(engine: &mut Engine) -> Result<(), Error> {
+    let mut stuck: BTreeSet<i64> = BTreeSet::new();
     for _ in 0..ROUNDS {
-        let round = std::mem::take(&mut engine.arrivals);
-        if round.is_empty() {
+        let mut round: BTreeMap<usize, BTreeSet<i64>> = BTreeMap::new();
+        for arrival in std::mem::take(&mut engine.arrivals) {
+            round.entry(arrival.customer).or_default().extend(arrival.ids);
+        }
+        let before = written(engine);
+        let mut tried = BTreeSet::new();
+        for (customer, ids) in round {
+            let ids: Vec<i64> = ids.difference(&stuck).copied().collect();
+            if !ids.is_empty() {
+                tried.extend(ids.iter().copied());
+                try_customer(engine, customer, ids).await?;
+            }
+        }
+        if tried.is_empty() {
             return Ok(());
         }
-        for arrival in round {
-            try_customer(engine, arrival.customer, arrival.ids).await?;
+        if written(engine) == before {
+            stuck.append(&mut tried);
+        } else {
+            stuck = tried;
         }
     }
     engine.arrivals.clear();
     Ok(())
+}
+
+/// So many rows have been written by the transaction at hand.
+fn written(engine: &Engine) -> u64 {
+    engine.tallies.iter().map(|tally| tally.created + tally.updated).sum()
 }
 
 /// The parked rows whose time has come: (id, customer). Looked up outside a transaction, so that an idle flow writes nothing.
@@ -196,7 +218,7 @@ pub(super) async fn again(
         }
         total.add(tally);
     }
-    engine.note_arrivals(&staged).await?;
+    engine.note_arrivals(&staged, Some(customer)).await?;
     engine.leave(&staged);
     Ok(None)
 }

@@ -6,6 +6,7 @@
 mod life;
 mod moves;
 mod own;
+mod ranked;
 mod reference;
 mod rows;
 mod rules;
@@ -16,6 +17,7 @@ use std::collections::BTreeSet;
 
 use self::life::Life;
 use self::moves::{Dice, Source};
+use self::ranked::Ranked;
 use self::reference::Customer;
 use self::rows::{Change, Id, Table, Transaction};
 use self::rules::{DATASETS, World, group};
@@ -25,7 +27,7 @@ use super::support::{Cluster, Config, Database};
 /// Runs of one test, unless `ACEQUIA_SEEDS` says otherwise.
 const SEEDS: u64 = 8;
 /// Source transactions of one run.
-const TRANSACTIONS: u64 = 120;
+const TRANSACTIONS: u64 = 80;
 
 /// What `deletes` has received goes on to one more customer. Persons do not: one that waits for another there may have
 /// been found by its key already.
@@ -63,8 +65,8 @@ fn run(seed: u64) {
     println!("ACEQUIA_SEED={seed}");
     let database = Cluster::shared().database();
     let mut dice = Dice(seed ^ 0x0DD);
-    // One world alone is quick; every fourth run has all of them in one flow.
-    let worlds: Vec<World> = if seed.is_multiple_of(4) {
+    // One world alone is quick; every fifth run has all of them in one flow.
+    let worlds: Vec<World> = if seed.is_multiple_of(5) {
         World::ALL.to_vec()
     } else {
         dice.pick(&World::ALL).into_iter().collect()
@@ -73,43 +75,25 @@ fn run(seed: u64) {
     let mut trace = Vec::new();
     let mut sides: Vec<Side> =
         worlds.iter().map(|world| begin(&database, *world, seed, &mut trace)).collect();
+    let mut ranked = (*worlds == World::ALL).then(|| Ranked::new(&database));
     let mut life = Life::new(&config, &database, seed);
     life.start(false);
     stop_the_timer(&database);
     let mut trouble = Trouble::new(&database, seed);
     for _ in 0..TRANSACTIONS {
         let side = usize::try_from(dice.roll(sides.len() as u64)).unwrap_or(0);
-        let Side { source, customers } = &mut sides[side];
-        let transaction = source.transaction();
-        database.execute(&transaction.sql);
-        if source.world != World::Held {
-            for customer in customers.iter_mut() {
-                customer.apply(&transaction);
-                source.frozen.extend(customer.frozen());
-            }
-        }
-        trace.push(transaction.sql);
+        sides[side].change(&database, &mut trace);
         // Every third run lets each transaction arrive on its own: there, nothing is ever folded.
-        if seed.is_multiple_of(3) {
-            life.arrive()
-        } else {
-            life.go_on()
-        }
-        if source.world == World::Held && trouble.is_due() {
-            life.wake();
-            if let Some(transaction) = trouble.go_on(source) {
-                database.execute(&transaction.sql);
-            }
-            trace.append(&mut trouble.log);
-        } else if source.world != World::Held && dice.roll(30) == 0 {
-            life.arrive();
-            trace.push(own::act(&database, &mut dice, customers));
+        if seed.is_multiple_of(3) { life.arrive() } else { life.go_on() }
+        sides[side].trouble(&database, &mut life, &mut trouble, &mut dice, &mut trace);
+        if let Some(ranked) = ranked.as_mut().filter(|_| dice.roll(3) == 0) {
+            trace.push(ranked.go_on(&database, &mut dice, &mut life));
         }
     }
     life.wake();
     trouble.finish();
     life.settle();
-    let difference = compare(&database, &mut sides);
+    let difference = compare(&database, &mut sides, ranked.as_ref());
     if !difference.is_empty() && std::env::var_os("ACEQUIA_SEED").is_some() {
         println!("{}", trace.join("\n"));
     }
@@ -119,6 +103,46 @@ fn run(seed: u64) {
         difference.is_empty(),
         "ACEQUIA_SEED={seed} ({kills} kills, {worlds:?}): the customers differ from the model\n{difference}"
     );
+}
+
+impl Side {
+    /// One transaction of the source, and what it means to its customers.
+    fn change(&mut self, database: &Database, trace: &mut Vec<String>) {
+        let Self { source, customers } = self;
+        let transaction = source.transaction();
+        database.execute(&transaction.sql);
+        if source.world != World::Held {
+            for customer in customers {
+                customer.apply(&transaction);
+                source.frozen.extend(customer.frozen());
+            }
+        }
+        trace.push(transaction.sql);
+    }
+
+    /// Now and then: something befalls those who are held, and the others do something themselves.
+    fn trouble<'a>(
+        &mut self,
+        database: &'a Database,
+        life: &mut Life<'_>,
+        trouble: &mut Trouble<'a>,
+        dice: &mut Dice,
+        trace: &mut Vec<String>,
+    ) {
+        let Self { source, customers } = self;
+        if source.world == World::Held {
+            if trouble.is_due() {
+                life.wake();
+                if let Some(transaction) = trouble.go_on(source) {
+                    database.execute(&transaction.sql);
+                }
+                trace.append(&mut trouble.log);
+            }
+        } else if dice.roll(30) == 0 {
+            life.arrive();
+            trace.push(own::act(database, dice, customers));
+        }
+    }
 }
 
 /// The tables of everybody, and the rules over them.
@@ -138,6 +162,11 @@ fn configure<'a>(database: &'a Database, worlds: &[World]) -> Config<'a> {
         tables::create(database, "chain", false);
         rules += CHAIN;
         names.push("chain");
+    }
+    if *worlds == World::ALL {
+        tables::create(database, "ranked", false);
+        rules += ranked::RULES;
+        names.push("ranked");
     }
     let customers: Vec<(&str, &Database, &str)> = names.iter().map(|name| (*name, database, *name)).collect();
     let config = Config::new(&customers, &rules);
@@ -171,7 +200,7 @@ fn stop_the_timer(database: &Database) {
 }
 
 /// Every line that is on one side only: `-` the model's, `+` the customers'.
-fn compare(database: &Database, sides: &mut [Side]) -> String {
+fn compare(database: &Database, sides: &mut [Side], ranked: Option<&Ranked>) -> String {
     let mut expected = BTreeSet::new();
     let mut found = BTreeSet::new();
     let mut read = |sql: &str| {
@@ -195,6 +224,10 @@ fn compare(database: &Database, sides: &mut [Side]) -> String {
                 );
             }
         }
+    }
+    if let Some(ranked) = ranked {
+        expected.extend(ranked.expect());
+        read(Ranked::DUMP);
     }
     let missing = expected.difference(&found).map(|line| format!("- {line}\n"));
     missing.chain(found.difference(&expected).map(|line| format!("+ {line}\n"))).collect()

@@ -129,13 +129,14 @@ impl Source {
             5..=7 => 3,
             _ => 8,
         };
-        if self.dice.roll(40) == 0 {
-            self.truncate();
-        }
-        for _ in 0..moves {
+        let truncates = (self.dice.roll(40) == 0).then(|| self.dice.roll(moves));
+        for number in 0..moves {
+            if truncates == Some(number) {
+                self.truncate();
+            }
             self.one_move();
         }
-        if self.dice.roll(25) == 0 {
+        if self.dice.roll(50) == 0 {
             self.huge_move();
         }
         let commits = self.dice.roll(8) > 0;

@@ -117,7 +117,7 @@ pub(super) struct Change {
 pub(super) struct Transaction {
     /// Its statements, BEGIN and COMMIT (or ROLLBACK) included.
     pub(super) sql: String,
-    /// Tables that it empties before anything else.
+    /// Tables that it empties; for the rest of it, before anything else.
     pub(super) truncated: Vec<Table>,
     /// Nothing, where it was rolled back. Rows that a truncate took away are not among them.
     pub(super) changes: Vec<Change>,

@@ -187,7 +187,7 @@ impl Customer {
     }
 
     fn is_linked(&self, table: Table, slot: Slot) -> bool {
-        self.links.iter().any(|(id, link)| id.0 == table && link.slot == slot)
+        self.links.range((table, 0)..=(table, u64::MAX)).any(|(_, link)| link.slot == slot)
     }
 
     /// Persons who refer to each other, or to themselves: none can come first, so they come together.
