@@ -45,7 +45,7 @@ pub(super) async fn take(engine: &mut Engine) -> Result<(), Error> {
                 engine.statements.execute("ending a hold", &sql, &params).await?;
             }
             _of_a_newer_version => {
-                tracing::warn!(flow, what, "a wish that this version does not know is dropped")
+                tracing::warn!(flow, what, "a wish that this version does not know is dropped");
             }
         }
         let [sync, customer, dataset] = scope.map(|name| name.unwrap_or("all"));
