@@ -93,7 +93,7 @@ fn park_all(stage: &str, columns: &[StagedColumn], new: &str, old: &str) -> Stri
     let both = |a: &str, b: &str| format!("ARRAY(SELECT unnest({a}) INTERSECT SELECT unnest({b}))");
     let joins = "excluded.op = 'upsert' AND parked.op <> 'delete' AND excluded.unchanged <> '{}'";
     format!(
-        "WITH here AS MATERIALIZED (SELECT {new} AS key, \
+        "WITH here AS MATERIALIZED (SELECT s.\"acequia:n\" AS n, {new} AS key, \
          CASE WHEN m.n IS NULL OR v.unchanged = '{{}}' THEN v.payload ELSE {} END AS payload, \
          CASE WHEN m.n IS NULL OR v.unchanged = '{{}}' THEN v.unchanged ELSE {} END AS unchanged, \
          CASE WHEN $12::bool AND s.{first_old} IS NOT NULL THEN CASE WHEN m.n IS NULL THEN {old} ELSE m.origin END END AS origin, \
@@ -102,13 +102,13 @@ fn park_all(stage: &str, columns: &[StagedColumn], new: &str, old: &str) -> Stri
          SELECT (SELECT row_to_json(\"acequia:row\") FROM (SELECT {values}) \"acequia:row\"), \
          coalesce(($11::text[])[s.\"acequia:u\"], '{{}}')::text[]) v (payload, unchanged) \
          WHERE {PICK} AND s.\"acequia:op\" <> 'D'), \
-         gone AS MATERIALIZED (SELECT {old} AS key FROM {stage} s WHERE {PICK} AND s.\"acequia:op\" = 'D'), \
+         gone AS MATERIALIZED (SELECT s.\"acequia:n\" AS n, {old} AS key FROM {stage} s WHERE {PICK} AND s.\"acequia:op\" = 'D'), \
          ins AS (INSERT INTO acequia.parked AS parked ({COLUMNS}) \
          SELECT $7::text, $8::text, $3::text, $4::text, $5::text, key, \
-         CASE WHEN h.payload IS NULL THEN 'delete' WHEN g.gone IS NULL THEN 'upsert' ELSE 'replace' END, \
+         CASE WHEN h.n IS NULL THEN 'delete' WHEN g.n IS NULL THEN 'upsert' ELSE 'replace' END, \
          coalesce(h.payload, '{{}}'::json), coalesce(h.unchanged, '{{}}'), $10::text, coalesce(h.first_lsn, $9::text::pg_lsn), \
          $9::text::pg_lsn, coalesce(h.first_at, now()), 'infinity'::timestamptz, $6::int8, nullif(h.origin, key) \
-         FROM here h FULL JOIN (SELECT key, true AS gone FROM gone) g USING (key) \
+         FROM here h FULL JOIN gone g USING (key) ORDER BY coalesce(h.n, g.n) \
          ON CONFLICT (from_customer, to_customer, dataset, key) DO UPDATE SET flow = excluded.flow, sync = excluded.sync, \
          op = CASE WHEN excluded.op <> 'upsert' OR parked.op = 'upsert' THEN excluded.op ELSE 'replace' END, \
          payload = CASE WHEN {joins} THEN {} ELSE excluded.payload END, \
