@@ -124,7 +124,11 @@ fn add_customer(
             warn_about_parents(&input, carried, &mut own);
         }
         found.route(&key, &wanted.sync.name, own);
-        if let Some(route) = made.filter(|_| !found.is_broken(&key)) {
+        if let Some(mut route) = made.filter(|_| !found.is_broken(&key)) {
+            // With many customers most of a plan is the same again and again.
+            if let Some(&other) = plan.sources[number].routes.last() {
+                route.share(&plan.routes[other]);
+            }
             has_deferrable |= input.target.has_deferrable;
             plan.sources[number].routes.push(plan.routes.len());
             plan.sources[number].cascades |= route.cascade;

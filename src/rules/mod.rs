@@ -192,7 +192,7 @@ pub struct Route {
     pub key_columns: Vec<Ident>,
     /// The customer's columns that the journal keeps, in order, each with the staged columns that it is made from: where
     /// the stream left one of these out, the column is neither written nor kept.
-    pub image_columns: Vec<(Ident, Vec<usize>)>,
+    pub image_columns: Arc<Vec<(Ident, Vec<usize>)>>,
     /// Rows that a flow of ours wrote at the source go on.
     pub cascade: bool,
     /// A row can refer to another row of the same table.
@@ -223,6 +223,16 @@ pub struct Crosswalk {
     pub shape: String,
     /// Further indexes, as complete statements.
     pub indexes: Vec<String>,
+}
+
+impl Route {
+    /// Holds once what it has in common with the route of another customer.
+    fn share(&mut self, other: &Self) {
+        shape::share(&mut self.image_columns, &other.image_columns);
+        if let Some(recipe) = Arc::get_mut(&mut self.recipe) {
+            recipe.share(&other.recipe);
+        }
+    }
 }
 
 impl Plan {

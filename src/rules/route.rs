@@ -55,15 +55,15 @@ pub(super) fn route(
         identity: identity.iter().filter_map(typed).collect(),
         references: references.iter().filter_map(typed).collect(),
         primary_key,
-        key: key_matches(input, identity, filled, &values, problems),
+        key: Arc::new(key_matches(input, identity, filled, &values, problems)),
         parents: joins,
-        staged: staged.iter().map(|column| column.name.quoted()).collect(),
+        staged: Arc::new(staged.iter().map(|column| column.name.quoted()).collect()),
         key_is_unique: key_is_unique(input, &links),
-        columns,
+        columns: Arc::new(columns),
         filter: filter.map(|(filter, spot)| over_source(input, filter, spot, problems)),
         higher: rivals(world, key, true),
         others: rivals(world, key, false),
-        images: images.iter().map(|(name, depends)| (name.quoted(), depends.clone())).collect(),
+        images: Arc::new(images.iter().map(|(name, depends)| (name.quoted(), depends.clone())).collect()),
     };
     if problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
         return None;
@@ -81,7 +81,7 @@ pub(super) fn route(
         on_truncate: rule.on_truncate,
         crosswalk,
         key_columns: target.primary_key().to_vec(),
-        image_columns: images,
+        image_columns: Arc::new(images),
         expressions: expressions(input, &links, filled, &shape),
         cascade: rule.cascade,
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
@@ -128,13 +128,13 @@ fn expressions(
     if let (Some(filter), Some(sql)) = (&rule.filter, &shape.filter) {
         add(said(input, "where"), over_stage(&format!("({sql}) IS TRUE")), filter);
     }
-    for (column, written) in filled.iter().zip(&shape.columns) {
+    for (column, written) in filled.iter().zip(shape.columns.iter()) {
         let word = if column.source().is_some() { "default" } else { "set" };
         for expression in column.expressions() {
             add(said(input, &format!("{word}.{}", column.target)), over_stage(&written.value), expression);
         }
     }
-    for (part, key) in dataset.key.iter().zip(&shape.key) {
+    for (part, key) in dataset.key.iter().zip(shape.key.iter()) {
         if let KeyPart::Expression(expression) = part {
             add(dataset.key_spot, over_stage(&key.value), expression);
             add(dataset.key_spot, over_row(&key.theirs.replace(ALIAS, "t")), expression);

@@ -1,6 +1,8 @@
 //! The shape of a route: every column's value, comparison and match as SQL over the stage (`s`), the crosswalk (`x`),
 //! the customer's table (`t`) and its parents (`p1`, `p2`, …). `sql` joins these pieces into statements.
 
+use std::sync::Arc;
+
 use crate::catalog::{BaseType, Column, ColumnDefault};
 use crate::config::Missing;
 use crate::name::{DatasetName, Ident, literal};
@@ -26,13 +28,13 @@ pub(super) struct Shape {
     /// The customer's primary key.
     pub(super) primary_key: Vec<PrimaryKeyColumn>,
     /// What is written.
-    pub(super) columns: Vec<WrittenColumn>,
+    pub(super) columns: Arc<Vec<WrittenColumn>>,
     /// How the customer's row is recognized.
-    pub(super) key: Vec<KeyMatch>,
+    pub(super) key: Arc<Vec<KeyMatch>>,
     /// The foreign keys.
     pub(super) parents: Vec<ParentJoin>,
     /// The staged columns, quoted: what a parked row keeps.
-    pub(super) staged: Vec<String>,
+    pub(super) staged: Arc<Vec<String>>,
     /// No two source rows can have one natural key.
     pub(super) key_is_unique: bool,
     /// `where` over the stage; rows for which it is not true are not given.
@@ -42,7 +44,24 @@ pub(super) struct Shape {
     /// Crosswalks of all other groups that write this table: a row that they link is not deleted.
     pub(super) others: Vec<String>,
     /// The columns that the journal keeps, with the staged columns that have to be there.
-    pub(super) images: Vec<(String, Vec<usize>)>,
+    pub(super) images: Arc<Vec<(String, Vec<usize>)>>,
+}
+
+impl Shape {
+    /// Holds once what it has in common with the shape of another customer: all that names no table.
+    pub(super) fn share(&mut self, other: &Self) {
+        share(&mut self.columns, &other.columns);
+        share(&mut self.key, &other.key);
+        share(&mut self.staged, &other.staged);
+        share(&mut self.images, &other.images);
+    }
+}
+
+/// Equal things become one.
+pub(super) fn share<T: PartialEq>(own: &mut Arc<T>, other: &Arc<T>) {
+    if **own == **other {
+        *own = Arc::clone(other);
+    }
 }
 
 /// What becomes of the customer's row when the source row is gone.
@@ -73,7 +92,7 @@ pub(super) struct PrimaryKeyColumn {
 }
 
 /// A column that the route writes.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct WrittenColumn {
     /// Quoted name in the customer's table.
     pub(super) name: String,
@@ -86,7 +105,7 @@ pub(super) struct WrittenColumn {
 }
 
 /// One part of the natural key.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct KeyMatch {
     /// Quoted name in the customer's table; nothing for a part that is an expression.
     pub(super) name: String,

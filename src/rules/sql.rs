@@ -99,6 +99,11 @@ impl Recipe {
         Self { shape, policy, number }
     }
 
+    /// Holds once what it has in common with the recipe of another customer.
+    pub(super) fn share(&mut self, other: &Self) {
+        self.shape.share(&other.shape);
+    }
+
     /// Something becomes of the customer's row when the source row is gone.
     pub fn follows_delete(&self) -> bool {
         !matches!(self.policy.on_delete, Departure::Ignore) && self.policy.mode != Mode::LinkOnly
