@@ -51,11 +51,9 @@ pub(super) fn source_table(
     let mut names: Vec<Ident> = sent.map(|column| column.name.clone()).collect();
     if packed(names.len(), identity.len()) > 0 {
         // What is looked for comes first, where it has a column of its own.
-        let is_looked_for = |name: &Ident| {
-            identity.contains(name)
-                || key_columns.contains(name)
-                || referenced.iter().flatten().any(|own| own == name)
-        };
+        let refers = |name: &Ident| referenced.iter().flatten().any(|own| own == name);
+        let is_looked_for =
+            |name: &Ident| identity.contains(name) || key_columns.contains(name) || refers(name);
         names.sort_by_key(|name| !is_looked_for(name));
     }
     let columns = staged_columns(table, &names);
@@ -79,7 +77,7 @@ pub(super) fn source_table(
         relation: table.oid,
         is_partitioned: table.partitioned,
         known: table.columns.iter().map(|column| column.name.as_str().to_owned()).collect(),
-        sent: names.iter().filter_map(|name| table.column(name)).map(sent_column).collect(),
+        sent: sent_columns(table, &names),
         truncation: None,
         stage,
         held,
@@ -125,8 +123,14 @@ fn columns_of_key(input: &RouteInput<'_>) -> BTreeSet<Ident> {
     columns
 }
 
-fn sent_column(column: &Column) -> SentColumn {
-    SentColumn { type_oid: column.sent_oid, type_text: column.sent_type.clone(), since: column.since }
+/// How the stream brings these columns.
+fn sent_columns(table: &Table, names: &[Ident]) -> Vec<SentColumn> {
+    let sent = |column: &Column| SentColumn {
+        type_oid: column.sent_oid,
+        type_text: column.sent_type.clone(),
+        since: column.since,
+    };
+    names.iter().filter_map(|name| table.column(name)).map(sent).collect()
 }
 
 /// The columns that a data set may carry.
