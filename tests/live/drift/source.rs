@@ -306,3 +306,24 @@ fn a_key_column_that_was_renamed_is_waited_for() {
         "key column \"code\" does not exist in hq.code",
     );
 }
+
+#[test]
+fn a_publication_that_was_dropped_and_made_again_halts_the_flow_with_the_way_out() {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    give(&database, "first");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    daemon.stop();
+    let publication = database.value("SELECT pubname FROM pg_publication");
+    database.execute(&format!("DROP PUBLICATION {publication}"));
+    give(&database, "unsent");
+    database.execute(&format!(
+        "CREATE PUBLICATION {publication} FOR TABLE hq.code, hq.line, hq.other WITH (publish_via_partition_root = true)"
+    ));
+    let daemon = config.start();
+    wait_said(&daemon, "it was made anew, or its switches were touched");
+    wait_said(&daemon, "what was written until it was made again can't be read any more");
+    daemon.stop();
+}
