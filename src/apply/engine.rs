@@ -292,7 +292,8 @@ impl Engine {
         customer: Option<usize>,
     ) -> Result<(), Error> {
         if !self.context.parked.is_empty() {
-            let found = arrivals::waiting(&mut self.statements, &self.plan, (staged, customer), &self.closed).await?;
+            let found =
+                arrivals::waiting(&mut self.statements, &self.plan, (staged, customer), &self.closed).await?;
             self.arrivals.extend(found);
         }
         Ok(())

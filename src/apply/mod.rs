@@ -64,5 +64,5 @@ mod writer;
 pub use batch::{BATCH_BYTES, BATCH_ROWS, Batch};
 pub use checkpoint::Checkpoint;
 pub use error::Error;
-pub use preflight::{Forbidden, Reason, Refused, preflight};
+pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
 pub use writer::{Applied, Writer};

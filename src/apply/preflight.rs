@@ -126,7 +126,26 @@ fn likeness(route: &Route) -> u64 {
     hasher.finish()
 }
 
-async fn prepare_all(
+/// Looks at the SQL of the rules alone, before it runs for the first time.
+pub async fn look_at_expressions(client: &Client, plan: &Plan) -> Result<Vec<Refused>, Error> {
+    let failed = |error| Error::from_driver("looking at SQL of the rules", &error);
+    let mut refused = Vec::new();
+    for customer in &plan.customers {
+        let has_some = |route: &usize| !plan.routes[*route].expressions.is_empty();
+        let routes: Vec<usize> = customer.routes.clone().filter(has_some).collect();
+        if routes.is_empty() {
+            continue;
+        }
+        client.batch_execute("BEGIN").await.map_err(failed)?;
+        let found = probe_all(client, plan, customer, &routes).await;
+        client.batch_execute("ROLLBACK").await.map_err(failed)?;
+        refused.extend(found?);
+    }
+    Ok(refused)
+}
+
+/// Makes the tables that the statements of these routes name, and looks at the SQL of the rules in them.
+async fn probe_all(
     client: &Client,
     plan: &Plan,
     customer: &CustomerRoutes,
@@ -144,7 +163,6 @@ async fn prepare_all(
     let mut refused = Vec::new();
     for &number in routes {
         let route = &plan.routes[number];
-        let before = refused.len();
         for expression in &route.expressions {
             client.batch_execute("SAVEPOINT route").await.map_err(failed)?;
             if let Some(reason) = probe(client, route, expression).await? {
@@ -152,10 +170,23 @@ async fn prepare_all(
             }
             client.batch_execute("ROLLBACK TO SAVEPOINT route").await.map_err(failed)?;
         }
+    }
+    Ok(refused)
+}
+
+async fn prepare_all(
+    client: &Client,
+    plan: &Plan,
+    customer: &CustomerRoutes,
+    routes: &[usize],
+) -> Result<Vec<Refused>, Error> {
+    let failed = |error| Error::from_driver("preparing the statements of the rules", &error);
+    let mut refused = probe_all(client, plan, customer, routes).await?;
+    let sound: Vec<usize> =
+        routes.iter().copied().filter(|route| !refused.iter().any(|one| one.route == *route)).collect();
+    for number in sound {
         client.batch_execute("SAVEPOINT route").await.map_err(failed)?;
-        if refused.len() == before
-            && let Err(error) = prepare(client, route).await
-        {
+        if let Err(error) = prepare(client, &plan.routes[number]).await {
             refused.push(Refused { route: number, spot: None, reason: Reason::Server(error) });
         }
         client.batch_execute("ROLLBACK TO SAVEPOINT route").await.map_err(failed)?;

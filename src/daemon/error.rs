@@ -118,6 +118,21 @@ pub enum Error {
         /// Where the target stands.
         checkpoint: Lsn,
     },
+    /// The publication was gone for a while.
+    #[error(
+        "the publication of slot {slot} in database {database} was dropped, and what was written until it was made again \
+         can't be read any more. Compare the customers with the source; then drop the slot (SELECT \
+         pg_drop_replication_slot('{slot}')) and DELETE FROM acequia.checkpoint WHERE flow = '{flow}' in the target, and \
+         the flow starts from now"
+    )]
+    Unpublished {
+        /// The slot.
+        slot: String,
+        /// The source.
+        database: String,
+        /// The flow.
+        flow: String,
+    },
     /// Somebody reads the slot.
     #[error(
         "slot {slot} of database {database} is in use by process {pid} there (application \"{holder}\"): it is tried \
@@ -195,6 +210,7 @@ impl Error {
             | Self::UnknownSlot { .. }
             | Self::SlotGone { .. }
             | Self::Slot { .. }
+            | Self::Unpublished { .. }
             | Self::Broken
             | Self::OtherCluster { .. } => Fault::Halt,
         }

@@ -141,12 +141,25 @@ async fn attempt(
     turn.know(&prepared.plan);
     turn.drifted = false;
     let mut another = prepared.drift.another();
-    let ended = stream(config, flow, progress, (prepared, turn), stop).await;
+    let ended =
+        stream(config, flow, progress, (prepared, turn), stop).await.map_err(|error| named(error, flow));
     match ended {
         // What nothing else explains may come of a table that is not what it was.
         Err(error) if error.fault() == Fault::Halt => Err(another.look().await.unwrap_or(error)),
         ended => ended,
     }
+}
+
+/// Changes are decoded with the catalog of their time. Where the flow's publication was not there then, the server says that
+/// there is no such thing, and will say so for ever.
+fn named(error: Error, flow: &Flow) -> Error {
+    const UNDEFINED_OBJECT: &str = "42704";
+    let Error::Postgres(refused) = &error else { return error };
+    if refused.sqlstate().is_none_or(|state| state.as_str() != UNDEFINED_OBJECT) {
+        return error;
+    }
+    let (slot, database) = (flow.slot.clone(), flow.source.to_string());
+    Error::Unpublished { slot, database, flow: flow.name.clone() }
 }
 
 async fn stream(

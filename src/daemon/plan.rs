@@ -6,10 +6,10 @@ use std::time::Instant;
 use tokio_postgres::Client;
 
 use crate::apply::remembered::{Remembered, SourceKey};
-use crate::apply::shapes;
+use crate::apply::{control, look_at_expressions, shapes};
 use crate::catalog::{Catalog, Fingerprint, Publication, Server};
 use crate::config::{Config, Database};
-use crate::name::TableName;
+use crate::name::{CustomerName, DatasetName, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Plan, Problem, Scope, Severity};
 
@@ -76,7 +76,11 @@ pub(super) async fn make(
         source_seen.publication = now.publication;
     }
     let (catalogs_ms, begun) = (begun.elapsed().as_millis(), Instant::now());
-    let (plan, problems) = rules::compile(config, flow, &catalog, &target_catalog);
+    let (mut plan, mut problems) = rules::compile(config, flow, &catalog, &target_catalog);
+    let barred = barred(config, &there, &plan).await?;
+    if !barred.is_empty() {
+        (plan, problems) = rules::compile_without(config, flow, &catalog, &target_catalog, &barred);
+    }
     let (routes, plan_ms) = (plan.routes.len(), begun.elapsed().as_millis());
     tracing::debug!(flow = %flow.name, routes, catalogs_ms, plan_ms, "plan made");
     tell(config, flow, &problems, told);
@@ -93,6 +97,29 @@ pub(super) async fn make(
     let target = side("target", target, targets, None, target_seen);
     let memory = Memory { sources, catalog, publication: published.publication, notes };
     Ok(Planned { plan, source, target, there, memory })
+}
+
+/// Routes with SQL that no rule may have: what sleeps or writes must not run even once.
+async fn barred(
+    config: &Config,
+    there: &Session,
+    plan: &Plan,
+) -> Result<BTreeMap<(CustomerName, CustomerName, DatasetName), Problem>, Error> {
+    let mut barred = BTreeMap::new();
+    if plan.routes.iter().all(|route| route.expressions.is_empty()) {
+        return Ok(barred);
+    }
+    control::require(there, plan.flow.target.as_str()).await?;
+    for refused in look_at_expressions(there, plan).await? {
+        let route = &plan.routes[refused.route];
+        let spot = refused.spot.unwrap_or(config.datasets[&route.dataset].spot);
+        let message =
+            format!("{} can't take this for data set {}: {}", route.target, route.dataset, refused.reason);
+        let remedy = "write it so that the server takes it, with functions that are stable or immutable";
+        let key = (route.from.clone(), route.to.clone(), route.dataset.clone());
+        barred.entry(key).or_insert_with(|| Problem::error(spot, message, remedy));
+    }
+    Ok(barred)
 }
 
 /// Tells the columns and identities of the catalog from those that are remembered.

@@ -40,6 +40,17 @@ pub fn tables_to_read(config: &Config, flow: &Flow) -> (Vec<String>, Vec<String>
 /// Compiles the plan of a flow. The plan holds what is sound, and lists the routes that are not; whether it may run with
 /// the problems found is the caller's decision (an error that reaches the whole flow means no).
 pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog) -> (Plan, Vec<Problem>) {
+    compile_without(config, flow, source, target, &BTreeMap::new())
+}
+
+/// The same, with routes (from, to, data set) that something else stands in the way of.
+pub fn compile_without(
+    config: &Config,
+    flow: &Flow,
+    source: &Catalog,
+    target: &Catalog,
+    barred: &BTreeMap<(CustomerName, CustomerName, DatasetName), Problem>,
+) -> (Plan, Vec<Problem>) {
     let mut found = Findings::default();
     let mut world = World::new(config, source, target);
     let wanted = wanted_routes(config, flow, &mut world, &mut found);
@@ -50,7 +61,7 @@ pub fn compile(config: &Config, flow: &Flow, source: &Catalog, target: &Catalog)
     let mut carried: BTreeMap<RouteKey, Vec<Filled>> = BTreeMap::new();
     for (key, wanted) in &wanted {
         if let Some(input) = input(&world, wanted, key) {
-            let mut own = Vec::new();
+            let mut own: Vec<Problem> = barred.get(key).cloned().into_iter().collect();
             carried.insert(key.clone(), filled_columns(&input, &mut own));
             found.route(key, &wanted.sync.name, own);
         }

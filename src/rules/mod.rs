@@ -43,7 +43,7 @@ use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
 pub use broken::BrokenRoute;
 pub use circle::Circle;
-pub use compile::{compile, parent_tables, tables_to_read};
+pub use compile::{compile, compile_without, parent_tables, tables_to_read};
 pub use flow::Flow;
 pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
 pub use probe::{Discrepancy, Questions, Survey};

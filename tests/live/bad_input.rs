@@ -558,3 +558,15 @@ fn a_row_that_its_table_refuses_is_parked_and_the_others_arrive() {
     });
     daemon.stop();
 }
+
+#[test]
+fn sql_of_a_rule_that_sleeps_is_never_run_not_even_without_a_check() {
+    let database = two_customers(Cluster::shared());
+    let rules = RULES.replace("mode =", "where = \"pg_sleep(3600) IS NULL\"\nmode =");
+    let config = Config::new(&[("hq", &database, "hq"), ("north", &database, "north")], &rules);
+    config.set_up();
+    let mut daemon = config.start();
+    assert_eq!(daemon.wait_exit().code(), Some(WRONG));
+    let log = daemon.log();
+    assert!(log.contains("it calls pg_sleep(double precision), which is volatile"), "{log}");
+}

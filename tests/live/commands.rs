@@ -97,6 +97,9 @@ Commands:
   setup    Make what the rules need in the databases: grants, publication, control schema
   status   Show how far every flow and every customer is
   parked   Look after rows that are not yet in a customer
+  pause    Have everything wait that comes for a customer, a sync group, a data set or a flow
+  resume   Write what has waited, and go on
+  apply    Write now what waits for its time
   explain  Tell the way of one row: who is given it, who has it, where it waits and why
   links    Say whether both sides agree about who is who: rows linked, alone or there twice
   config   Look at the configuration
@@ -115,6 +118,7 @@ First steps:
   acequia run                  the daemon (usually started by systemd)
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
+  acequia pause --customer C   have a customer's rows wait while somebody works on its tables
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:

@@ -84,7 +84,11 @@ fn run(seed: u64) {
         let side = usize::try_from(dice.roll(sides.len() as u64)).unwrap_or(0);
         sides[side].change(&database, &mut trace);
         // Every third run lets each transaction arrive on its own: there, nothing is ever folded.
-        if seed.is_multiple_of(3) { life.arrive() } else { life.go_on() }
+        if seed.is_multiple_of(3) {
+            life.arrive();
+        } else {
+            life.go_on();
+        }
         sides[side].trouble(&database, &mut life, &mut trouble, &mut dice, &mut trace);
         if let Some(ranked) = ranked.as_mut().filter(|_| dice.roll(3) == 0) {
             trace.push(ranked.go_on(&database, &mut dice, &mut life));
@@ -214,7 +218,9 @@ fn compare(database: &Database, sides: &mut [Side], ranked: Option<&Ranked>) -> 
             }
             customer.settle();
             expected.extend(expect(customer, source));
-            tables::dumps(customer).iter().for_each(|sql| read(sql));
+            for sql in tables::dumps(customer) {
+                read(&sql);
+            }
             if customer.name() == "deletes" {
                 expected.extend(passed_on(customer));
                 let given = Table::ALL.into_iter().filter(|table| *table != Table::Person);
@@ -244,7 +250,13 @@ fn expect(customer: &Customer, source: &Source) -> Vec<String> {
     let name = customer.name();
     let key = |id: &Id| match id.0 {
         Table::Payer | Table::Code => source.key(*id).unwrap_or("gone").to_owned(),
-        _ => id.1.to_string(),
+        Table::Schedule
+        | Table::Person
+        | Table::Line
+        | Table::Doc
+        | Table::Tag
+        | Table::Visit
+        | Table::Item => id.1.to_string(),
     };
     let rows = customer.rows.keys().map(|&(table, slot)| {
         let local = tables::compares_local(customer, table);
@@ -276,9 +288,9 @@ fn row_line(name: &str, customer: &Customer, at: (Table, usize), local: bool, de
     let note = held.note.map_or_else(|| "-".to_owned(), |note| note.to_string());
     let body = if at.0 == Table::Doc { held.body.to_string() } else { "-".to_owned() };
     let local = if local { held.local } else { "-" };
-    let derived = if derives { &held.derived } else { "-" };
+    let computed = if derives { &held.derived } else { "-" };
     format!(
-        "{name} row {} {parent} <{}> {} {note} {body} {local} {derived}",
+        "{name} row {} {parent} <{}> {} {note} {body} {local} {computed}",
         at.0.name(),
         held.key,
         held.value

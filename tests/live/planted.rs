@@ -300,7 +300,8 @@ fn config<'a>(folder: &Path, rules: &str, sites: &[Site], databases: &'a [Databa
     for file in fs::read_dir(folder).expect("the folder of a case") {
         let file = file.expect("a file").path();
         let name = file.file_name().expect("a name").to_string_lossy().into_owned();
-        if name != "rules.toml" && !name.starts_with("expected.") && !name.ends_with(".sql") {
+        let is_sql = file.extension().is_some_and(|extension| extension == "sql");
+        if name != "rules.toml" && !name.starts_with("expected.") && !is_sql {
             let beside = config.path().join(&name);
             fs::copy(&file, &beside).expect("a file beside the rules");
             fs::set_permissions(&beside, fs::Permissions::from_mode(0o600)).expect("its mode");

@@ -30,10 +30,13 @@ pub(crate) fn sql_is_embedded_and_embedded_files_exist(tree: &Tree) -> Vec<Probl
     problems
 }
 
+fn is_sql(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "sql")
+}
+
 /// SQL that goes to a server has no character that a database in some old encoding lacks, not even in a comment.
 pub(crate) fn sql_for_servers_is_ascii(tree: &Tree) -> Vec<Problem> {
-    let is_sent =
-        |path: &str| path.starts_with("sql/") && !path.starts_with("sql/practice/") && path.ends_with(".sql");
+    let is_sent = |path: &str| path.starts_with("sql/") && !path.starts_with("sql/practice/") && is_sql(path);
     let lines = tree.files.iter().filter(|file| is_sent(&file.path)).flat_map(|file| {
         let foreign = file.text.lines().enumerate().filter(|(_, line)| !line.is_ascii());
         foreign.map(move |(number, _)| {

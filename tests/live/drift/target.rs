@@ -81,7 +81,7 @@ fn waits_until_with(columns: &str, cause: &str, cure: &str, named: &str) {
     daemon.wait_streaming();
     give(&database, "before");
     give(&database, "goes");
-    wait_equal(&mut daemon, &database, columns, &["north", "south"]);
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
     database.execute(cause);
     give(&database, "at once");
     wait_said(&daemon, named);

@@ -240,7 +240,13 @@ impl Source {
         match table {
             Table::Payer => format!("{key}/gold"),
             Table::Tag => spelled(&key, self.next_key),
-            _ => key,
+            Table::Schedule
+            | Table::Person
+            | Table::Line
+            | Table::Code
+            | Table::Doc
+            | Table::Visit
+            | Table::Item => key,
         }
     }
 
@@ -266,7 +272,13 @@ pub(super) fn own_key(table: Table, number: u64) -> String {
     match table {
         Table::Payer => format!("own{number}/own"),
         Table::Tag => spelled(&format!("own{number}"), number),
-        _ => format!("own{number}"),
+        Table::Schedule
+        | Table::Person
+        | Table::Line
+        | Table::Code
+        | Table::Doc
+        | Table::Visit
+        | Table::Item => format!("own{number}"),
     }
 }
 

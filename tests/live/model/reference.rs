@@ -194,7 +194,13 @@ impl Customer {
                 {
                     Some(upsert(*id, row))
                 }
-                _ => None,
+                Parked::MissingParent(_)
+                | Parked::Taken(_)
+                | Parked::Ambiguous(_)
+                | Parked::Rejected(_)
+                | Parked::Unmatched(_)
+                | Parked::Mismatch(_)
+                | Parked::Delete => None,
             };
             let waiting: Vec<Change> = self.parked.iter().filter_map(waits).collect();
             if !waiting.is_empty() {

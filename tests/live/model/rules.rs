@@ -34,7 +34,7 @@ pub(super) struct Rule {
 
 impl Rule {
     /// The customer's rows are remembered: everywhere but where the key alone can decide.
-    pub(super) fn remembers(&self, table: Table) -> bool {
+    pub(super) fn remembers(self, table: Table) -> bool {
         let stays = self.on_delete == Gone::Ignore && self.on_truncate == Gone::Ignore;
         let needs_none = match self.mode {
             Mode::LinkOnly => false,
@@ -50,8 +50,11 @@ impl Rule {
 pub(super) struct Receiver {
     pub(super) name: &'static str,
     pub(super) from: &'static str,
-    pub(super) rule: fn(Table) -> Option<Rule>,
+    pub(super) rule: Giving,
 }
+
+/// What a customer is given of a table, and how; nothing where it has no such rule.
+type Giving = fn(Table) -> Option<Rule>;
 
 /// A source with its customers. They are apart, so that what one of them has parked stands still in that source alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,16 +81,16 @@ impl World {
     }
 
     pub(super) fn receivers(self) -> Vec<Receiver> {
-        let all: [(&'static str, fn(Table) -> Option<Rule>); 9] = [
-            ("creates", creates),
-            ("overrides", overrides),
-            ("deletes", deletes),
+        let all: [(&'static str, Giving); 9] = [
+            ("creates", |table| Some(creates(table))),
+            ("overrides", |_any| Some(OVERRIDE)),
+            ("deletes", |table| Some(deletes(table))),
             ("filters", filters),
             ("marks", marks),
             ("maps", maps),
             ("links", links),
-            ("held", held),
-            ("sifted", sifted),
+            ("held", |_any| Some(MIRROR)),
+            ("sifted", |table| Some(sifted(table))),
         ];
         let range = match self {
             Self::Plain => 0..3,
@@ -109,19 +112,15 @@ const CREATE: Rule = Rule {
 const OVERRIDE: Rule = Rule { mode: Mode::Override, on_truncate: Gone::Ignore, ..CREATE };
 const MIRROR: Rule = Rule { on_delete: Gone::Delete, on_truncate: Gone::Delete, ..OVERRIDE };
 
-fn creates(table: Table) -> Option<Rule> {
+fn creates(table: Table) -> Rule {
     // Without memory, as long as nothing is to be taken back.
     let on_truncate = if table == Table::Code { Gone::Ignore } else { Gone::Delete };
-    Some(Rule { on_truncate, ..CREATE })
+    Rule { on_truncate, ..CREATE }
 }
 
-fn overrides(_: Table) -> Option<Rule> {
-    Some(OVERRIDE)
-}
-
-fn deletes(table: Table) -> Option<Rule> {
+fn deletes(table: Table) -> Rule {
     let on_truncate = if table == Table::Code { Gone::Ignore } else { Gone::Delete };
-    Some(Rule { on_truncate, ..MIRROR })
+    Rule { on_truncate, ..MIRROR }
 }
 
 /// Parents are not deleted when they leave: whether a child stands in the way may hang on a moment.
@@ -162,17 +161,13 @@ fn links(table: Table) -> Option<Rule> {
     }
 }
 
-fn held(_: Table) -> Option<Rule> {
-    Some(MIRROR)
-}
-
 /// No parent is filtered: a child that comes while its parent is out has to wait, and one that came before has not.
-fn sifted(table: Table) -> Option<Rule> {
+fn sifted(table: Table) -> Rule {
     let on_leave = match table {
         Table::Schedule | Table::Person | Table::Visit | Table::Item => None,
         Table::Line | Table::Code | Table::Payer | Table::Doc | Table::Tag => Some(Gone::Delete),
     };
-    Some(Rule { on_leave, ..MIRROR })
+    Rule { on_leave, ..MIRROR }
 }
 
 /// The data sets, the same for everybody.

@@ -122,7 +122,13 @@ pub(super) fn dumps(customer: &Customer) -> Vec<String> {
             let (identity, target) = match table {
                 Table::Payer => ("x.s1 || '/' || x.s2", "t.id = x.t1"),
                 Table::Code => ("x.s1", "t.key = x.t1"),
-                _ => ("x.s1::text", "t.id = x.t1"),
+                Table::Schedule
+                | Table::Person
+                | Table::Line
+                | Table::Doc
+                | Table::Tag
+                | Table::Visit
+                | Table::Item => ("x.s1::text", "t.id = x.t1"),
             };
             dumps.push(format!(
                 "SELECT concat_ws(' ', '{name} link {}', {identity}, '<' || coalesce({}, 'nothing') || '>') \

@@ -167,13 +167,13 @@ impl<'a> Trouble<'a> {
                 format!("REVOKE SELECT ON {name} FROM acequia"),
                 format!("GRANT SELECT ON {name} TO acequia"),
             ),
-            _ => (alter(&self.other_identity(table)), usual),
+            _ => (alter(&Self::other_identity(table)), usual),
         };
         self.begin(&there, back);
     }
 
     /// Another replica identity than the usual one.
-    fn other_identity(&self, table: Table) -> String {
+    fn other_identity(table: Table) -> String {
         let index = match table {
             Table::Payer | Table::Line | Table::Code => return "REPLICA IDENTITY FULL".to_owned(),
             Table::Schedule | Table::Person | Table::Doc | Table::Tag | Table::Visit | Table::Item => {
