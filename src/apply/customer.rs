@@ -66,6 +66,7 @@ impl Part<'_> {
         }
         let mut circled = Circled::default();
         for &(route, staged) in &touched {
+            self.at = Some(route);
             self.close_circles(route, &touched, &mut circled).await?;
             let last = self.staged[staged].last();
             let done = self.upsert(route, staged, 1, last).await?;
