@@ -22,7 +22,8 @@ WITH RECURSIVE own AS MATERIALIZED (
   FROM pg_catalog.pg_namespace n WHERE n.nspname = ANY ($1::text[])
   UNION ALL
   SELECT 'tables', sum(hash_record_extended(ROW(c.oid, c.relname, c.relnamespace, c.relkind::text, c.relowner, c.relacl::text,
-                       c.relrowsecurity, c.relforcerowsecurity, c.relreplident::text, c.relispartition), 1))
+                       c.relrowsecurity, c.relforcerowsecurity, c.relreplident::text, c.relispartition,
+                       c.relpersistence::text), 1))
   FROM pg_catalog.pg_class c JOIN rel USING (oid)
   UNION ALL
   SELECT 'columns', sum(hash_record_extended(ROW(a.attrelid, a.attnum, a.xmin), 2))

@@ -164,6 +164,8 @@ CREATE TABLE acequia.journal (
   image text NOT NULL                            -- the columns before, as a row's text
 );
 CREATE INDEX journal_at ON acequia.journal USING brin (at);
+-- It has no key: without this, somebody's publication FOR ALL TABLES would have the server refuse our own pruning.
+ALTER TABLE acequia.journal REPLICA IDENTITY FULL;
 
 CREATE TABLE acequia.audit (
   id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -21,6 +21,7 @@ const REPLAYED_ROWS: usize = 1_000;
 /// A step of a customer's part that can be halved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
+    Release,
     Upsert,
     Leave,
     Delete,
@@ -42,6 +43,7 @@ impl Part<'_> {
             let last = self.staged[staged].last();
             self.at = Some(route);
             self.release(route, staged, 1, last).await?;
+            self.halve(Step::Release, route, staged, &mut Tally::default()).await?;
         }
         let mut circled = Circled::default();
         for &(route, staged) in &touched {
@@ -78,10 +80,12 @@ impl Part<'_> {
         let before = self.context.generation;
         self.context.generation += 1;
         // Deletes that could not be done are not tried a second time: their entries stay.
-        let keep = "UPDATE acequia.parked SET generation = $2 WHERE generation = $1 AND op <> 'upsert'";
+        let keep = "UPDATE acequia.parked SET generation = $2 WHERE generation = $1 AND op <> 'upsert' \
+                    AND from_customer = ANY ($3) AND to_customer = $4";
+        let (from, to) = self.sides();
         let kept = self
             .statements
-            .execute("keeping parked deletes", keep, &[&before, &self.context.generation])
+            .execute("keeping parked deletes", keep, &[&before, &self.context.generation, &from, &to])
             .await?;
         for (&(route, staged), refused) in touched.iter().zip(refused) {
             self.at = Some(route);
@@ -94,17 +98,39 @@ impl Part<'_> {
             // Rows that are equal by now have been counted the first time.
             tallies[route].add(Tally { skipped: 0, ..again });
         }
+        // Rows that could not leave are parked as what they are: they have to be so again.
+        for &(route, staged) in touched.iter().rev() {
+            if self.sql(route).release_left.is_some() {
+                self.at = Some(route);
+                self.halve(Step::Release, route, staged, &mut Tally::default()).await?;
+                let mut again = Tally::default();
+                self.halve(Step::Leave, route, staged, &mut again).await?;
+                tallies[route].add(Tally { skipped: 0, ..again });
+            }
+        }
         if let Some(&(route, _)) = touched.first() {
             tallies[route].parked += kept;
         }
         Ok(())
     }
 
+    /// From whom this customer is given something, and its own name: what its parked rows are found by.
+    fn sides(&self) -> (Vec<String>, String) {
+        let own = &self.plan.customers[self.customer];
+        let mut from: Vec<String> =
+            own.routes.clone().map(|route| self.plan.routes[route].from.to_string()).collect();
+        from.sort_unstable();
+        from.dedup();
+        (from, own.customer.to_string())
+    }
+
     /// Some row of this wave found its place taken.
     async fn has_taken(&mut self) -> Result<bool, Error> {
-        let sql =
-            "SELECT count(*) FROM acequia.parked WHERE generation = $1 AND reason IN ('taken', 'ambiguous')";
-        let count = self.statements.count("looking for taken rows", sql, &[&self.context.generation]).await?;
+        let sql = "SELECT count(*) FROM acequia.parked WHERE generation = $1 AND reason IN ('taken', 'ambiguous') \
+                   AND from_customer = ANY ($2) AND to_customer = $3";
+        let (from, to) = self.sides();
+        let params: [super::statements::Param<'_>; 3] = [&self.context.generation, &from, &to];
+        let count = self.statements.count("looking for taken rows", sql, &params).await?;
         Ok(count > 0)
     }
 
@@ -122,7 +148,7 @@ impl Part<'_> {
             let extent = self.staged[staged].extent(low, high);
             let busy = match step {
                 Step::Upsert => extent.living + extent.moved,
-                Step::Leave => extent.living,
+                Step::Release | Step::Leave => extent.living,
                 Step::Delete => extent.deletes,
             };
             if low > high || busy == 0 {
@@ -130,6 +156,8 @@ impl Part<'_> {
             }
             match self.attempt(step, route, staged, low, high).await? {
                 Ok(done) => tally.add(done),
+                // The same `where` fails again with the upsert, which parks the row.
+                Err(_) if low == high && step == Step::Release => {}
                 Err(error) if low == high => {
                     tally.add(self.set_aside(step, route, staged, low, &error).await?);
                     if error.sqlstate() == Some(UNIQUE_VIOLATION) {
@@ -159,6 +187,7 @@ impl Part<'_> {
         self.statements.batch("setting a savepoint", "SAVEPOINT step").await?;
         let mark = self.staged[staged].mark();
         let done = match step {
+            Step::Release => self.release_left(route, staged, low, high).await.map(|()| Tally::default()),
             Step::Upsert => self.upsert(route, staged, low, high).await,
             Step::Leave => self.leave(route, staged, low, high).await,
             Step::Delete => self.delete(route, staged, low, high).await,
@@ -170,6 +199,8 @@ impl Part<'_> {
             }
             Err(error) if error.fault() == Fault::Park => {
                 self.staged[staged].go_back(mark);
+                // Numbers that were registered in between are gone with it.
+                self.context.partial_numbers.clear();
                 self.statements
                     .batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step")
                     .await?;

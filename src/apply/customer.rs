@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::config::Mode;
 use crate::name::Ident;
-use crate::rules::{Plan, Route, RouteSql};
+use crate::rules::{Plan, RouteSql};
 
 use super::context::Context;
 use super::error::Error;
@@ -63,6 +63,7 @@ impl Part<'_> {
             let last = self.staged[staged].last();
             self.at = Some(route);
             self.release(route, staged, 1, last).await?;
+            self.release_left(route, staged, 1, last).await?;
         }
         let mut circled = Circled::default();
         for &(route, staged) in &touched {
@@ -115,11 +116,27 @@ impl Part<'_> {
         if let Some(refresh) = sql.refresh_references.as_ref().filter(|_| extent.living > extent.inserts) {
             self.statements.execute("refreshing links", refresh, &[&low, &high]).await?;
         }
-        if let (Some(create), Some(release)) = (&sql.create_released, &sql.release_left)
-            && extent.living > 0
+        if let Some(create) =
+            sql.create_released.as_ref().filter(|_| sql.release_left.is_some() && extent.living > 0)
+        {
+            self.statements.batch("preparing released links", create).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the links of rows outside `where` that are to be deleted. SQL of the rules is at work: it can fail for a row.
+    pub(super) async fn release_left(
+        &mut self,
+        route: usize,
+        staged: usize,
+        low: i32,
+        high: i32,
+    ) -> Result<(), Error> {
+        let sql = self.sql(route);
+        if let Some(release) = &sql.release_left
+            && self.staged[staged].extent(low, high).living > 0
         {
             self.know_filter(route, staged, low, high).await?;
-            self.statements.batch("preparing released links", create).await?;
             self.statements.execute("releasing links of rows that left", release, &[&low, &high]).await?;
         }
         Ok(())
@@ -448,49 +465,6 @@ impl Part<'_> {
                 "a row is parked: a value is not text in UTF-8; correct it at the source"
             );
         }
-        Ok(parked)
-    }
-
-    async fn park_leftovers(
-        &mut self,
-        route: usize,
-        staged: usize,
-        low: i32,
-        high: i32,
-    ) -> Result<u64, Error> {
-        let row: &Route = &self.plan.routes[route];
-        let names = self.staged[staged].set_names(&self.plan.sources[row.source]);
-        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
-        let (flow, sync, lsn) = (&self.plan.flow.name, row.sync.as_str(), self.context.lsn_text());
-        let generation = self.context.generation;
-        let params: [super::statements::Param<'_>; 10] =
-            [&low, &high, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names];
-        let sql = self.context.sql(self.plan, route);
-        let parked = self.statements.count("parking rows", &sql.park_leftovers, &params).await?;
-        if parked > 0 {
-            self.context.parked.insert(route);
-        }
-        Ok(parked)
-    }
-
-    /// Parks rows that the server refused with this SQLSTATE.
-    pub(super) async fn park_rejected(
-        &mut self,
-        route: usize,
-        staged: usize,
-        n: i32,
-        reason: (Option<&str>, Option<&str>),
-    ) -> Result<u64, Error> {
-        let row: &Route = &self.plan.routes[route];
-        let names = self.staged[staged].set_names(&self.plan.sources[row.source]);
-        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
-        let (flow, sync, lsn) = (&self.plan.flow.name, row.sync.as_str(), self.context.lsn_text());
-        let generation = self.context.generation;
-        let params: [super::statements::Param<'_>; 12] =
-            [&n, &n, flow, &sync, &from, &to, &dataset, &lsn, &generation, &names, &reason.0, &reason.1];
-        let sql = self.context.sql(self.plan, route);
-        let parked = self.statements.count("parking a rejected row", &sql.park_rejected, &params).await?;
-        self.context.parked.insert(route);
         Ok(parked)
     }
 }

@@ -279,7 +279,9 @@ impl Engine {
         }
         for &route in &keeping {
             if let Some(unlink) = &self.context.sql(plan, route).unlink_all {
-                self.statements.execute("releasing all links", unlink, &[]).await?;
+                let row = &plan.routes[route];
+                let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+                self.statements.execute("releasing all links", unlink, &[&from, &to, &dataset]).await?;
             }
         }
         Ok(())

@@ -191,8 +191,14 @@ const PUT_BROKEN: &str = "INSERT INTO acequia.hold AS h (flow, sync, to_customer
 /// is looked at again at once; rows that no hold keeps back any more are tried like all others.
 pub(super) async fn begin(statements: &mut Statements, plan: &Plan) -> Result<Holds, Error> {
     let holds = Holds::read(statements, plan).await?;
-    let idle =
-        |hold: &&Hold| hold.reason != Reason::Paused && !plan.routes.iter().any(|route| hold.covers(route));
+    // What was dropped is missing, whether or not the plan can have the routes at the moment.
+    let is_overflow = |hold: &Hold| {
+        hold.reason == Reason::Overflow && plan.broken.iter().any(|route| hold.covers_broken(route))
+    };
+    let idle = |hold: &&Hold| {
+        let is_used = || plan.routes.iter().any(|route| hold.covers(route));
+        hold.reason != Reason::Paused && !is_overflow(hold) && !is_used()
+    };
     let idle: Vec<i64> = holds.all.iter().filter(idle).map(|hold| hold.id).collect();
     if !idle.is_empty() {
         statements.execute("ending holds", "DELETE FROM acequia.hold WHERE id = ANY ($1)", &[&idle]).await?;

@@ -6,6 +6,7 @@
 //! batch      whole transactions, in waves that can be applied as sets
 //! stage      a wave as COPY text, sent once
 //! customer   one customer's routes over the stage: the quick way
+//! park       rows that are set aside
 //! careful    the same where the server refuses something: halve, park, replay
 //! unchanged  values that the stream did not bring, fetched from the source
 //! circle     rows that refer to each other
@@ -46,6 +47,7 @@ mod holds;
 mod isolate;
 mod ledger;
 mod notice;
+mod park;
 mod preflight;
 mod recent;
 mod projection;

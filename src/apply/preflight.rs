@@ -10,6 +10,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use tokio_postgres::Client;
 
 use crate::config::Spot;
+use crate::fault::Fault;
 use crate::name::TableName;
 use crate::postgres::Error;
 use crate::rules::{CustomerRoutes, Plan, Route, RuleExpression};
@@ -28,6 +29,13 @@ pub struct Refused {
     pub spot: Option<Spot>,
     /// Why.
     pub reason: Reason,
+}
+
+impl Refused {
+    /// The server could not say now: a lock, a resource.
+    pub fn passes(&self) -> bool {
+        matches!(&self.reason, Reason::Server(error) if error.fault() == Fault::Retry)
+    }
 }
 
 /// Why a route can't run.
@@ -136,7 +144,8 @@ pub async fn look_at_expressions(client: &Client, plan: &Plan) -> Result<Vec<Ref
         if routes.is_empty() {
             continue;
         }
-        client.batch_execute("BEGIN").await.map_err(failed)?;
+        // Nobody waits long for one customer's lock.
+        client.batch_execute("BEGIN; SET LOCAL lock_timeout = '200ms'").await.map_err(failed)?;
         let found = probe_all(client, plan, customer, &routes).await;
         client.batch_execute("ROLLBACK").await.map_err(failed)?;
         refused.extend(found?);

@@ -74,6 +74,10 @@ const KEEP_COLUMNS: &str = "INSERT INTO acequia.source_column (flow, from_custom
     WHERE (source_column.number, source_column.since, source_column.place) \
     IS DISTINCT FROM (excluded.number, excluded.since, excluded.place)";
 
+/// What is gone identifies nothing.
+const FORGET_PLACES: &str = "UPDATE acequia.source_column SET place = NULL WHERE flow = $1 AND from_customer = $2 \
+    AND dataset = $3 AND place IS NOT NULL AND name <> ALL ($4::text[])";
+
 impl Remembered {
     /// Reads it; nothing before the flow ran for the first time.
     pub async fn read(client: &Client, flow: &str) -> Result<Self, Error> {
@@ -130,6 +134,7 @@ impl Remembered {
             .execute(KEEP_COLUMNS, &[&flow, &from, &dataset, &names, &numbers, &since, &places])
             .await
             .map_err(failed)?;
+        client.execute(FORGET_PLACES, &[&flow, &from, &dataset, &names]).await.map_err(failed)?;
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use super::failure::{Cost, Failure};
 use super::fold::Op;
 use super::holds::covering;
 use super::ledger::Tally;
-use super::stage::{Staged, StagedRow};
+use super::stage::{Staged, StagedRow, set_number};
 use super::statements::Statements;
 
 /// So many parked rows are tried in one transaction when the timer rings.
@@ -237,16 +237,21 @@ async fn restore(engine: &mut Engine, customer: usize, rows: &[Row]) -> Result<V
             continue;
         }
         let place = tables.iter().position(|table| table.staged.source == source).unwrap_or_else(|| {
-            tables.push(Restored { staged: Staged::new(source), ids: Vec::new(), ops: Vec::new() });
+            tables.push(Restored {
+                staged: Staged::new(source),
+                ids: Vec::new(),
+                ops: Vec::new(),
+                sets: Vec::new(),
+            });
             tables.len() - 1
         });
         tables[place].push(row, &plan.sources[source]);
     }
     let mut all = Vec::with_capacity(tables.len());
-    for Restored { staged, ids, ops } in tables {
+    for Restored { staged, ids, ops, sets } in tables {
         let source = &plan.sources[staged.source];
         engine.ensure_stage(staged.source, source).await?;
-        engine.statements.execute("staging parked rows", &source.stage.restore, &[&ids, &ops]).await?;
+        engine.statements.execute("staging parked rows", &source.stage.restore, &[&ids, &ops, &sets]).await?;
         all.push(staged);
     }
     Ok(all)
@@ -258,6 +263,8 @@ struct Restored {
     ids: Vec<i64>,
     /// What each becomes there: `U` or `D`.
     ops: Vec<&'static str>,
+    /// The set of columns that each lacks.
+    sets: Vec<i32>,
 }
 
 impl Restored {
@@ -265,19 +272,20 @@ impl Restored {
     fn push(&mut self, row: &Row, source: &SourceTable) {
         let (op, has_moved): (&str, bool) = (row.get(3), row.get(5));
         if op != "upsert" {
-            // The restoring statement numbers each row's set like the row itself.
-            self.staged.sets.push(Vec::new());
             self.staged.rows.push(StagedRow::new(Op::Delete, false, 0));
             self.ids.push(row.get(0));
             self.ops.push("D");
+            self.sets.push(0);
         }
         if op != "delete" {
             let names: Vec<String> = row.get(4);
             let place = |name: &String| source.columns.iter().position(|column| column.name.as_str() == name);
-            self.staged.sets.push(names.iter().filter_map(place).collect());
-            let set = if names.is_empty() { 0 } else { self.staged.sets.len() };
+            let mut unchanged: Vec<usize> = names.iter().filter_map(place).collect();
+            unchanged.sort_unstable();
+            let set = set_number(unchanged, &mut self.staged.sets);
             self.staged.rows.push(StagedRow::new(Op::Update, has_moved, set));
             self.ids.push(row.get(0));
+            self.sets.push(i32::try_from(set).unwrap_or(i32::MAX));
             self.ops.push("U");
         }
     }

@@ -356,7 +356,7 @@ impl<'a> Line<'a> {
     }
 }
 
-fn set_number(unchanged: Vec<usize>, sets: &mut Vec<Vec<usize>>) -> usize {
+pub(super) fn set_number(unchanged: Vec<usize>, sets: &mut Vec<Vec<usize>>) -> usize {
     if unchanged.is_empty() {
         return 0;
     }

@@ -68,7 +68,8 @@ impl Engine {
         let Destination { sync, from, to, dataset, reason, route, by_old_key } = destination;
         let (low, high) = (1_i32, staged.last());
         let extent = staged.extent(low, high);
-        if *reason == Reason::Overflow || extent.living + extent.moved + extent.deletes == 0 {
+        let is_empty = extent.living + extent.moved + extent.deletes == 0 && staged.illegible.is_empty();
+        if *reason == Reason::Overflow || is_empty {
             return Ok(());
         }
         let plan = Arc::clone(&self.plan);

@@ -28,6 +28,8 @@ use super::start::{self, Prepared};
 const PARKED_INTERVAL: Duration = Duration::from_secs(5);
 /// How often wishes and holds are looked at.
 const HOLDS_INTERVAL: Duration = Duration::from_secs(1);
+/// A flow that has streamed for so long begins with a short delay after its next failure.
+const CALM: Duration = Duration::from_secs(30);
 /// How often the journal is looked at for images that are too old.
 const JOURNAL_INTERVAL: Duration = Duration::from_mins(10);
 /// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
@@ -106,8 +108,13 @@ fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
         return true;
     }
     if let Error::Apply(apply::Error::Identity { from, dataset, at, .. }) = error {
+        let table = (from.clone(), dataset.clone());
+        if turn.adopted.get(&table) == Some(at) {
+            // It has gone over there already, and that was of no use.
+            return false;
+        }
         tracing::info!(flow = %flow.name, "{error}");
-        turn.meet((from.clone(), dataset.clone()), *at);
+        turn.meet(table, *at);
         return true;
     }
     false
@@ -137,12 +144,18 @@ async fn attempt(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let prepared = start::prepare(config, flow, (told, turn)).await?;
-    delays.succeeded();
     turn.know(&prepared.plan);
     turn.drifted = false;
+    // Preparing has remembered them.
+    turn.fresh.clear();
+    let (began, from) = (Instant::now(), prepared.applied);
     let mut another = prepared.drift.another();
     let ended =
         stream(config, flow, progress, (prepared, turn), stop).await.map_err(|error| named(error, flow));
+    // To be ready is no success: something was written, or nothing failed for a while.
+    if progress.borrow().applied > from || began.elapsed() > CALM {
+        delays.succeeded();
+    }
     match ended {
         // What nothing else explains may come of a table that is not what it was.
         Err(error) if error.fault() == Fault::Halt => Err(another.look().await.unwrap_or(error)),

@@ -111,6 +111,10 @@ async fn barred(
     }
     control::require(there, plan.flow.target.as_str()).await?;
     for refused in look_at_expressions(there, plan).await? {
+        // What is locked is not wrong; the writer finds out what it is.
+        if refused.passes() {
+            continue;
+        }
         let route = &plan.routes[refused.route];
         let spot = refused.spot.unwrap_or(config.datasets[&route.dataset].spot);
         let message =
@@ -137,7 +141,7 @@ async fn compare(
             continue;
         };
         notes.extend(recall::date_columns(table, known, now));
-        if !(turn.adopted.contains_key(key) && table.own_identity().is_some()) {
+        if !(turn.fresh.contains(key) && table.own_identity().is_some()) {
             recall::follow_identity(table, known);
         }
     }

@@ -1,7 +1,7 @@
 //! The source's catalog beside what is remembered of it: a table that was renamed, a column that was dropped and made again
 //! under its name, an identity that the flow does not follow yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::apply::remembered::{Remembered, RememberedTable, SourceKey};
 use crate::catalog::{Catalog, Table};
@@ -29,6 +29,8 @@ pub(super) struct Note {
 pub(super) struct Turn {
     /// Tables that have gone over, each with where the transaction commits that brought it.
     pub(super) adopted: BTreeMap<SourceKey, Lsn>,
+    /// Those among them whose new identity is not remembered in the target yet.
+    pub(super) fresh: BTreeSet<SourceKey>,
     /// The last attempt ended because a table had changed.
     pub(super) drifted: bool,
     /// Partitions that any plan has known, each with its table: what was changed before one was detached still belongs there.
@@ -53,7 +55,10 @@ impl Turn {
 
     /// Everything before it is written.
     pub(super) fn reach(&mut self) {
-        self.adopted.extend(self.next.take());
+        if let Some((table, at)) = self.next.take() {
+            self.fresh.insert(table.clone());
+            self.adopted.insert(table, at);
+        }
     }
 
     /// Where to stop for it.

@@ -1,7 +1,7 @@
 //! The statements of a route that keep its crosswalk: which source row is which row of the customer.
 
 use super::fragments::{LIVING, PICK, THERE, equal, joined, numbered, prefixed};
-use super::shape::{Shape, old_identity};
+use super::shape::{Shape, key_text, old_identity};
 
 fn crosswalk(shape: &Shape) -> &str {
     shape.crosswalk.as_deref().unwrap_or_default()
@@ -153,5 +153,15 @@ pub(super) fn release_left(shape: &Shape, only_created: bool) -> Option<String> 
     Some(release_where(
         shape,
         &format!("{LIVING} AND ({filter}) IS NOT TRUE AND {}{created}", shape.link_of_row()),
+    ))
+}
+
+/// Drops all links but those that a parked delete needs.
+pub(super) fn unlink_all(shape: &Shape) -> Option<String> {
+    let table = shape.crosswalk.as_ref()?;
+    let key = key_text(&prefixed("x", &numbered('s', shape.identity.len())));
+    Some(format!(
+        "DELETE FROM {table} x WHERE NOT EXISTS (SELECT FROM acequia.parked p WHERE p.from_customer = $1 \
+         AND p.to_customer = $2 AND p.dataset = $3 AND p.key = {key} AND p.op <> 'upsert')"
     ))
 }

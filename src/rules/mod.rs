@@ -49,7 +49,7 @@ pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
 pub use sql::{Recipe, RouteSql};
-pub use stage::{META_COLUMNS, MORE_COLUMN, StagedColumn};
+pub use stage::{META_COLUMNS, MORE_COLUMN, StageSql, StagedColumn};
 
 /// What a flow does, decided once. Swapped as a whole when the rules or a catalog change.
 #[derive(Debug)]
@@ -141,28 +141,6 @@ pub struct SentColumn {
     pub type_text: String,
     /// What earlier changes bring may be of another column of this name.
     pub since: Lsn,
-}
-
-/// The stage of one source table: a temporary table of the writer's session.
-#[derive(Debug)]
-pub struct StageSql {
-    /// Quoted name.
-    pub table: String,
-    /// The rows, as they stand in a FROM clause.
-    pub rows: String,
-    /// So many of the staged columns, the last ones, stand in one array of texts: the table has no room for them.
-    pub packed: usize,
-    /// `CREATE TEMP TABLE …`.
-    pub create: String,
-    /// `COPY … FROM STDIN`.
-    pub copy: String,
-    /// Empties it, cheap for few rows.
-    pub delete: String,
-    /// Empties it, cheap for many rows.
-    pub truncate: String,
-    /// Puts parked rows of one customer back: `$1` ids of `acequia.parked` in order, `$2` for each what it becomes
-    /// (`U` or `D`; what is to be replaced is there twice); `n` counts from 1.
-    pub restore: String,
 }
 
 /// One source table → one customer's table.

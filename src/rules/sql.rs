@@ -68,7 +68,8 @@ pub struct RouteSql {
     pub unlink_left: Option<String>,
     /// `on_truncate`: deletes what the truncated table had brought.
     pub truncated: Option<String>,
-    /// After a truncate at the source: no source row is left to link with.
+    /// After a truncate at the source: no source row is left to link with, but for deletes that are parked and need their
+    /// link. `$1` from, `$2` to, `$3` data set.
     pub unlink_all: Option<String>,
     /// Finds rows that would have to be created, but of which the stream did not bring every value.
     pub incomplete: String,
@@ -179,7 +180,7 @@ impl RouteSql {
                 .flatten(),
             unlink_left: links_only.then(|| links::unlink_left(shape)).flatten(),
             truncated: recipe.follows_truncation().then(|| departs(&Departure::Delete, &goes)).flatten(),
-            unlink_all: shape.crosswalk.as_ref().map(|table| format!("DELETE FROM {table}")),
+            unlink_all: links::unlink_all(shape),
             incomplete: parked::incomplete(shape),
             incomplete_beside_parked: parked::incomplete_beside_parked(shape),
             park_leftovers: parked::park_leftovers(shape, mode),

@@ -6,11 +6,31 @@
 use crate::catalog::{BaseType, Table};
 use crate::name::{Ident, literal};
 
-use super::StageSql;
-
 /// Columns of ours in front of the staged ones: row number in the wave, operation (`I`, `U`, `D`, `P`), and the number of the
 /// set of columns that the stream did not bring (0: all are there). A colon can't be typed by accident in a table.
 pub const META_COLUMNS: [&str; 3] = ["\"acequia:n\"", "\"acequia:op\"", "\"acequia:u\""];
+
+/// The stage of one source table: a temporary table of the writer's session.
+#[derive(Debug)]
+pub struct StageSql {
+    /// Quoted name.
+    pub table: String,
+    /// The rows, as they stand in a FROM clause.
+    pub rows: String,
+    /// So many of the staged columns, the last ones, stand in one array of texts: the table has no room for them.
+    pub packed: usize,
+    /// `CREATE TEMP TABLE …`.
+    pub create: String,
+    /// `COPY … FROM STDIN`.
+    pub copy: String,
+    /// Empties it, cheap for few rows.
+    pub delete: String,
+    /// Empties it, cheap for many rows.
+    pub truncate: String,
+    /// Puts parked rows of one customer back: `$1` ids of `acequia.parked` in order, `$2` for each what it becomes
+    /// (`U` or `D`; what is to be replaced is there twice), `$3` its set of columns that are not known; `n` counts from 1.
+    pub restore: String,
+}
 
 /// One staged column.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +114,7 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
     let mut definitions = vec![format!("{n} int4"), format!("{op} \"char\""), format!("{u} int4")];
     let mut names = vec![n.to_owned(), op.to_owned(), u.to_owned()];
     let mut restored = vec!["o.n::int4".to_owned(), "o.op::\"char\"".to_owned()];
-    restored.push("CASE WHEN o.op = 'D' OR p.unchanged = '{}' THEN 0 ELSE o.n::int4 END".to_owned());
+    restored.push("o.u".to_owned());
     for (i, &column) in identity.iter().enumerate() {
         definitions.push(format!("{} {}", old_column(i), columns[column].type_text));
         names.push(old_column(i));
@@ -123,7 +143,7 @@ pub(super) fn stage_sql(number: usize, columns: &[StagedColumn], identity: &[usi
         truncate: format!("TRUNCATE {table}"),
         restore: format!(
             "INSERT INTO {table} ({names}) SELECT {restored} \
-             FROM unnest($1::int8[], $2::text[]) WITH ORDINALITY o (id, op, n) JOIN acequia.parked p ON p.id = o.id"
+             FROM unnest($1::int8[], $2::text[], $3::int4[]) WITH ORDINALITY o (id, op, u, n) JOIN acequia.parked p ON p.id = o.id"
         ),
         rows: stage_rows(number, columns, identity.len()),
         packed: packed.len(),

@@ -23,10 +23,10 @@ pub(super) fn check_server(findings: &mut Findings<'_>, flow: &Flow, server: &Se
             .with_sql("ALTER SYSTEM SET wal_level = 'logical';"),
         );
     }
-    if server.in_recovery && server.version < STANDBY_DECODES {
+    if server.in_recovery {
         findings.add(&Problem::error(
             database.spot,
-            format!("database {} is a standby, and this version decodes at the primary only", database.name),
+            format!("database {} is a standby, and Acequia reads at the primary only", database.name),
             "name the primary server in `host`",
         ));
     }
@@ -52,9 +52,6 @@ pub(super) fn check_server(findings: &mut Findings<'_>, flow: &Flow, server: &Se
         ));
     }
 }
-
-/// The first version whose standbys decode.
-const STANDBY_DECODES: i32 = 160_000;
 
 /// The publication: there, with every table, and with nothing left out of them.
 pub(super) async fn check_publication(
