@@ -45,6 +45,7 @@ impl Part<'_> {
         }
         let mut circled = Circled::default();
         for &(route, staged) in &touched {
+            self.at = Some(route);
             self.try_circles(route, &touched, &mut circled).await?;
             let mut done = Tally::default();
             refused.push(self.halve(Step::Upsert, route, staged, &mut done).await?);

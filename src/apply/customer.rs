@@ -66,6 +66,7 @@ impl Part<'_> {
         }
         let mut circled = Circled::default();
         for &(route, staged) in &touched {
+            self.at = Some(route);
             self.close_circles(route, &touched, &mut circled).await?;
             let last = self.staged[staged].last();
             let done = self.upsert(route, staged, 1, last).await?;
@@ -414,7 +415,8 @@ impl Part<'_> {
         let extent = self.staged[staged].extent(1, last);
         let row = &self.plan.routes[route];
         let sql = self.sql(route);
-        let releases = extent.deletes + extent.moved > 0 || sql.release_left.is_some();
+        let left = sql.release_left.is_some() && extent.living > 0;
+        let releases = left || extent.deletes + extent.moved > 0;
         if let Some(clear) = sql.clear_released.as_ref().filter(|_| releases) {
             self.statements.execute("forgetting released links", clear, &[]).await?;
         }

@@ -3,18 +3,19 @@
 //! Meanwhile rows of the stream go on being parked, so that no state of a row overtakes another. With the last chunk the
 //! hold ends.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::engine::Engine;
 use super::error::Error;
+use super::failure::{Cost, Failure};
 use super::holds::{HELD, Hold, Reason};
 use super::{retry, scheduled};
 
 /// So many rows are written in one transaction …
 const CHUNK_ROWS: i64 = 20_000;
-/// … but after a try that came to nothing, so many.
-const PROBE_ROWS: i64 = 200;
+/// … and those that came with the last of them, but no more than this: a parent and its children go together.
+const CHUNK_ROWS_MAX: i64 = 40_000;
 /// A customer that was locked a moment ago is not waited for.
 const NO_PATIENCE: &str = "SET LOCAL lock_timeout = '100ms'";
 
@@ -50,8 +51,13 @@ pub(super) async fn chunk(engine: &mut Engine, turn: &Turn) -> Result<bool, Erro
     if holds.iter().any(|hold| hold.reason == Reason::Locked) {
         engine.statements.batch("waiting less for locks", NO_PATIENCE).await?;
     }
-    let limit = if holds.iter().any(|hold| hold.tries > 0) { PROBE_ROWS } else { CHUNK_ROWS };
-    let ids = oldest(engine, customer, routes, limit).await?;
+    if holds.iter().any(|hold| hold.reason == Reason::Locked && hold.tries > 0)
+        && let Some(failure) = probe(engine, customer, routes).await?
+    {
+        engine.hold(customer, &failure).await?;
+        return Ok(false);
+    }
+    let ids = oldest(engine, customer, routes).await?;
     let count = ids.len();
     for &route in routes {
         engine.closed[route] = false;
@@ -64,7 +70,7 @@ pub(super) async fn chunk(engine: &mut Engine, turn: &Turn) -> Result<bool, Erro
     if let Some(kept) = engine.kept.get_mut(plan.customers[customer].customer.as_str()) {
         *kept = kept.saturating_sub(count as u64);
     }
-    if i64::try_from(count).is_ok_and(|count| count < limit) {
+    if i64::try_from(count).is_ok_and(|count| count < CHUNK_ROWS) {
         return end(engine, holds).await;
     }
     let ids: Vec<i64> = holds.iter().map(|hold| hold.id).collect();
@@ -74,25 +80,38 @@ pub(super) async fn chunk(engine: &mut Engine, turn: &Turn) -> Result<bool, Erro
     Ok(true)
 }
 
+/// Looks whether the tables are still locked, before thousands of rows are staged for nothing.
+async fn probe(engine: &mut Engine, customer: usize, routes: &[usize]) -> Result<Option<Failure>, Error> {
+    let plan = Arc::clone(&engine.plan);
+    let tables: BTreeSet<String> = routes.iter().map(|&route| plan.routes[route].target.quoted()).collect();
+    let tables: Vec<String> = tables.into_iter().collect();
+    let lock = format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", tables.join(", "));
+    engine.statements.batch("setting a savepoint", "SAVEPOINT probe").await?;
+    let locked = engine.statements.batch("looking for locks", &lock).await;
+    // The locks go again with the savepoint: the writing takes those that it needs.
+    let back = "ROLLBACK TO SAVEPOINT probe; RELEASE SAVEPOINT probe";
+    engine.statements.batch("going back to a savepoint", back).await?;
+    let Err(error) = locked else { return Ok(None) };
+    let failure = Failure::of(error.into(), Some(customer), routes.first().copied())?;
+    // What else may be wrong with them, the writing finds out.
+    Ok(Some(failure).filter(|failure| failure.cost == Cost::Customer))
+}
+
 /// The rows that have waited longest on these routes of a customer.
-async fn oldest(
-    engine: &mut Engine,
-    customer: usize,
-    routes: &[usize],
-    limit: i64,
-) -> Result<Vec<i64>, Error> {
+async fn oldest(engine: &mut Engine, customer: usize, routes: &[usize]) -> Result<Vec<i64>, Error> {
     let plan = Arc::clone(&engine.plan);
     let own = routes.iter().map(|&route| &plan.routes[route]);
     let (from, dataset): (Vec<&str>, Vec<&str>) =
         own.map(|route| (route.from.as_str(), route.dataset.as_str())).unzip();
     let (flow, to) = (plan.flow.name.as_str(), plan.customers[customer].customer.as_str());
     let sql = format!(
-        "SELECT id FROM acequia.parked WHERE flow = $1 AND to_customer = $2 AND reason IN {HELD} \
-         AND (from_customer, dataset) IN (SELECT * FROM unnest($3::text[], $4::text[])) ORDER BY first_lsn, id LIMIT $5"
+        "SELECT id FROM (SELECT id, first_lsn FROM acequia.parked WHERE flow = $1 AND to_customer = $2 AND reason IN {HELD} \
+         AND (from_customer, dataset) IN (SELECT * FROM unnest($3::text[], $4::text[])) \
+         ORDER BY first_lsn FETCH FIRST ($5::int8) ROWS WITH TIES) q ORDER BY first_lsn, id LIMIT {CHUNK_ROWS_MAX}"
     );
     let rows = engine
         .statements
-        .query("reading what was kept back", &sql, &[&flow, &to, &from, &dataset, &limit])
+        .query("reading what was kept back", &sql, &[&flow, &to, &from, &dataset, &CHUNK_ROWS])
         .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }

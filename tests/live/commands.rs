@@ -139,6 +139,12 @@ fn the_help_is_short_and_says_how_to_begin() {
 #[test]
 fn every_command_has_a_help_that_teaches() {
     for (command, words) in [
+        (
+            &["pause"][..],
+            &["--customer <NAME>", "--sync <NAME>", "--flow <NAME>", "parked_limit", "outlives a restart"][..],
+        ),
+        (&["resume"], &["--from-now", "locked", "resync"]),
+        (&["apply"], &["every", "at"]),
         (&["run"][..], &["SIGTERM", "78", "RUST_LOG"][..]),
         (
             &["check"],

@@ -1,6 +1,7 @@
 //! A customer that is locked, paused, broken or gone costs only itself, and catches up in order by itself.
 
 mod catching_up;
+mod databases;
 mod operators;
 
 use std::fmt::Write as _;

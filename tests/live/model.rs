@@ -102,7 +102,6 @@ fn run(seed: u64) {
         println!("{}", trace.join("\n"));
     }
     let kills = life.kills;
-    drop(life);
     assert!(
         difference.is_empty(),
         "ACEQUIA_SEED={seed} ({kills} kills, {worlds:?}): the customers differ from the model\n{difference}"
