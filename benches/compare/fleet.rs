@@ -100,8 +100,21 @@ fn changes(session: &Session, daemon: &mut Daemon, fleet: &mut Fleet) {
     let seen = format!("SELECT count(*) = {ROWS} FROM {last}.t02 WHERE code LIKE 'many%'");
     fleet.thousand_rows_ms = arrival(session, daemon, &insert("hq", 2, "many", ROWS), &seen);
     eprintln!("  {ROWS} rows: {:.0} ms; {}", fleet.thousand_rows_ms, memory(session, daemon));
+    verify(session, fleet.customers);
     fleet.daemon_mib = memory_mib(daemon.pid());
     fleet.backend_mib = writer(session).map_or(0.0, memory_mib);
+}
+
+/// Every customer has what the source has, but for numbers of its own.
+fn verify(session: &Session, customers: u32) {
+    let found = |schema: &str| {
+        let row = "concat_ws(' ', code, description, category, price, effective, active, units, revision)";
+        session.value(&format!("SELECT count(*) || ' ' || sum(hashtextextended({row}, 0)) FROM {schema}.t02"))
+    };
+    let expected = found("hq");
+    for number in 1..=customers {
+        assert_eq!(found(&schema(number)), expected, "customer {number}, against the source");
+    }
 }
 
 /// Milliseconds from the commit of a change to the moment that it is seen.

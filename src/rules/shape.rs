@@ -58,7 +58,7 @@ impl Shape {
 }
 
 /// Equal things become one.
-pub(super) fn share<T: PartialEq>(own: &mut Arc<T>, other: &Arc<T>) {
+fn share<T: PartialEq>(own: &mut Arc<T>, other: &Arc<T>) {
     if **own == **other {
         *own = Arc::clone(other);
     }
