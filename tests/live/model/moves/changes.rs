@@ -181,8 +181,11 @@ impl Source {
 
     fn may_swap(&self, id: Id) -> bool {
         let is_shown = self.world != World::Filtered || self.rows[&id].is_shown();
+        // An item without its schedule is left out, and stays where it is in the customer.
+        let follows = id.0 != Table::Item
+            || self.rows[&id].parent.is_none_or(|parent| self.seen.contains(&(Table::Schedule, parent)));
         // Tags of one name in two spellings would change places with each other's rows.
-        self.seen.contains(&id) && is_shown && id.0 != Table::Tag && !self.has_moved(id)
+        self.seen.contains(&id) && is_shown && follows && id.0 != Table::Tag && !self.has_moved(id)
     }
 
     pub(super) fn delete_one(&mut self, table: Table) {
