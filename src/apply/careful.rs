@@ -20,9 +20,10 @@ const REPLAYED_ROWS: usize = 1_000;
 
 /// A step of a customer's part that can be halved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     Release,
     Upsert,
+    Aside,
     Leave,
     Delete,
 }
@@ -94,7 +95,10 @@ impl Part<'_> {
             }
             tallies[route].parked = 0;
             let mut again = Tally::default();
-            self.halve(Step::Upsert, route, staged, &mut again).await?;
+            let refused = self.halve(Step::Upsert, route, staged, &mut again).await?;
+            let done = self.exchange(route, staged, refused).await?;
+            again.parked = again.parked.saturating_sub(done);
+            again.updated += done;
             // Rows that are equal by now have been counted the first time.
             tallies[route].add(Tally { skipped: 0, ..again });
         }
@@ -148,7 +152,7 @@ impl Part<'_> {
             let extent = self.staged[staged].extent(low, high);
             let busy = match step {
                 Step::Upsert => extent.living + extent.moved,
-                Step::Release | Step::Leave => extent.living,
+                Step::Release | Step::Aside | Step::Leave => extent.living,
                 Step::Delete => extent.deletes,
             };
             if low > high || busy == 0 {
@@ -176,7 +180,7 @@ impl Part<'_> {
     }
 
     /// Tries a step inside a savepoint. The inner error is a data fault: everything is as before.
-    async fn attempt(
+    pub(super) async fn attempt(
         &mut self,
         step: Step,
         route: usize,
@@ -189,6 +193,7 @@ impl Part<'_> {
         let done = match step {
             Step::Release => self.release_left(route, staged, low, high).await.map(|()| Tally::default()),
             Step::Upsert => self.upsert(route, staged, low, high).await,
+            Step::Aside => self.step_aside(route, low, high).await,
             Step::Leave => self.leave(route, staged, low, high).await,
             Step::Delete => self.delete(route, staged, low, high).await,
         };

@@ -337,7 +337,7 @@ impl Part<'_> {
     }
 
     /// Runs a statement that journals and changes rows, again where a row was changed in between.
-    async fn change(
+    pub(super) async fn change(
         &mut self,
         route: usize,
         number: i32,

@@ -8,6 +8,7 @@
 //! customer   one customer's routes over the stage: the quick way
 //! park       rows that are set aside
 //! careful    the same where the server refuses something: halve, park, replay
+//! exchange   rows that change places, of which only the last states are known
 //! unchanged  values that the stream did not bring, fetched from the source
 //! circle     rows that refer to each other
 //! notice     what is told of a batch
@@ -41,6 +42,7 @@ mod customer;
 mod drain;
 mod engine;
 mod error;
+mod exchange;
 mod failure;
 mod fold;
 mod holds;

@@ -114,6 +114,24 @@ pub(super) fn rename(shape: &Shape) -> String {
     change(shape, &find, &values, &set, &[], ("$4", "$5"), &[])
 }
 
+/// Gives rows a key that nobody has, for as long as it takes others to pass; `$3` LSN, `$4` route. Answers (expected,
+/// written). `None` where no such key can be made.
+pub(super) fn step_aside(shape: &Shape) -> Option<String> {
+    shape.crosswalk.as_ref()?;
+    let (name, spare) = shape.key.iter().rev().find_map(|key| Some((&key.name, key.spare.clone()?)))?;
+    let is_own = shape.primary_key.iter().any(|column| column.name == *name);
+    let links: Vec<&String> =
+        if is_own { shape.crosswalk.iter().chain(&shape.others).collect() } else { Vec::new() };
+    let find = format!(
+        "FROM {} s{} WHERE {PICK} AND {}{}",
+        shape.stage,
+        shape.own_row_join(),
+        shape.given(),
+        shape.not_linked_by(&shape.higher),
+    );
+    Some(change(shape, &find, &[spare], &format!("{name} = m.v1"), &[], ("$3", "$4"), &links))
+}
+
 /// What becomes of the rows that a condition finds (`FROM … WHERE …`, the customer's row is `t`). `$3` LSN, `$4` route.
 /// Answers (expected, written). `None` where nothing does.
 pub(super) fn depart(shape: &Shape, departure: &Departure, find: &str) -> Option<String> {

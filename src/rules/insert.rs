@@ -26,11 +26,11 @@ pub(super) fn insert(shape: &Shape) -> String {
     let names = joined(names.chain(shape.columns.iter().map(|column| column.name.clone())), ", ");
     let values = drawn.iter().map(|i| format!("t{}", i + 1)).chain(numbered('v', shape.columns.len()));
     let values = joined(values, ", ");
-    let distinct = if shape.key_is_unique {
-        String::new()
-    } else {
-        format!("DISTINCT ON ({}) ", joined(shape.key.iter().map(|key| key.value.clone()), ", "))
-    };
+    let keys = joined(shape.key.iter().map(|key| key.value.clone()), ", ");
+    let distinct = if shape.key_is_unique { String::new() } else { format!("DISTINCT ON ({keys}) ") };
+    // Of two rows of one key, the first in the stream.
+    let order =
+        if shape.key_is_unique { String::new() } else { format!(" ORDER BY {keys}, s.\"acequia:n\"") };
     let (unlinked, link) = match &shape.crosswalk {
         None => (String::new(), String::new()),
         Some(table) => {
@@ -46,7 +46,7 @@ pub(super) fn insert(shape: &Shape) -> String {
     format!(
         "WITH todo AS MATERIALIZED (SELECT {distinct}{} FROM {} s{} \
          WHERE {PICK} AND {} AND s.\"acequia:u\" = 0 AND {} AND {}{unlinked} \
-         AND NOT EXISTS (SELECT FROM {target} t WHERE {})), \
+         AND NOT EXISTS (SELECT FROM {target} t WHERE {}){order}), \
          ins AS (INSERT INTO {target} ({names}) OVERRIDING SYSTEM VALUE SELECT {values} FROM todo RETURNING 1){link} \
          SELECT (SELECT count(*) FROM todo), (SELECT count(*) FROM ins)",
         outputs.join(", "),

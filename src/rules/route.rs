@@ -257,6 +257,9 @@ fn primary_key(
     columns
 }
 
+/// A key for a row that makes way for a moment. Short, because some keys are.
+const SPARE_KEY: &str = "'~' || s.\"acequia:n\"";
+
 fn key_matches(
     input: &RouteInput<'_>,
     identity: &[Ident],
@@ -279,13 +282,15 @@ fn key_matches(
                     comparable(&format!("s.{}", old_column(place)), &own.base, theirs)
                 });
                 let name = theirs.name.quoted();
-                matches.push(KeyMatch { theirs: format!("{ALIAS}.{name}"), name, value, old_value });
+                let spare = theirs.base.is_string().then(|| SPARE_KEY.to_owned());
+                matches.push(KeyMatch { theirs: format!("{ALIAS}.{name}"), name, value, old_value, spare });
             }
             KeyPart::Expression(expression) => matches.push(KeyMatch {
                 name: String::new(),
                 theirs: format!("({})", over_target(input, expression, ALIAS, dataset.key_spot, problems)),
                 value: format!("({})", over_source(input, expression, dataset.key_spot, problems)),
                 old_value: String::new(),
+                spare: None,
             }),
         }
     }

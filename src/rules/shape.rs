@@ -115,6 +115,8 @@ pub(super) struct KeyMatch {
     pub(super) value: String,
     /// The old value of that part, in the customer's type.
     pub(super) old_value: String,
+    /// A value that no row has, where one can be made: for a row that makes way.
+    pub(super) spare: Option<String>,
 }
 
 /// One foreign key.

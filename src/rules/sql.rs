@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::config::Mode;
 
-use super::change::{depart, gone, left, rename, update};
+use super::change::{depart, gone, left, rename, step_aside, update};
 use super::circle::{Circle, circle};
 use super::fragments::PICK;
 use super::insert::{insert, matched};
@@ -54,6 +54,8 @@ pub struct RouteSql {
     pub refresh_references: Option<String>,
     /// Without a crosswalk: moves a row to its new key. Parameters and answer as `update`.
     pub rename: Option<String>,
+    /// Rows that exchange their keys: has one make way for the others. `$3` LSN, `$4` route. Answers (expected, written).
+    pub step_aside: Option<String>,
     /// `on_delete`: deletes or sets what is gone and not claimed again. `$3` LSN, `$4` route. Answers (expected, written).
     pub gone: Option<String>,
     /// It takes rows away, and does not only mark them.
@@ -170,6 +172,7 @@ impl RouteSql {
             refresh_references: (crosswalk && !shape.references.is_empty())
                 .then(|| links::refresh_references(shape)),
             rename: (!crosswalk && mode == Mode::Override).then(|| rename(shape)),
+            step_aside: (mode == Mode::Override).then(|| step_aside(shape)).flatten(),
             gone: departs(on_delete, &goes),
             gone_deletes: matches!(on_delete, Departure::Delete),
             left_deletes: matches!(on_leave, Departure::Delete),
@@ -217,7 +220,13 @@ impl RouteSql {
             &self.relink_held,
             &self.restore_links,
         ];
-        let more = [&self.clear_released, &self.refresh_references, &self.rename, &self.unlink_all];
+        let more = [
+            &self.step_aside,
+            &self.clear_released,
+            &self.refresh_references,
+            &self.rename,
+            &self.unlink_all,
+        ];
         let rule =
             [&self.given, &self.gone, &self.left, &self.release_left, &self.unlink_left, &self.truncated];
         let circle = self.circle.iter().flat_map(|circle| [&circle.draw, &circle.take_back]);

@@ -9,12 +9,14 @@ pub(super) struct Life<'a> {
     database: &'a Database,
     dice: Dice,
     daemon: Option<Daemon<'a>>,
+    /// It is to die by itself.
+    is_doomed: bool,
     pub(super) kills: u64,
 }
 
 impl<'a> Life<'a> {
     pub(super) fn new(config: &'a Config<'a>, database: &'a Database, seed: u64) -> Self {
-        Self { config, database, dice: Dice(seed ^ 0xACE9), daemon: None, kills: 0 }
+        Self { config, database, dice: Dice(seed ^ 0xACE9), daemon: None, is_doomed: false, kills: 0 }
     }
 
     /// Starts it; with `doomed` it dies by itself at some place.
@@ -27,6 +29,7 @@ impl<'a> Life<'a> {
             daemon.wait_streaming();
         }
         self.daemon = Some(daemon);
+        self.is_doomed = doomed;
     }
 
     /// After each transaction: mostly nothing, so that several become one batch.
@@ -96,7 +99,9 @@ impl<'a> Life<'a> {
     /// Lets everything arrive; then tries the parked rows again until nothing moves any more.
     pub(super) fn settle(&mut self) {
         let database = self.database;
-        self.restart();
+        if self.is_doomed {
+            self.restart();
+        }
         self.arrive();
         database.execute("DROP TRIGGER stop_timer ON acequia.parked");
         let mut before = None;
@@ -105,7 +110,7 @@ impl<'a> Life<'a> {
             // What was written goes on where a rule says so.
             self.arrive();
             let parked = database.value("SELECT coalesce(string_agg(key || dataset || to_customer || op || reason, ',' ORDER BY id), '') FROM acequia.parked");
-            if before.as_ref() == Some(&parked) {
+            if parked.is_empty() || before.as_ref() == Some(&parked) {
                 return;
             }
             before = Some(parked);

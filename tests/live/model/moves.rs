@@ -11,6 +11,8 @@
 //! * A key on the way counts for nothing, but where a customer has no place for the last one, its row may stay under the
 //!   one before: so a row changes its key once in a transaction and does not go in it, and only rows that the daemon has
 //!   seen (and that `where` shows) swap theirs.
+//! * Two tags that differ in their spelling alone are one item. Which of them comes first is not told where one has been
+//!   renamed to it in the same batch: so nothing takes the name of a tag that was renamed.
 //! * Where a rule marks rows that are gone, no key comes back in a later transaction: in one batch with the delete, nothing
 //!   was gone.
 //! * A customer that is held gets the newest state and none on the way. Create-only would keep another one, and so would a
@@ -66,6 +68,8 @@ pub(super) struct Source {
     before: BTreeSet<Id>,
     /// Rows that the daemon has seen, and has given.
     seen: BTreeSet<Id>,
+    /// Tags that have another name than at first.
+    renamed: BTreeSet<Id>,
     huge: Vec<u64>,
     /// The transaction at hand: every row that it touched, as it was before.
     touched: BTreeMap<Id, Option<Row>>,
@@ -88,6 +92,7 @@ impl Source {
             frozen: BTreeSet::new(),
             before: BTreeSet::new(),
             seen: BTreeSet::new(),
+            renamed: BTreeSet::new(),
             huge: Vec::new(),
             touched: BTreeMap::new(),
             truncated: Vec::new(),

@@ -51,7 +51,12 @@ impl Source {
 
     fn may_take(&self, table: Table, parent: Option<u64>, key: &str) -> bool {
         let is_spent = !self.reuses() && self.spent.contains(&(table, table.compared(key)));
-        !is_spent && !self.is_used(table, parent, key)
+        let name = table.compared(key);
+        let is_renamed = self
+            .renamed
+            .iter()
+            .any(|id| id.0 == table && self.rows.get(id).is_some_and(|row| table.compared(&row.key) == name));
+        !is_spent && !is_renamed && !self.is_used(table, parent, key)
     }
 
     fn is_used(&self, table: Table, parent: Option<u64>, key: &str) -> bool {
@@ -145,6 +150,9 @@ impl Source {
         self.leave_key(id.0, &before);
         self.take_key(id.0, before.parent, &key);
         let row = Row { key, ..before };
+        if id.0 == Table::Tag {
+            self.renamed.insert(id);
+        }
         let (columns, values) = (key_columns(id.0), key_values(id.0, &row.key));
         let set = if columns.contains(',') {
             format!("({columns}) = ({values})")
@@ -174,8 +182,11 @@ impl Source {
 
     fn may_swap(&self, id: Id) -> bool {
         let is_shown = self.world != World::Filtered || self.rows[&id].is_shown();
+        // An item without its schedule is left out, and stays where it is in the customer.
+        let follows = id.0 != Table::Item
+            || self.rows[&id].parent.is_none_or(|parent| self.seen.contains(&(Table::Schedule, parent)));
         // Tags of one name in two spellings would change places with each other's rows.
-        self.seen.contains(&id) && is_shown && id.0 != Table::Tag && !self.has_moved(id)
+        self.seen.contains(&id) && is_shown && follows && id.0 != Table::Tag && !self.has_moved(id)
     }
 
     pub(super) fn delete_one(&mut self, table: Table) {
