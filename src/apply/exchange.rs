@@ -31,6 +31,7 @@ impl Part<'_> {
                 return Ok(refused.len() as u64);
             };
             self.staged[staged].go_back(mark);
+            self.context.partial_numbers.clear();
             let back = "ROLLBACK TO SAVEPOINT circle; RELEASE SAVEPOINT circle";
             self.statements.batch("going back to a savepoint", back).await?;
             refused.retain(|n| *n != stranger);
