@@ -212,10 +212,7 @@ impl Batch {
                 *relation
             }
             Change::Truncate { relations } => {
-                for relation in relations.clone() {
-                    self.truncate(relation)?;
-                }
-                return Ok(());
+                return self.truncate(relations);
             }
         };
         let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
@@ -262,29 +259,41 @@ impl Batch {
         self.oldest_us.get_or_insert(point.time_us);
     }
 
-    fn truncate(&mut self, relation: u32) -> Result<(), Error> {
-        let Some((source, projection)) = self.wanted(relation)? else { return Ok(()) };
-        let table = &self.plan.sources[source];
-        if table.is_partitioned && relation != table.relation {
-            tracing::warn!(
-                table = %table.name,
-                partition = %projection.relation.table,
-                "a partition of the source table was truncated; the customers keep its rows"
-            );
+    /// Tables that go together are emptied by one wave: children before their parents.
+    fn truncate(&mut self, relations: &[u32]) -> Result<(), Error> {
+        let mut emptied = Vec::new();
+        for &relation in relations {
+            let Some((source, projection)) = self.wanted(relation)? else { continue };
+            let table = &self.plan.sources[source];
+            if table.is_partitioned && relation != table.relation {
+                tracing::warn!(
+                    table = %table.name,
+                    partition = %projection.relation.table,
+                    "a partition of the source table was truncated; the customers keep its rows"
+                );
+                continue;
+            }
+            self.note(source, &projection, &Change::Truncate { relations: vec![relation] });
+            emptied.push((source, projection));
+        }
+        if emptied.is_empty() {
             return Ok(());
         }
-        self.note(source, &projection, &Change::Truncate { relations: vec![relation] });
+        // What this transaction did to the tables before was for nobody to see.
+        let transaction = self.transaction;
+        let waves = self.waves.get_mut(self.first_wave..).unwrap_or_default();
+        let tables = waves.iter_mut().flat_map(|wave| &mut wave.tables);
+        tables
+            .filter(|table| emptied.iter().any(|(source, _)| table.source == *source))
+            .for_each(|table| table.forget(transaction));
         let begun =
             self.waves.last().is_some_and(|wave| wave.tables.iter().any(|table| !table.rows.is_empty()));
         if begun {
             self.begin_wave();
         }
-        // What this transaction did to the table before was for nobody to see.
-        let transaction = self.transaction;
-        let waves = self.waves.get_mut(self.first_wave..).unwrap_or_default();
-        let tables = waves.iter_mut().flat_map(|wave| &mut wave.tables);
-        tables.filter(|table| table.source == source).for_each(|table| table.forget(transaction));
-        self.table(source, &projection).truncated = true;
+        for (source, projection) in &emptied {
+            self.table(*source, projection).truncated = true;
+        }
         Ok(())
     }
 

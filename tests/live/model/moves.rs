@@ -9,7 +9,8 @@
 //! * Documents that are older than the daemon stay, keep their text and meet no row of a customer: what the stream leaves
 //!   out is read from the source later, or not at all.
 //! * A key on the way counts for nothing, but where a customer has no place for the last one, its row may stay under the
-//!   one before: so a row changes its key once in a transaction and does not go in it, and only rows that the daemon has
+//!   one before, as the transaction had left it by then: so a row changes its key once in a transaction and does not go in
+//!   it, one that was changed before takes a key that nobody ever had, and only rows that the daemon has
 //!   seen (and that `where` shows) swap theirs.
 //! * Two tags that differ in their spelling alone are one item. Which of them comes first is not told where one has been
 //!   renamed to it in the same batch: so nothing takes the name of a tag that was renamed.

@@ -139,8 +139,8 @@ impl Source {
     pub(super) fn rename(&mut self, table: Table) {
         let Some(id) = self.any_free(table).filter(|id| !self.has_moved(*id)) else { return };
         let parent = self.rows[&id].parent;
-        let again =
-            self.given_up(table, parent).filter(|_| self.dice.roll(4) == 0 && !self.before.contains(&id));
+        let may_be_refused = !self.before.contains(&id) && !self.touched.contains_key(&id);
+        let again = self.given_up(table, parent).filter(|_| self.dice.roll(4) == 0 && may_be_refused);
         let key = again.unwrap_or_else(|| self.fresh_key(table));
         self.rename_to(id, key);
     }
