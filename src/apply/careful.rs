@@ -204,8 +204,6 @@ impl Part<'_> {
             }
             Err(error) if error.fault() == Fault::Park => {
                 self.staged[staged].go_back(mark);
-                // A route registered since then is not registered any more.
-                self.context.partial_numbers.clear();
                 // Numbers that were registered in between are gone with it.
                 self.context.partial_numbers.clear();
                 self.statements

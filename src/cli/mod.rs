@@ -120,8 +120,8 @@ other means (pg_dump, a copy), then say `acequia resume --customer north --from-
 Exit status: 0 done, 1 something wider is paused and stays so";
 
 const AFTER_APPLY: &str = "\
-Writes now what waits because its rule says `apply = { every … }` or `{ at … }`, and then again when its
-time has come.
+Writes now what waits because its rule says `apply = { every … }` or `{ at … }`,
+and then again when its time has come.
 
   acequia apply --sync nightly";
 
