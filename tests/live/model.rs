@@ -230,7 +230,9 @@ fn compare(database: &Database, sides: &mut [Side], ranked: Option<&Ranked>) -> 
             }
         }
     }
-    read("SELECT DISTINCT 'journal of no route' FROM acequia.journal WHERE route NOT IN (SELECT id FROM acequia.route)");
+    read(
+        "SELECT DISTINCT 'journal of no route' FROM acequia.journal WHERE route NOT IN (SELECT id FROM acequia.route)",
+    );
     if let Some(ranked) = ranked {
         expected.extend(ranked.expect());
         read(Ranked::DUMP);
