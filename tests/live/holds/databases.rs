@@ -58,9 +58,9 @@ fn of_three_databases_one_is_stopped_and_the_others_do_not_feel_it() {
         let ages = [&first, &second].map(|database| database.value(AGE).parse::<i64>().unwrap_or(0));
         worst = worst.max(ages.into_iter().filter(|_| number > 20).max().unwrap_or(0));
     }
+    let stopped = began.elapsed();
     eprintln!(
-        "one of three databases stopped for {:?}: the others at most {worst} ms behind",
-        began.elapsed()
+        "one of three databases stopped for {stopped:?}: the others at most {worst} ms behind (promised {PROMISED:?})"
     );
     apart.restart();
     for database in [&first, &second, &third] {
