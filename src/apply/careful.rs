@@ -203,16 +203,20 @@ impl Part<'_> {
                 Ok(Ok(tally))
             }
             Err(error) if error.fault() == Fault::Park => {
-                self.staged[staged].go_back(mark);
-                // Numbers that were registered in between are gone with it.
-                self.context.partial_numbers.clear();
-                self.statements
-                    .batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT step; RELEASE SAVEPOINT step")
-                    .await?;
+                self.go_back("step", staged, mark).await?;
                 Ok(Err(error))
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Goes back to a savepoint of this customer, with all that is known since then.
+    pub(super) async fn go_back(&mut self, savepoint: &str, staged: usize, mark: usize) -> Result<(), Error> {
+        self.staged[staged].go_back(mark);
+        // Numbers that were registered in between are gone with it.
+        self.context.partial_numbers.clear();
+        let back = format!("ROLLBACK TO SAVEPOINT {savepoint}; RELEASE SAVEPOINT {savepoint}");
+        Ok(self.statements.batch("going back to a savepoint", &back).await?)
     }
 
     async fn set_aside(

@@ -30,10 +30,7 @@ impl Part<'_> {
                 self.statements.batch("releasing a savepoint", "RELEASE SAVEPOINT circle").await?;
                 return Ok(refused.len() as u64);
             };
-            self.staged[staged].go_back(mark);
-            self.context.partial_numbers.clear();
-            let back = "ROLLBACK TO SAVEPOINT circle; RELEASE SAVEPOINT circle";
-            self.statements.batch("going back to a savepoint", back).await?;
+            self.go_back("circle", staged, mark).await?;
             refused.retain(|n| *n != stranger);
         }
         Ok(0)

@@ -69,7 +69,7 @@ impl Engine {
         }
         if failure.as_ref().is_some_and(|failure| failure.cost == Cost::Rows) || carefully {
             if failure.is_some() {
-                self.go_back("customer", customer, (staged, tallies), &marks).await?;
+                self.go_back(customer, (staged, tallies), &marks).await?;
             }
             let mut part = self.part(plan, staged, customer);
             let done = part.apply_carefully(tables, tallies).await;
@@ -82,7 +82,7 @@ impl Engine {
             };
         }
         if failure.is_some() {
-            self.go_back("customer", customer, (staged, tallies), &marks).await?;
+            self.go_back(customer, (staged, tallies), &marks).await?;
         }
         let release = "RELEASE SAVEPOINT customer; SET CONSTRAINTS ALL DEFERRED";
         self.statements.batch("releasing a savepoint", release).await?;
@@ -115,13 +115,11 @@ impl Engine {
     /// Takes back what was done for a customer since the savepoint.
     async fn go_back(
         &mut self,
-        savepoint: &str,
         customer: usize,
         (staged, tallies): (&mut [Staged], &mut [Tally]),
         marks: &[usize],
     ) -> Result<(), Error> {
-        let sql = format!("ROLLBACK TO SAVEPOINT {savepoint}");
-        self.statements.batch("going back to a savepoint", &sql).await?;
+        self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT customer").await?;
         tallies[self.plan.customers[customer].routes.clone()].fill(Tally::default());
         for (staged, mark) in staged.iter_mut().zip(marks) {
             staged.go_back(*mark);

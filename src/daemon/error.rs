@@ -133,6 +133,18 @@ pub enum Error {
         /// The flow.
         flow: String,
     },
+    /// What is unread has no column of the identity that the table has now.
+    #[error(
+        "a column of {table}'s replica identity was renamed, or dropped and made anew, while changes were unread that know \
+         it by its old name, at {at}: give it that name back, and the flow goes on by itself; rename it again when \
+         `acequia status` shows no lag"
+    )]
+    IdentityLost {
+        /// The source table.
+        table: String,
+        /// The transaction that can't be followed commits here.
+        at: Lsn,
+    },
     /// Somebody reads the slot.
     #[error(
         "slot {slot} of database {database} is in use by process {pid} there (application \"{holder}\"): it is tried \
@@ -211,6 +223,7 @@ impl Error {
             | Self::SlotGone { .. }
             | Self::Slot { .. }
             | Self::Unpublished { .. }
+            | Self::IdentityLost { .. }
             | Self::Broken
             | Self::OtherCluster { .. } => Fault::Halt,
         }

@@ -70,6 +70,7 @@ pub(super) async fn run(
         if is_turn(&flow, &error, &mut turn) {
             continue;
         }
+        let error = lost(error);
         let is_held = matches!(error, Error::Apply(apply::Error::Served { .. }));
         held_since = is_held.then(|| held_since.unwrap_or_else(Instant::now));
         // One that has streamed is its own predecessor: its last statement may still be running.
@@ -118,6 +119,14 @@ fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
         return true;
     }
     false
+}
+
+/// An identity that the flow has gone over to and that the stream still does not bring: it never will.
+fn lost(error: Error) -> Error {
+    if let Error::Apply(apply::Error::Identity { table, at, .. }) = &error {
+        return Error::IdentityLost { table: table.clone(), at: *at };
+    }
+    error
 }
 
 fn stopped(progress: &watch::Sender<Progress>) {

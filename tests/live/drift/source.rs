@@ -1,8 +1,8 @@
 //! What changes at the source: the stream brings rows as they were, the plan knows the tables as they are.
 
 use super::{
-    COLUMNS, Cluster, Config, Daemon, Database, RULES, give, make, others_go_on, wait_equal, wait_said,
-    wait_value,
+    COLUMNS, Cluster, Config, Daemon, Database, LIMIT, RULES, give, make, others_go_on, wait_equal, wait_for,
+    wait_said, wait_value,
 };
 
 /// Changes that are still to be read when `drift` happens, and changes after it; the customers get all of them right.
@@ -91,6 +91,33 @@ fn a_replaced_column_is_noticed_while_the_daemon_runs_and_written_down() {
     let audit =
         "SELECT count(*) FROM acequia.audit WHERE what = 'column replaced' AND detail->>'table' = 'hq.code'";
     assert_eq!(database.value(audit), "1");
+    daemon.stop();
+}
+
+#[test]
+fn an_identity_that_was_renamed_unread_is_named_with_the_way_out_and_that_way_leads_out() {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    give(&database, "first");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    daemon.stop();
+    database.execute("UPDATE hq.code SET name = 'unread'");
+    database.execute("ALTER TABLE hq.code RENAME id TO code_id");
+    let mut daemon = config.start();
+    wait_said(&daemon, "flow halted: a column of hq.code's replica identity was renamed");
+    let tries = daemon.log_of_this_start().matches("by another replica identity").count();
+    assert_eq!(tries, 1, "it is tried once, and not again and again");
+    database.execute("ALTER TABLE hq.code RENAME code_id TO id");
+    give(&database, "second");
+    for customer in ["north", "south"] {
+        wait_for(&format!("{customer} going on by itself"), LIMIT, || {
+            let seen =
+                database.value(&format!("SELECT string_agg(name, ', ' ORDER BY code) FROM {customer}.code"));
+            if seen == "unread, name of second" { Ok(()) } else { Err(seen) }
+        });
+    }
     daemon.stop();
 }
 
