@@ -105,7 +105,7 @@ fn an_identity_that_was_renamed_unread_is_named_with_the_way_out_and_that_way_le
     daemon.stop();
     database.execute("UPDATE hq.code SET name = 'unread'");
     database.execute("ALTER TABLE hq.code RENAME id TO code_id");
-    let mut daemon = config.start();
+    let daemon = config.start();
     wait_said(&daemon, "flow halted: a column of hq.code's replica identity was renamed");
     let tries = daemon.log_of_this_start().matches("by another replica identity").count();
     assert_eq!(tries, 1, "it is tried once, and not again and again");
