@@ -11,6 +11,7 @@ CREATE TABLE acequia.migration (
 CREATE TABLE acequia.checkpoint (
   flow              text PRIMARY KEY,
   system_identifier text NOT NULL,               -- of the source cluster: another cluster's positions mean nothing here
+  timeline          integer,                     -- of the source cluster; after a failover it is another one
   source_database   text NOT NULL,
   slot              text NOT NULL,
   state             text NOT NULL CHECK (state IN ('creating', 'live')),
@@ -74,7 +75,7 @@ CREATE TABLE acequia.parked (
   unchanged     text[] NOT NULL DEFAULT '{}',    -- columns whose value the stream did not bring
   moved_from    text,                            -- the identity under which a customer without a crosswalk still has the row
   reason        text NOT NULL CHECK (reason IN ('missing_parent', 'rejected', 'ambiguous', 'taken', 'unmatched', 'mismatch',
-                                                'paused', 'locked', 'broken', 'scheduled')),
+                                                'paused', 'locked', 'broken', 'scheduled', 'backfill')),
   waits_for     text,                            -- missing_parent: the parent's data set ...
   waits_key     text,                            -- ... and the value that refers to it, a JSON array
   sqlstate      text,                            -- rejected: what the server said ...
@@ -91,7 +92,7 @@ CREATE TABLE acequia.parked (
 CREATE INDEX parked_waiting ON acequia.parked (from_customer, waits_for, waits_key) WHERE reason = 'missing_parent';
 CREATE INDEX parked_due ON acequia.parked (flow, next_try_at);
 CREATE INDEX parked_moved ON acequia.parked (to_customer, moved_from) WHERE moved_from IS NOT NULL;
-CREATE INDEX parked_held ON acequia.parked (to_customer, first_lsn, id) WHERE reason IN ('paused', 'locked', 'broken', 'scheduled');
+CREATE INDEX parked_held ON acequia.parked (to_customer, first_lsn, id) WHERE reason IN ('paused', 'locked', 'broken', 'scheduled', 'backfill');
 
 -- Who is held: everything for a customer, or for one data set of it, waits in "parked" until the hold goes. A row here outlives
 -- the daemon, so that the order of a row's states does.
@@ -101,7 +102,7 @@ CREATE TABLE acequia.hold (
   sync        text,                              -- NULL: whatever group writes it
   to_customer text,                              -- NULL: every customer of the flow
   dataset     text,                              -- NULL: every data set
-  reason      text NOT NULL CHECK (reason IN ('paused', 'locked', 'broken', 'scheduled', 'overflow')),
+  reason      text NOT NULL CHECK (reason IN ('paused', 'locked', 'broken', 'scheduled', 'backfill', 'overflow')),
   what        text,                              -- names and words only, never a value
   sqlstate    text,
   since       timestamptz NOT NULL DEFAULT now(),
@@ -117,10 +118,43 @@ CREATE TABLE acequia.wish (
   at          timestamptz NOT NULL DEFAULT now(),
   who         text NOT NULL DEFAULT session_user,
   flow        text NOT NULL,
-  what        text NOT NULL CHECK (what IN ('pause', 'resume', 'apply', 'from_now')),
+  what        text NOT NULL CHECK (what IN ('pause', 'resume', 'apply', 'from_now', 'backfill', 'resync')),
   sync        text,
   to_customer text,
   dataset     text
+);
+
+-- Every route that has begun, and what is copied for it: rows that were there before. Meanwhile the stream's rows for it wait
+-- under a hold ('backfill').
+CREATE TABLE acequia.backfill (
+  flow          text NOT NULL,
+  sync          text NOT NULL,
+  from_customer text NOT NULL,
+  to_customer   text NOT NULL,
+  dataset       text NOT NULL,
+  state         text NOT NULL CHECK (state IN ('live', 'unconfirmed', 'comparing', 'copying', 'replaying')),
+  resync        boolean NOT NULL DEFAULT false,  -- links of source rows that are gone are looked for first
+  cursor        text,                            -- the last row that was looked at, its identity as a JSON array; NULL: none yet
+  passed        pg_lsn,                          -- what waits may be written once the stream has come so far
+  rows          bigint NOT NULL DEFAULT 0,       -- copied so far ...
+  estimate      bigint,                          -- ... of about so many
+  who           text NOT NULL DEFAULT session_user,
+  began_at      timestamptz NOT NULL DEFAULT now(),
+  copied_from   timestamptz,                     -- the first chunk
+  ended_at      timestamptz,
+  PRIMARY KEY (flow, from_customer, to_customer, dataset)
+);
+
+-- Single rows that the writer is to bring up to date from the source, by identity (a JSON array).
+CREATE TABLE acequia.repair (
+  id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  flow          text NOT NULL,
+  from_customer text NOT NULL,
+  to_customer   text NOT NULL,
+  dataset       text NOT NULL,
+  key           text NOT NULL,
+  who           text NOT NULL DEFAULT session_user,
+  at            timestamptz NOT NULL DEFAULT now()
 );
 
 -- Events to tell, written with the data and delivered after: counts, and keys where the table is not protected.
@@ -161,7 +195,8 @@ CREATE TABLE acequia.journal (
   route integer NOT NULL,
   op    "char" NOT NULL,                         -- u: overridden, d: deleted
   key   text NOT NULL,                           -- the customer's primary key, as a row's text
-  image text NOT NULL                            -- the columns before, as a row's text
+  image text NOT NULL,                           -- the columns before, as a row's text
+  after bigint                                   -- hash of the same columns' text as we left them; NULL: the row is gone
 );
 CREATE INDEX journal_at ON acequia.journal USING brin (at);
 -- It has no key: without this, somebody's publication FOR ALL TABLES would have the server refuse our own pruning.

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::statements::{Param, Statements};
 
 /// Reasons of parked rows that a hold keeps back, as an SQL list.
-pub(super) const HELD: &str = "('paused', 'locked', 'broken', 'scheduled')";
+pub(super) const HELD: &str = "('paused', 'locked', 'broken', 'scheduled', 'backfill')";
 
 /// Why a route is held. Where several hold one route, the first of them names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
