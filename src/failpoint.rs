@@ -4,7 +4,7 @@
 //! buffer is flushed, as with SIGKILL. The names are listed here so that a test can kill at every one of them.
 
 /// Every place, in the order in which a row passes them.
-pub const PLACES: [&str; 9] = [
+pub const PLACES: [&str; 11] = [
     "before-slot",
     "after-slot",
     "after-begin",
@@ -14,6 +14,8 @@ pub const PLACES: [&str; 9] = [
     "after-commit",
     "before-feedback",
     "after-notify",
+    "copied-to-stage",
+    "before-copy-commit",
 ];
 
 /// Passes a place.

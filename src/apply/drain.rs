@@ -34,8 +34,7 @@ pub(super) fn next(engine: &Engine, due: &[i64]) -> Option<Turn> {
         let holds: Vec<Hold> = same.map(|hold| (*hold).clone()).collect();
         let routes = engine.holds.kept_by(&holds, &engine.plan);
         // What is resumed while others hold all of it is theirs from now on.
-        let is_over = holds.iter().any(|hold| hold.reason == Reason::Paused);
-        (is_over || !routes.is_empty()).then_some(Turn { holds, routes })
+        (holds.iter().any(ends_alone) || !routes.is_empty()).then_some(Turn { holds, routes })
     })
 }
 
@@ -44,8 +43,7 @@ pub(super) async fn chunk(engine: &mut Engine, turn: &Turn) -> Result<bool, Erro
     let Turn { holds, routes } = turn;
     let plan = Arc::clone(&engine.plan);
     let Some(&first) = routes.first() else {
-        let paused: Vec<Hold> = holds.iter().filter(|hold| hold.reason == Reason::Paused).cloned().collect();
-        return end(engine, &paused).await;
+        return end_alone(engine, holds).await;
     };
     let customer = plan.customers.iter().position(|routes| routes.routes.contains(&first)).unwrap_or(0);
     if holds.iter().any(|hold| hold.reason == Reason::Locked) {
@@ -78,6 +76,33 @@ pub(super) async fn chunk(engine: &mut Engine, turn: &Turn) -> Result<bool, Erro
     engine.statements.execute("noting a try that went well", sql, &[&ids]).await?;
     engine.read_holds().await?;
     Ok(true)
+}
+
+/// Whether a hold can end while others keep its rows back.
+fn ends_alone(hold: &Hold) -> bool {
+    match hold.reason {
+        Reason::Paused | Reason::Locked | Reason::Broken | Reason::Backfill => true,
+        Reason::Overflow | Reason::Scheduled => false,
+    }
+}
+
+/// Ends holds whose rows others keep back: what is copied, for one, waits for nothing but that the lock goes.
+async fn end_alone(engine: &mut Engine, holds: &[Hold]) -> Result<bool, Error> {
+    let plan = Arc::clone(&engine.plan);
+    let mut ended: Vec<Hold> = holds.iter().filter(|hold| ends_alone(hold)).cloned().collect();
+    let locked = |route: &usize| {
+        holds.iter().any(|hold| hold.reason == Reason::Locked && hold.covers(&plan.routes[*route]))
+    };
+    let routes: Vec<usize> = (0..plan.routes.len()).filter(locked).collect();
+    if let Some(&first) = routes.first() {
+        engine.statements.batch("waiting less for locks", NO_PATIENCE).await?;
+        let customer = plan.customers.iter().position(|own| own.routes.contains(&first)).unwrap_or(0);
+        if let Some(failure) = probe(engine, customer, &routes).await? {
+            engine.hold(customer, &failure).await?;
+            ended.retain(|hold| hold.reason != Reason::Locked);
+        }
+    }
+    end(engine, &ended).await
 }
 
 /// Looks whether the tables are still locked, before thousands of rows are staged for nothing.
@@ -116,6 +141,16 @@ async fn oldest(engine: &mut Engine, customer: usize, routes: &[usize]) -> Resul
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// What has been copied and has caught up is live.
+const LIVE: &str = "UPDATE acequia.backfill b SET state = 'live', cursor = NULL, ended_at = now() FROM acequia.hold h \
+    WHERE h.id = ANY ($1) AND h.reason = 'backfill' AND b.state = 'replaying' \
+    AND (b.flow, b.sync, b.to_customer, b.dataset) = (h.flow, h.sync, h.to_customer, h.dataset)";
+
+/// What could not be written before, for want of a row that has come since or was on its way in a later chunk, can be now.
+const TRY_REST: &str = "UPDATE acequia.parked p SET next_try_at = now() FROM acequia.hold h WHERE h.id = ANY ($1) \
+    AND p.flow = h.flow AND (h.sync IS NULL OR h.sync = p.sync) AND (h.to_customer IS NULL OR h.to_customer = p.to_customer) \
+    AND (h.dataset IS NULL OR h.dataset = p.dataset) AND p.next_try_at > now() AND p.next_try_at < 'infinity'";
+
 /// Nothing is kept back any more. What is written at certain times is held again until the next one.
 async fn end(engine: &mut Engine, holds: &[Hold]) -> Result<bool, Error> {
     let plan = Arc::clone(&engine.plan);
@@ -126,8 +161,11 @@ async fn end(engine: &mut Engine, holds: &[Hold]) -> Result<bool, Error> {
         }
     }
     let ids: Vec<i64> = ended.iter().map(|hold| hold.id).collect();
+    engine.statements.execute("noting what is live", LIVE, &[&ids]).await?;
+    engine.statements.execute("putting parked rows on time", TRY_REST, &[&ids]).await?;
     let sql = "DELETE FROM acequia.hold WHERE id = ANY ($1)";
     engine.statements.execute("ending holds", sql, &[&ids]).await?;
+    engine.read_jobs().await?;
     engine.read_holds().await?;
     for hold in ended {
         tracing::info!(

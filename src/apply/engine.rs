@@ -6,8 +6,10 @@ use std::sync::Arc;
 use crate::rules::{Plan, SourceTable};
 
 use super::arrivals::{self, Arrival};
+use super::backfill;
 use super::batch::Wave;
 use super::context::Context;
+use super::copier::Copier;
 use super::customer::Part;
 use super::error::Error;
 use super::failure::Failure;
@@ -38,6 +40,8 @@ pub(super) struct Engine {
     pub(super) kept: HashMap<String, u64>,
     /// So many are kept back at most.
     pub(super) parked_limit: u64,
+    /// What is copied.
+    pub(super) copier: Copier,
     /// Stages that exist in the session. A session whose transaction fails is never used again.
     stages: HashSet<usize>,
     /// Stages that hold rows nobody needs any more.
@@ -59,6 +63,7 @@ impl Engine {
             closed: vec![false; routes],
             kept: HashMap::new(),
             parked_limit: u64::MAX,
+            copier: Copier::default(),
             stages: HashSet::new(),
             used: Vec::new(),
             dead_rows: vec![0; sources],
@@ -69,6 +74,12 @@ impl Engine {
     pub(super) fn set_holds(&mut self, holds: Holds) {
         self.closed = holds.closed();
         self.holds = holds;
+    }
+
+    /// Reads what is to be copied.
+    pub(super) async fn read_jobs(&mut self) -> Result<(), Error> {
+        self.copier.jobs = backfill::jobs(&mut self.statements, &self.plan).await?;
+        Ok(())
     }
 
     /// Reads them anew after a change.
@@ -119,7 +130,7 @@ impl Engine {
     }
 
     /// The quick way for all customers. `Some` where one of them has failed.
-    async fn all_customers(
+    pub(super) async fn all_customers(
         &mut self,
         staged: &mut [Staged],
         tallies: &mut [Tally],

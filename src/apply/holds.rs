@@ -24,12 +24,15 @@ pub(super) enum Reason {
     Broken,
     /// Somebody has locked something of the customer.
     Locked,
+    /// Rows that were there before are copied first.
+    Backfill,
     /// The rule writes at certain times only.
     Scheduled,
 }
 
 impl Reason {
-    const ALL: [Self; 5] = [Self::Overflow, Self::Paused, Self::Broken, Self::Locked, Self::Scheduled];
+    const ALL: [Self; 6] =
+        [Self::Overflow, Self::Paused, Self::Broken, Self::Locked, Self::Backfill, Self::Scheduled];
 
     /// As it stands in the control schema.
     pub(super) fn as_str(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Reason {
             Self::Paused => "paused",
             Self::Broken => "broken",
             Self::Locked => "locked",
+            Self::Backfill => "backfill",
             Self::Scheduled => "scheduled",
         }
     }
@@ -47,7 +51,7 @@ impl Reason {
         match self {
             Self::Locked => Some((1.0, 15.0)),
             Self::Broken => Some((5.0, 300.0)),
-            Self::Overflow | Self::Paused | Self::Scheduled => None,
+            Self::Overflow | Self::Paused | Self::Backfill | Self::Scheduled => None,
         }
     }
 }
@@ -131,6 +135,14 @@ impl Holds {
     /// Why a route is held; `None` where it is open.
     pub(super) fn reason(&self, route: usize) -> Option<Reason> {
         self.reasons.get(route).copied().flatten()
+    }
+
+    /// Nothing may be written to the route, not even a copy.
+    pub(super) fn is_barred(&self, route: usize) -> bool {
+        match self.reason(route) {
+            None | Some(Reason::Backfill | Reason::Scheduled) => false,
+            Some(Reason::Overflow | Reason::Paused | Reason::Broken | Reason::Locked) => true,
+        }
     }
 
     /// Why a route is held that the plan can't have: by its place there.

@@ -51,7 +51,7 @@ impl Engine {
 
     /// Applies a wave to one customer: the quick way unless that is known to fail, then the careful way. `Some` where
     /// neither is of use; everything is then as before.
-    async fn alone(
+    pub(super) async fn alone(
         &mut self,
         plan: &Plan,
         customer: usize,

@@ -17,6 +17,10 @@
 //! isolate    one customer after the other, where one has failed: it alone pays for it
 //! holds      who is held, and why
 //! withhold   what comes for a held route is parked
+//! backfill   which routes have begun, and what is copied for those that begin with what is there
+//! piece      a piece of a source table onto the stage
+//! copier     piece after piece, between the batches of the stream
+//! repair     single rows that are brought up to date
 //! drain      what a hold kept back is written, the oldest first
 //! scheduled  routes that are written at certain times only
 //! wishes     what operators ask for
@@ -31,12 +35,14 @@
 //! Control tables: `control` (migrations), `checkpoint`, `shapes` and `remembered` (what the catalogs said), `crosswalk` (`rebuild` makes one anew), `ledger` (routes and counts); `preflight` is for `check`.
 
 mod arrivals;
+mod backfill;
 mod batch;
 mod careful;
 pub mod checkpoint;
 mod circle;
 pub mod control;
 mod context;
+mod copier;
 mod crosswalk;
 mod customer;
 mod drain;
@@ -50,11 +56,13 @@ mod isolate;
 mod ledger;
 mod notice;
 mod park;
+mod piece;
 mod preflight;
 mod recent;
 mod projection;
 mod rebuild;
 pub mod remembered;
+mod repair;
 mod retry;
 mod scheduled;
 pub mod shapes;

@@ -37,7 +37,12 @@ impl Origin {
         Self { database, session: None }
     }
 
-    async fn session(&mut self) -> Result<&Session, postgres::Error> {
+    /// What went wrong may have left the session in the middle of something.
+    pub(super) fn forget(&mut self) {
+        self.session = None;
+    }
+
+    pub(super) async fn session(&mut self) -> Result<&Session, postgres::Error> {
         if self.session.as_ref().is_none_or(|session| session.is_closed()) {
             self.session = None;
         }

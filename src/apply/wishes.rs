@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::backfill;
 use super::engine::Engine;
 use super::error::Error;
 use super::statements::Param;
@@ -40,6 +41,10 @@ pub(super) async fn take(engine: &mut Engine) -> Result<(), Error> {
             }
             "resume" => resume(engine, &params).await?,
             "apply" => due(engine, "'scheduled'", &params).await?,
+            "backfill" | "resync" => {
+                backfill::ask(&mut engine.statements, &plan, &scope, (what == "resync", who)).await?;
+                engine.read_jobs().await?;
+            }
             "from_now" => {
                 let sql = format!("DELETE FROM acequia.hold h WHERE reason = 'overflow' AND {TOUCHING}");
                 engine.statements.execute("ending a hold", &sql, &params).await?;

@@ -15,6 +15,7 @@ use crate::rules::{CREATE_MOVED, Plan};
 use super::batch::Batch;
 use super::checkpoint::Checkpoint;
 use super::context::{Context, TEXTS_MAX};
+use super::copier::CREATE_ASIDE;
 use super::drain;
 use super::engine::Engine;
 use super::error::Error;
@@ -22,7 +23,7 @@ use super::ledger::{self, Tally};
 use super::recent::Recent;
 use super::statements::{Param, Statements};
 use super::unchanged::Origin;
-use super::{control, crosswalk, holds, retry, scheduled, wishes};
+use super::{backfill, control, crosswalk, holds, repair, retry, scheduled, wishes};
 
 /// Locks the checkpoint, marks the transaction as ours, so that no flow takes it for news, and looks whether somebody has
 /// asked for something.
@@ -56,6 +57,8 @@ pub struct Writer {
     applied: Lsn,
     /// Holds whose time has come, the longest due first.
     due: Vec<i64>,
+    /// Single rows are to be brought up to date.
+    repairs: bool,
 }
 
 impl Writer {
@@ -86,14 +89,23 @@ impl Writer {
             generation: row.get(0),
             lsn: Lsn::ZERO,
         };
-        statements.batch("preparing for holds", CREATE_MOVED).await?;
+        statements.batch("preparing for holds", &format!("{CREATE_MOVED}; {CREATE_ASIDE}")).await?;
         scheduled::begin(&mut statements, &plan).await?;
+        backfill::begin(&mut statements, &plan).await?;
         let held = holds::begin(&mut statements, &plan).await?;
         let kept = holds::kept(&mut statements, &plan).await?;
         let mut engine = Engine::new(statements, plan, context);
         engine.set_holds(held);
+        engine.read_jobs().await?;
         (engine.kept, engine.parked_limit) = (kept, parked_limit);
-        Ok(Self { engine, open: false, pending: Applied::default(), applied: Lsn::ZERO, due: Vec::new() })
+        Ok(Self {
+            engine,
+            open: false,
+            pending: Applied::default(),
+            applied: Lsn::ZERO,
+            due: Vec::new(),
+            repairs: false,
+        })
     }
 
     /// The session, for what belongs to the flow's start.
@@ -165,13 +177,46 @@ impl Writer {
         let flow = self.engine.plan.flow.name.clone();
         let sql = "SELECT EXISTS (SELECT FROM acequia.wish WHERE flow = $1), \
                    ARRAY(SELECT id FROM acequia.hold WHERE flow = $1 AND next_try_at <= now() + interval '1 second' \
-                   ORDER BY next_try_at, id)";
+                   ORDER BY next_try_at, id), EXISTS (SELECT FROM acequia.repair WHERE flow = $1)";
         let rows = self.engine.statements.query("looking for wishes and holds", sql, &[&flow]).await?;
         if rows.first().is_some_and(|row| row.get(0)) {
             self.begin().await?;
             self.commit(self.applied).await?;
         }
         self.due = rows.first().map_or_else(Vec::new, |row| row.get(1));
+        self.repairs = rows.first().is_some_and(|row| row.get(2));
+        if backfill::release(&mut self.engine, self.applied).await? {
+            // Their holds are due now: the next look finds them.
+            self.due.clear();
+        }
+        Ok(())
+    }
+
+    /// How far the stream has to come before something that was copied is live.
+    pub fn awaited(&self) -> Option<Lsn> {
+        self.engine.awaited()
+    }
+
+    /// Something is to be copied or brought up to date.
+    pub fn can_copy(&self) -> bool {
+        !self.open && (self.repairs || self.engine.copy_task().is_some())
+    }
+
+    /// Copies a piece of what was there before, or brings some rows up to date.
+    pub async fn copy(&mut self) -> Result<(), Error> {
+        if self.open {
+            return Ok(());
+        }
+        self.begin().await?;
+        self.engine.context.lsn = self.applied;
+        if self.repairs {
+            self.repairs = repair::some(&mut self.engine).await?;
+        } else if let Some(task) = self.engine.copy_task() {
+            self.engine.carry_out(task).await?;
+        }
+        retry::arrivals(&mut self.engine).await?;
+        crate::failpoint::hit("before-copy-commit");
+        self.commit(self.applied).await?;
         Ok(())
     }
 

@@ -137,6 +137,7 @@ fn words(rule: &Rule) -> Vec<Word> {
     }
     add("priority".to_owned(), rule.priority.to_string());
     add("cascade".to_owned(), rule.cascade.to_string());
+    add("initial".to_owned(), rule.initial.as_str().to_owned());
     add("apply".to_owned(), apply_text(&rule.apply));
     words
 }
@@ -234,6 +235,7 @@ impl Entry<'_> {
         add("on_truncate", json!(rule.on_truncate));
         add("priority", json!(rule.priority));
         add("cascade", json!(rule.cascade));
+        add("initial", json!(rule.initial));
         add("apply", apply_json(&rule.apply));
         let columns = |key: &str, values: Vec<(&Ident, Value)>| -> Value {
             let values = values.into_iter();

@@ -1,8 +1,10 @@
 //! The command line: one file per command, and what an exit status means.
 
+mod backfill;
 mod check;
 mod config;
 mod console;
+mod copies;
 mod effective;
 mod explain;
 mod holds;
@@ -125,6 +127,19 @@ and then again when its time has come.
 
   acequia apply --sync nightly";
 
+const AFTER_BACKFILL: &str = "\
+The daemon reads the source's tables in pieces, parents first, and writes them by the rules: what a
+customer lacks is created, what it has is left alone (create-only) or changed (override), and linked.
+Meanwhile changes of these data sets wait and follow; other data sets and customers go on as before.
+It may be stopped or killed at any time and goes on where it was. A rule with `initial = \"copy\"`
+does this by itself when it begins.
+
+  acequia plan --sync codes --customer north        what it would do, first
+  acequia backfill --sync codes --customer north
+  acequia backfill --sync codes --wait              stay, and see how far it is
+
+Exit status: 0 the daemon has begun, or will when it starts, 1 it needs a yes";
+
 /// Keeps the set-up data of many customers in step: reads the logical replication of a PostgreSQL practice database
 /// and writes changed rows into the schemas of other customers, by rules in TOML.
 #[derive(Parser)]
@@ -199,6 +214,9 @@ enum Command {
         #[command(flatten)]
         scope: wish::Scope,
     },
+    /// Copy to customers what is there already: rows from before, or from before a rule was changed
+    #[command(after_help = AFTER_BACKFILL)]
+    Backfill(backfill::Backfill),
     /// Tell the way of one row: who is given it, who has it, where it waits and why
     #[command(after_help = AFTER_EXPLAIN)]
     Explain(explain::Question),
@@ -250,6 +268,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
             wish::wish(&load(&directory)?, wanted, &scope).await
         }
         Command::Apply { scope } => wish::wish(&load(&directory)?, Wish::Apply, &scope).await,
+        Command::Backfill(wanted) => backfill::backfill(&load(&directory)?, &wanted).await,
         Command::Explain(question) => explain::explain(&load(&directory)?, &question).await,
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),

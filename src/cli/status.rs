@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::console::{Exit, Output, say, session};
+use super::copies::{CopyReport, copies};
 use super::holds::{HoldReport, holds};
 use super::table::{bytes, table};
 use crate::catalog::Slot;
@@ -29,6 +30,7 @@ struct FlowReport {
     commit_time: Option<String>,
     customers: Vec<CustomerReport>,
     holds: Vec<HoldReport>,
+    copies: Vec<CopyReport>,
     /// A database that could not be asked, and why: what only it knows is missing here.
     unknown: Option<postgres::Error>,
 }
@@ -95,6 +97,7 @@ fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
         commit_time: None,
         customers: Vec::new(),
         holds: Vec::new(),
+        copies: Vec::new(),
         unknown: None,
     }
 }
@@ -107,6 +110,7 @@ async fn from_databases(config: &Config, report: &mut FlowReport) -> Result<(), 
     report.customers = customers(&target, &flow).await?;
     if checkpoint.is_some() {
         report.holds = holds(&target, &flow.name).await?;
+        report.copies = copies(&target, &flow.name, [None; 3]).await?;
     }
     report.applied = checkpoint.as_ref().map(|(lsn, _)| lsn.to_string());
     let source = session(&config.databases[&flow.source], "status").await?;
@@ -187,7 +191,8 @@ fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
                 "applied_lsn": report.applied, "commit_time": report.commit_time,
                 "unknown": report.unknown.as_ref().map(ToString::to_string),
                 "customers": customers.collect::<Vec<_>>(),
-                "holds": report.holds.iter().map(HoldReport::as_json).collect::<Vec<_>>() })
+                "holds": report.holds.iter().map(HoldReport::as_json).collect::<Vec<_>>(),
+                "copies": report.copies.iter().map(CopyReport::as_json).collect::<Vec<_>>() })
     });
     let daemon = daemon.filter(|daemon| is_fresh(daemon));
     json!({ "daemon": daemon.map(|daemon| json!({ "pid": daemon.pid, "version": daemon.version,
@@ -219,6 +224,7 @@ fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
                 report.commit_time.as_deref().map_or_else(String::new, |time| format!(", committed {time}"));
             say!("  applied     {applied}{time}");
         }
+        report.copies.iter().for_each(CopyReport::print);
         report.holds.iter().for_each(HoldReport::print);
         if report.customers.is_empty() {
             continue;

@@ -24,6 +24,8 @@ pub(super) enum Wish {
     /// Lift an overflow: what was dropped stays lost.
     FromNow,
     Apply,
+    /// Copy what is there already.
+    Backfill,
 }
 
 impl Wish {
@@ -34,6 +36,7 @@ impl Wish {
             Self::Resume => "resume",
             Self::FromNow => "from_now",
             Self::Apply => "apply",
+            Self::Backfill => "backfill",
         }
     }
 
@@ -44,6 +47,7 @@ impl Wish {
             Self::Resume => "resumed: what has waited is being written, then it goes on as before",
             Self::FromNow => "goes on from now; what was dropped is not written",
             Self::Apply => "what has waited for its time is being written",
+            Self::Backfill => "what is there already is being copied; `acequia status` shows how far it is",
         }
     }
 }
@@ -63,6 +67,20 @@ pub(super) struct Scope {
     /// Only this data set
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
+}
+
+impl Scope {
+    /// Sync group, customer, data set.
+    pub(super) fn names(&self) -> [Option<&str>; 3] {
+        [self.sync.as_deref(), self.customer.as_deref(), self.dataset.as_deref()]
+    }
+
+    /// Whether a route is in it.
+    pub(super) fn covers(&self, sync: &str, to: &CustomerName, dataset: &DatasetName) -> bool {
+        let is = |wanted: Option<&str>, own: &str| wanted.is_none_or(|wanted| wanted == own);
+        let [wanted_sync, customer, wanted_dataset] = self.names();
+        is(wanted_sync, sync) && is(customer, to.as_str()) && is(wanted_dataset, dataset.as_str())
+    }
 }
 
 const INSERT: &str = "INSERT INTO acequia.wish (flow, what, sync, to_customer, dataset, who) \
@@ -115,7 +133,7 @@ pub(super) async fn wish(config: &Config, wish: Wish, scope: &Scope) -> anyhow::
 }
 
 /// The flows that carry something of the scope; an error where a name is unknown, or nothing is carried.
-fn concerned(config: &Config, scope: &Scope) -> anyhow::Result<Vec<Flow>> {
+pub(super) fn concerned(config: &Config, scope: &Scope) -> anyhow::Result<Vec<Flow>> {
     let Scope { customer, sync, flow, dataset } = scope;
     let all = Flow::all(config);
     known("customer", customer.as_deref(), config.customers.keys().map(CustomerName::as_str))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::model::{Config, Sync};
 use super::spot::Spot;
-use super::words::{Apply, Gone, Mode, OnTruncate, Rule, RuleWords, Said};
+use super::words::{Apply, Gone, Initial, Mode, OnTruncate, Rule, RuleWords, Said};
 use crate::expression::Expression;
 use crate::name::{CustomerName, DatasetName, Ident};
 
@@ -54,6 +54,7 @@ pub(super) fn merge(defaults: &RuleWords, sync: &Sync, to: &CustomerName, datase
         priority: merge.word("priority", |words| words.priority.as_ref()).unwrap_or(0),
         cascade: merge.word("cascade", |words| words.cascade.as_ref()).unwrap_or(false),
         apply: merge.word("apply", |words| words.apply.as_ref()).unwrap_or(Apply::Stream),
+        initial: merge.word("initial", |words| words.initial.as_ref()).unwrap_or(Initial::None),
         spots: merge.spots,
     }
 }

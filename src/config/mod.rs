@@ -47,4 +47,4 @@ pub use model::{
 pub use secret::SecretError;
 pub use spelling::nearest;
 pub use spot::Spot;
-pub use words::{Apply, CustomerWords, Gone, Mode, OnTruncate, Rule, RuleWords, Said};
+pub use words::{Apply, CustomerWords, Gone, Initial, Mode, OnTruncate, Rule, RuleWords, Said};

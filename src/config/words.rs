@@ -50,6 +50,8 @@ pub struct RuleWords {
     pub cascade: Option<Said<bool>>,
     /// `apply`
     pub apply: Option<Said<Apply>>,
+    /// `initial`
+    pub initial: Option<Said<Initial>>,
 }
 
 /// `[sync.customer.NAME]`: what is different for one customer of a group.
@@ -90,6 +92,8 @@ pub struct Rule {
     pub cascade: bool,
     /// When changes are written.
     pub apply: Apply,
+    /// What is done about the rows that were there before.
+    pub initial: Initial,
     /// Where each word was said, by its key in the files (for `map`, `set` and `default`: `set.COLUMN`). What is built in
     /// has no entry.
     pub spots: BTreeMap<String, Spot>,
@@ -156,6 +160,26 @@ impl OnTruncate {
         match self {
             Self::Ignore => "ignore",
             Self::Delete => "delete",
+        }
+    }
+}
+
+/// What is done, when a route begins, about the rows that the source had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Initial {
+    /// Nothing: changes from now on. The default.
+    None,
+    /// They are copied first.
+    Copy,
+}
+
+impl Initial {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Copy => "copy",
         }
     }
 }

@@ -60,6 +60,8 @@ pub(super) struct Capture {
     pub(super) stop_before: Option<Lsn>,
     /// What the target has committed.
     pub(super) applied: watch::Receiver<Lsn>,
+    /// The writer waits for the stream to pass this position, be there a change or not.
+    pub(super) awaited: watch::Receiver<Option<Lsn>>,
     pub(super) seen: watch::Sender<Seen>,
 }
 
@@ -136,8 +138,10 @@ impl Capture {
                     if self.silence_limit.is_some_and(|limit| silent > limit) && !reading.batch.is_full() && !reading.stopped {
                         return Err(Error::Silent { database: self.source.name.to_string(), seconds: silent.as_secs() });
                     }
-                    self.confirm(&mut writer, &applied, &reading, silent > SILENCE_ASK).await?;
-                    rest(&mut reading, *applied.borrow());
+                    let awaited = self.awaited.borrow().filter(|awaited| *awaited > *applied.borrow());
+                    let ask = silent > SILENCE_ASK || awaited.is_some_and(|awaited| awaited > reading.passed);
+                    self.confirm(&mut writer, &applied, &reading, ask).await?;
+                    rest(&mut reading, *applied.borrow(), awaited);
                 }
             }
         }
@@ -230,11 +234,12 @@ impl Capture {
 
 /// With nothing in flight, the position that the source has reached is worth writing down: else an idle flow would
 /// hold back the WAL of a busy server.
-fn rest(reading: &mut Reading, applied: Lsn) {
+fn rest(reading: &mut Reading, applied: Lsn, awaited: Option<Lsn>) {
     let quiet = reading.batch.is_empty() && !reading.assembler.in_transaction() && reading.handed <= applied;
     let ahead = reading.passed.bytes_since(applied);
-    let due =
-        ahead >= IDLE_BYTES_AT_ONCE || (ahead >= IDLE_BYTES && reading.idle_at.elapsed() >= IDLE_INTERVAL);
+    let due = ahead >= IDLE_BYTES_AT_ONCE
+        || (ahead >= IDLE_BYTES && reading.idle_at.elapsed() >= IDLE_INTERVAL)
+        || awaited.is_some_and(|awaited| awaited <= reading.passed && awaited > applied);
     if quiet && due {
         reading.batch.idle = Some(reading.passed);
         reading.idle_at = Instant::now();

@@ -205,6 +205,7 @@ async fn stream(
     let _post = post(config, flow, &plan, to_tell);
     let (batches, incoming) = mpsc::channel(1);
     let (applied, applied_seen) = watch::channel(applied);
+    let (awaited, awaited_seen) = watch::channel(None);
     let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
     let (seen, watched) = watch::channel(seen);
     let capture = Capture {
@@ -217,6 +218,7 @@ async fn stream(
         partitions: turn.partitions.clone(),
         drift: drift.another(),
         applied: applied_seen,
+        awaited: awaited_seen,
         seen,
     };
     // The reading has a task of its own: it keeps talking to the server while the writer encodes.
@@ -225,7 +227,7 @@ async fn stream(
     let incoming = (incoming, drift);
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
-        written = write(writer, incoming, (&applied, &told), watched, (progress, stop), config.daemon.journal_keep_days) => written,
+        written = write(writer, incoming, (&applied, &told, &awaited), watched, (progress, stop), config.daemon.journal_keep_days) => written,
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.
@@ -256,11 +258,21 @@ fn read(joined: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
     joined.unwrap_or(Err(Error::Broken))
 }
 
+/// What is done beside the stream: what was held catches up, and what was there before is copied.
+async fn aside(writer: &mut Writer, awaited: &watch::Sender<Option<Lsn>>) -> Result<(), Error> {
+    if writer.can_catch_up() {
+        return Ok(writer.catch_up().await?);
+    }
+    writer.copy().await?;
+    awaited.send_replace(writer.awaited());
+    Ok(())
+}
+
 /// Writes batches as they come, and parked rows when their time has come.
 async fn write(
     mut writer: Writer,
     (mut incoming, mut drift): (mpsc::Receiver<Batch>, AbortOnDropHandle<Error>),
-    (applied, told): (&watch::Sender<Lsn>, &watch::Sender<u64>),
+    (applied, told, awaited): (&watch::Sender<Lsn>, &watch::Sender<u64>, &watch::Sender<Option<Lsn>>),
     seen: watch::Receiver<Seen>,
     (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
     journal_keep_days: u32,
@@ -284,7 +296,10 @@ async fn write(
             _ = parked.tick() => {
                 writer.retry_due().await?;
             }
-            _ = holds.tick() => writer.attend().await?,
+            _ = holds.tick() => {
+                writer.attend().await?;
+                awaited.send_if_modified(|known| std::mem::replace(known, writer.awaited()) != *known);
+            }
             _ = journal.tick() => {
                 writer.prune_journal(journal_keep_days).await?;
             }
@@ -297,9 +312,9 @@ async fn write(
                     false
                 });
             }
-            () = std::future::ready(()), if turn && writer.can_catch_up() => {
+            () = std::future::ready(()), if turn && (writer.can_catch_up() || writer.can_copy()) => {
                 turn = false;
-                writer.catch_up().await?;
+                aside(&mut writer, awaited).await?;
             }
             batch = incoming.recv() => {
                 turn = true;
@@ -323,7 +338,7 @@ async fn write(
                     });
                 }
             }
-            () = std::future::ready(()), if writer.can_catch_up() => writer.catch_up().await?,
+            () = std::future::ready(()), if writer.can_catch_up() || writer.can_copy() => aside(&mut writer, awaited).await?,
         }
     }
 }

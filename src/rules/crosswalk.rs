@@ -75,7 +75,12 @@ pub(super) fn crosswalk_column(world: &World<'_>, key: &RouteKey, source: &Table
 
 /// The crosswalk's name: the same for the same customers and data set, whatever else the rules say.
 pub(super) fn crosswalk_table(key: &RouteKey) -> String {
-    let digest = Sha256::digest(format!("{}\n{}\n{}", key.0, key.1, key.2).as_bytes());
+    crosswalk_name([key.0.as_str(), key.1.as_str(), key.2.as_str()])
+}
+
+/// The same by names: from, to, data set.
+pub fn crosswalk_name([from, to, dataset]: [&str; 3]) -> String {
+    let digest = Sha256::digest(format!("{from}\n{to}\n{dataset}").as_bytes());
     let (first, _) = digest.split_at(8);
     format!("x_{:016x}", first.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)))
 }

@@ -35,6 +35,8 @@ pub struct HeldSql {
     /// Parks the rows. `$11` for each set of unchanged columns their names as an array's text, `$12` whether a row that
     /// moved has to be found by its old identity (there is no crosswalk). Answers (parked, of them new).
     pub park_all: String,
+    /// Puts what is parked of the staged rows aside, into `pg_temp.parked_aside`. `$1` from, `$2` to, `$3` data set.
+    pub put_aside: String,
 }
 
 impl HeldSql {
@@ -47,8 +49,17 @@ impl HeldSql {
             take_moved: take_moved(stage, &old),
             add_deletes: add_deletes(stage, &new, &old),
             park_all: park_all(stage, columns, &new, &old),
+            put_aside: put_aside(stage, &new),
         }
     }
+}
+
+fn put_aside(stage: &str, new: &str) -> String {
+    format!(
+        "WITH gone AS (DELETE FROM acequia.parked p USING {stage} s WHERE p.from_customer = $1 AND p.to_customer = $2 \
+         AND p.dataset = $3 AND p.reason IN ('paused', 'locked', 'broken', 'scheduled', 'backfill') AND p.key = {new} RETURNING p.*) \
+         INSERT INTO pg_temp.parked_aside SELECT * FROM gone"
+    )
 }
 
 /// The row has another identity than before.

@@ -9,6 +9,7 @@ mod change;
 mod circle;
 mod columns;
 mod compile;
+mod copy;
 mod crosswalk;
 mod customer;
 mod doubts;
@@ -37,13 +38,15 @@ mod wanted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::config::{Apply, Mode, OnTruncate, Spot};
+use crate::config::{Apply, Initial, Mode, OnTruncate, Spot};
 use crate::lsn::Lsn;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
 pub use broken::BrokenRoute;
 pub use circle::Circle;
 pub use compile::{compile, compile_without, parent_tables, tables_to_read};
+pub use copy::{CURSOR, KEYS, Piece};
+pub use crosswalk::crosswalk_name;
 pub use flow::Flow;
 pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
 pub use probe::{Discrepancy, Questions, Survey};
@@ -173,6 +176,8 @@ pub struct Route {
     pub image_columns: Arc<Vec<(Ident, Vec<usize>)>>,
     /// Rows that a flow of ours wrote at the source go on.
     pub cascade: bool,
+    /// What is done about the rows that were there before.
+    pub initial: Initial,
     /// A row can refer to another row of the same table.
     pub refers_to_itself: bool,
     /// SQL of the rules in it, each alone, so that what the server refuses can be pointed at.

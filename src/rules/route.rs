@@ -84,6 +84,7 @@ pub(super) fn route(
         image_columns: Arc::new(images),
         expressions: expressions(input, &links, filled, &shape),
         cascade: rule.cascade,
+        initial: rule.initial,
         refers_to_itself: links.iter().any(|link| link.dataset.as_ref() == Some(&dataset.name)),
         recipe: Arc::new(Recipe::new(shape, policy, route_number)),
     })

@@ -4,6 +4,7 @@
 
 mod support;
 
+mod backfill;
 mod bad_input;
 mod cascade;
 mod commands;

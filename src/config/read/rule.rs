@@ -12,7 +12,7 @@ use crate::config::keys::KeyTable;
 use crate::config::mask::quote;
 use crate::config::spot::Spot;
 use crate::config::tree::{Item, Section, Spotted, Words};
-use crate::config::words::{Apply, Gone, Mode, OnTruncate, RuleWords, Said};
+use crate::config::words::{Apply, Gone, Initial, Mode, OnTruncate, RuleWords, Said};
 use crate::expression::Expression;
 use crate::name::Ident;
 
@@ -50,8 +50,9 @@ const MODES: Words<Mode> = Words {
     later: &[],
 };
 
-/// `initial`: the only word yet is what holds anyway.
-const INITIALS: Words<()> = Words { known: &[("none", ())], later: &["copy"] };
+/// `initial`
+const INITIALS: Words<Initial> =
+    Words { known: &[("none", Initial::None), ("copy", Initial::Copy)], later: &[] };
 
 /// `on_truncate`
 const ON_TRUNCATES: Words<OnTruncate> =
@@ -62,7 +63,6 @@ const SQL_HELP: &str = "write one SQL expression over the columns of a row, as i
 
 /// Reads every word of a rule that the table may have.
 pub(super) fn read_words(section: &Section<'_>, findings: &mut Findings) -> RuleWords {
-    section.word("initial", &INITIALS, findings);
     let mut words = RuleWords {
         enabled: section.flag("enabled", findings).map(said),
         mode: section.word("mode", &MODES, findings).map(said),
@@ -73,6 +73,7 @@ pub(super) fn read_words(section: &Section<'_>, findings: &mut Findings) -> Rule
         priority: read_priority(section, findings),
         cascade: section.flag("cascade", findings).map(said),
         apply: read_apply(section, findings),
+        initial: section.word("initial", &INITIALS, findings).map(said),
         ..RuleWords::default()
     };
     if section.knows("map") {

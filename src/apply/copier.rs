@@ -1,0 +1,379 @@
+//! Copying what is there already: one piece of a source table at a time, in a transaction of the writer, between the batches
+//! of the stream.
+//!
+//! A piece is read while the writer does nothing else. So it shows at least what the stream has brought so far, and whatever the
+//! stream brings later of its rows is newer, and parked. What is parked of such a row stays parked: it is put aside while the
+//! piece is written.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::fault::Fault;
+use crate::lsn::Lsn;
+use crate::postgres;
+use crate::rules::{KEYS, Plan};
+
+use super::backfill::{Job, State};
+use super::engine::Engine;
+use super::error::Error;
+use super::fold::Op;
+use super::holds::Reason;
+use super::ledger::Tally;
+use super::piece::{self, Wanted};
+use super::stage::{Staged, StagedRow};
+use super::statements::Param;
+
+/// The stream waits about as long for a piece.
+const TURN: Duration = Duration::from_millis(200);
+const ROWS_FIRST: u32 = 1_000;
+const ROWS_MIN: u32 = 50;
+const ROWS_MAX: u32 = 20_000;
+/// A piece of rows of common size takes no more memory than this.
+const PIECE_BYTES: usize = 6 << 20;
+/// So many links are compared at once.
+const LINKS: i64 = 5_000;
+/// A table that can't be read is looked at again after so long.
+const AGAIN: Duration = Duration::from_secs(5);
+
+/// What is to be copied, and how large a piece is.
+#[derive(Debug)]
+pub(super) struct Copier {
+    pub(super) jobs: Vec<Job>,
+    rows: u32,
+    /// Sources that could not be read, each with the next try and what was said of it.
+    refused: Vec<(usize, Instant)>,
+}
+
+impl Default for Copier {
+    fn default() -> Self {
+        Self { jobs: Vec::new(), rows: ROWS_FIRST, refused: Vec::new() }
+    }
+}
+
+/// What comes next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    /// The next links of a route: which of them have lost their source row.
+    Compare(usize),
+    /// The next piece of a source table, for these routes.
+    Copy(usize, Vec<usize>),
+}
+
+impl Engine {
+    /// What is to be copied next. Parents before children; routes that have come equally far share a piece.
+    pub(super) fn copy_task(&self) -> Option<Task> {
+        let now = Instant::now();
+        let is_refused =
+            |source| self.copier.refused.iter().any(|(own, until)| *own == source && *until > now);
+        let is_free =
+            |job: &&Job| !self.holds.is_barred(job.route) && !is_refused(self.plan.routes[job.route].source);
+        let mut free = self.copier.jobs.iter().filter(is_free);
+        if let Some(job) = free.clone().find(|job| job.state == State::Comparing) {
+            return Some(Task::Compare(job.route));
+        }
+        let first = free.find(|job| job.state == State::Copying)?;
+        let plan = &self.plan;
+        let kind = |job: &Job| (plan.routes[job.route].source, plan.routes[job.route].cascade);
+        let together = |job: &&Job| {
+            is_free(job)
+                && job.state == State::Copying
+                && kind(job) == kind(first)
+                && job.cursor == first.cursor
+        };
+        let routes = self.copier.jobs.iter().filter(together).map(|job| job.route).collect();
+        Some(Task::Copy(kind(first).0, routes))
+    }
+
+    /// How far the stream has to come before something that was copied is live.
+    pub(super) fn awaited(&self) -> Option<Lsn> {
+        let waiting = |job: &&Job| job.state == State::Replaying && !job.is_due;
+        self.copier.jobs.iter().filter(waiting).filter_map(|job| job.passed).max()
+    }
+
+    /// Carries a task out, inside a transaction.
+    pub(super) async fn carry_out(&mut self, task: Task) -> Result<(), Error> {
+        match task {
+            Task::Compare(route) => self.compare_links(route).await,
+            Task::Copy(source, routes) => self.copy_piece(source, &routes).await,
+        }
+    }
+
+    async fn copy_piece(&mut self, number: usize, routes: &[usize]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let source = &plan.sources[number];
+        let began = Instant::now();
+        let first = |job: &&Job| routes.first() == Some(&job.route);
+        let cursor = self.copier.jobs.iter().find(first).and_then(|job| job.cursor.clone());
+        // Made for another identity than the table has now: from the beginning.
+        let cursor = cursor.filter(|cursor| source.goes_on_after(cursor));
+        let asked = self.copier.rows;
+        let Some(received) = self.received(number, routes).await? else { return Ok(()) };
+        let wanted = Wanted::After(cursor.as_deref(), asked);
+        let read = piece::read(&mut self.context.source, (number, source), wanted, &received).await;
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => return self.refuse(number, error),
+        };
+        if cursor.is_none() {
+            self.note_begin(number, routes).await?;
+        }
+        let (at, mut done, mut is_last, mut last, mut count) = (read.at, routes.to_vec(), true, cursor, 0);
+        if !read.is_empty() {
+            let mut copied = read.stage(self).await?;
+            crate::failpoint::hit("copied-to-stage");
+            count = copied.staged.rows.len();
+            done = self.write_piece(&mut copied.staged, routes).await?;
+            self.note_arrivals(std::slice::from_ref(&copied.staged), None).await?;
+            self.leave(std::slice::from_ref(&copied.staged));
+            (is_last, last) = (count < asked as usize, copied.last.or(last));
+            self.copier.pace(began.elapsed(), copied.bytes / count.max(1), is_last);
+        }
+        self.note_progress(&done, (is_last, last.as_deref(), at), count).await
+    }
+
+    /// Writes what is staged to these routes, and to no others. Answers the routes that have it; a customer that failed
+    /// is held.
+    pub(super) async fn write_piece(
+        &mut self,
+        staged: &mut Staged,
+        routes: &[usize],
+    ) -> Result<Vec<usize>, Error> {
+        let plan = Arc::clone(&self.plan);
+        self.context.generation += 1;
+        let generation = self.context.generation;
+        for &route in routes {
+            self.put_aside(staged, route).await?;
+        }
+        let mut done = routes.to_vec();
+        self.open_only(&done);
+        let mut tallies = vec![Tally::default(); self.tallies.len()];
+        let staged = std::slice::from_mut(staged);
+        self.statements.batch("setting a savepoint", "SAVEPOINT wave").await?;
+        let first = self.all_customers(staged, &mut tallies).await?;
+        if first.is_some() {
+            self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT wave").await?;
+            tallies.fill(Tally::default());
+            self.context.partial_numbers.clear();
+            staged.iter_mut().for_each(|staged| staged.go_back(0));
+            for customer in 0..plan.customers.len() {
+                let failure = self.alone(&plan, customer, (&[], staged, &mut tallies), false).await?;
+                if let Some(failure) = failure {
+                    self.hold(customer, &failure).await?;
+                    done.retain(|route| !plan.customers[customer].routes.contains(route));
+                    self.open_only(&done);
+                }
+            }
+        }
+        self.statements.batch("releasing a savepoint", "RELEASE SAVEPOINT wave").await?;
+        for (total, tally) in self.tallies.iter_mut().zip(tallies) {
+            total.add(tally);
+        }
+        self.closed = self.holds.closed();
+        for &route in routes {
+            self.take_from_aside(route, generation).await?;
+        }
+        Ok(done)
+    }
+
+    /// For as long as a piece is written.
+    fn open_only(&mut self, routes: &[usize]) {
+        self.closed.fill(true);
+        for &route in routes {
+            self.closed[route] = false;
+        }
+    }
+
+    /// What the stream has parked of these rows is newer, or equal: writing the piece must not touch it.
+    async fn put_aside(&mut self, staged: &Staged, route: usize) -> Result<(), Error> {
+        if !self.context.parked.contains(&route) {
+            return Ok(());
+        }
+        let plan = Arc::clone(&self.plan);
+        let row = &plan.routes[route];
+        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+        let sql = &plan.sources[staged.source].held.put_aside;
+        let params: [Param<'_>; 3] = [&from, &to, &dataset];
+        self.statements.execute("putting parked rows aside", sql, &params).await?;
+        Ok(())
+    }
+
+    /// Parks them again as they were; and what found its place taken, by a row that is perhaps about to go, is written
+    /// with them.
+    async fn take_from_aside(&mut self, route: usize, generation: i64) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let row = &plan.routes[route];
+        let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+        if self.holds.reason(route) == Some(Reason::Backfill) {
+            let params: [Param<'_>; 4] = [&from, &to, &dataset, &generation];
+            self.statements.execute("holding rows whose place is taken", HOLD_TAKEN, &params).await?;
+        }
+        if self.context.parked.contains(&route) {
+            let params: [Param<'_>; 3] = [&from, &to, &dataset];
+            self.statements.execute("making room for parked rows", MAKE_ROOM, &params).await?;
+            self.statements.execute("parking rows again", PARK_AGAIN, &params).await?;
+            self.statements.execute("forgetting what was put aside", FORGET_ASIDE, &params).await?;
+        }
+        self.context.parked.insert(route);
+        Ok(())
+    }
+
+    async fn note_begin(&mut self, number: usize, routes: &[usize]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let estimate = piece::estimate(&mut self.context.source, &plan.sources[number]).await.ok().flatten();
+        let (from, to, dataset) = places(&plan, routes);
+        let sql = "UPDATE acequia.backfill b SET estimate = $5, copied_from = coalesce(copied_from, now()), cursor = NULL \
+                   FROM unnest($2::text[], $3::text[], $4::text[]) r (f, t, d) \
+                   WHERE b.flow = $1 AND (b.from_customer, b.to_customer, b.dataset) = (r.f, r.t, r.d)";
+        let params: [Param<'_>; 5] = [&plan.flow.name, &from, &to, &dataset, &estimate];
+        self.statements.execute("noting what is copied", sql, &params).await?;
+        Ok(())
+    }
+
+    async fn note_progress(
+        &mut self,
+        routes: &[usize],
+        (is_last, cursor, at): (bool, Option<&str>, Lsn),
+        count: usize,
+    ) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let state = if is_last { State::Replaying } else { State::Copying };
+        let (from, to, dataset) = places(&plan, routes);
+        let (word, at_text, rows) =
+            (state.as_str(), at.to_string(), i64::try_from(count).unwrap_or(i64::MAX));
+        let sql = "UPDATE acequia.backfill b SET state = $5, cursor = $6, passed = $7::text::pg_lsn, rows = b.rows + $8 \
+                   FROM unnest($2::text[], $3::text[], $4::text[]) r (f, t, d) \
+                   WHERE b.flow = $1 AND (b.from_customer, b.to_customer, b.dataset) = (r.f, r.t, r.d)";
+        let params: [Param<'_>; 8] = [&plan.flow.name, &from, &to, &dataset, &word, &cursor, &at_text, &rows];
+        self.statements.execute("noting what is copied", sql, &params).await?;
+        for job in self.copier.jobs.iter_mut().filter(|job| routes.contains(&job.route)) {
+            (job.state, job.cursor, job.passed) = (state, cursor.map(str::to_owned), Some(at));
+        }
+        Ok(())
+    }
+
+    /// The next links of a route: a delete is parked for each whose source row is gone.
+    async fn compare_links(&mut self, number: usize) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let route = &plan.routes[number];
+        let source = &plan.sources[route.source];
+        let cursor =
+            self.copier.jobs.iter().find(|job| job.route == number).and_then(|job| job.cursor.clone());
+        let (mut cursor, mut count) = (cursor.filter(|cursor| cursor.starts_with("{\"s1\"")), 0);
+        if let Some(crosswalk) = &route.crosswalk {
+            self.sweep().await?;
+            self.ensure_stage(route.source, source).await?;
+            let sql = source.stage_links(crosswalk);
+            count = self.statements.execute("staging links", &sql, &[&cursor, &LINKS]).await?;
+            let sql = source.staged_links();
+            let rows = self.statements.query("reading links", &sql, &[]).await?;
+            let keys: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
+            cursor = rows.last().map(|row| row.get(1)).or(cursor);
+            let keys = format!("[{}]", keys.join(","));
+            let gone = match piece::gone(&mut self.context.source, source, (KEYS, &keys)).await {
+                Ok(gone) => gone,
+                Err(error) => return self.refuse(route.source, error),
+            };
+            let mut staged = Staged::new(route.source);
+            staged.rows = vec![StagedRow::new(Op::Nothing, false, 0); rows.len()];
+            for place in &gone {
+                staged.rows[*place] = StagedRow::new(Op::Delete, false, 0);
+            }
+            self.drop_present(&staged, source, &gone).await?;
+            self.withhold(&staged, number).await?;
+            self.leave(std::slice::from_ref(&staged));
+        }
+        let is_last = i64::try_from(count).is_ok_and(|count| count < LINKS);
+        let cursor = if is_last { None } else { cursor };
+        let state = if is_last { State::Copying } else { State::Comparing };
+        let (from, to, dataset) = (route.from.as_str(), route.to.as_str(), route.dataset.as_str());
+        let sql = "UPDATE acequia.backfill SET state = $5, cursor = $6 WHERE flow = $1 AND from_customer = $2 \
+                   AND to_customer = $3 AND dataset = $4";
+        let params: [Param<'_>; 6] = [&plan.flow.name, &from, &to, &dataset, &state.as_str(), &cursor];
+        self.statements.execute("noting what was compared", sql, &params).await?;
+        for job in self.copier.jobs.iter_mut().filter(|job| job.route == number) {
+            (job.state, job.cursor) = (state, cursor.clone());
+        }
+        Ok(())
+    }
+
+    /// Takes the links off the stage whose source rows are there.
+    async fn drop_present(
+        &mut self,
+        staged: &Staged,
+        source: &crate::rules::SourceTable,
+        gone: &[usize],
+    ) -> Result<(), Error> {
+        if gone.len() == staged.rows.len() {
+            return Ok(());
+        }
+        let numbers: Vec<i32> = gone.iter().filter_map(|place| i32::try_from(place + 1).ok()).collect();
+        let sql = format!("DELETE FROM {} WHERE \"acequia:n\" <> ALL ($1)", source.stage.table);
+        self.statements.execute("taking links off the stage", &sql, &[&numbers]).await?;
+        Ok(())
+    }
+
+    /// Conditions that leave out what flows of ours have written into the source table; `None` where it can't be read.
+    async fn received(&mut self, number: usize, routes: &[usize]) -> Result<Option<Vec<String>>, Error> {
+        let plan = Arc::clone(&self.plan);
+        if routes.iter().any(|&route| plan.routes[route].cascade) {
+            return Ok(Some(Vec::new()));
+        }
+        match piece::received(&mut self.context.source, &plan.sources[number]).await {
+            Ok(received) => Ok(Some(received)),
+            Err(error) => self.refuse(number, error).map(|()| None),
+        }
+    }
+
+    /// A table that can't be read is tried again later: that is no reason to stop the stream. Where the source itself
+    /// can't be reached, the stream will know.
+    pub(super) fn refuse(&mut self, number: usize, error: postgres::Error) -> Result<(), Error> {
+        if error.refusal().is_none() {
+            return Err(error.into());
+        }
+        let is_new = !self.copier.refused.iter().any(|(own, _)| *own == number);
+        self.copier.refused.retain(|(own, _)| *own != number);
+        self.copier.refused.push((number, Instant::now() + AGAIN));
+        let table = &self.plan.sources[number].name;
+        if is_new && error.fault() != Fault::Retry {
+            tracing::error!(%table, "the table can't be copied: {error}; it is tried again every {} s", AGAIN.as_secs());
+        } else if is_new {
+            tracing::warn!(%table, "the table can't be copied now: {error}; it is tried again every {} s", AGAIN.as_secs());
+        }
+        Ok(())
+    }
+}
+
+impl Copier {
+    /// The next piece takes about a turn.
+    fn pace(&mut self, took: Duration, row_bytes: usize, was_last: bool) {
+        if took > TURN {
+            self.rows = self.rows / 2;
+        } else if took < TURN / 2 && !was_last {
+            self.rows = self.rows.saturating_mul(2);
+        }
+        let by_bytes = u32::try_from(PIECE_BYTES / row_bytes.max(1)).unwrap_or(u32::MAX);
+        self.rows = self.rows.min(by_bytes).clamp(ROWS_MIN, ROWS_MAX);
+    }
+}
+
+/// The names of routes as arrays: from, to, data set.
+fn places<'a>(plan: &'a Plan, routes: &[usize]) -> (Vec<&'a str>, Vec<&'a str>, Vec<&'a str>) {
+    let routes = || routes.iter().map(|&route| &plan.routes[route]);
+    (
+        routes().map(|route| route.from.as_str()).collect(),
+        routes().map(|route| route.to.as_str()).collect(),
+        routes().map(|route| route.dataset.as_str()).collect(),
+    )
+}
+
+/// For what is parked of rows while a piece is written.
+pub(super) const CREATE_ASIDE: &str = "CREATE TEMP TABLE IF NOT EXISTS parked_aside (LIKE acequia.parked)";
+const HOLD_TAKEN: &str = "UPDATE acequia.parked SET reason = 'backfill', next_try_at = 'infinity' \
+    WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3 AND generation >= $4 AND reason = 'taken'";
+const MAKE_ROOM: &str = "DELETE FROM acequia.parked p USING pg_temp.parked_aside a WHERE a.from_customer = $1 \
+    AND a.to_customer = $2 AND a.dataset = $3 AND (p.from_customer, p.to_customer, p.dataset, p.key) = \
+    (a.from_customer, a.to_customer, a.dataset, a.key)";
+const PARK_AGAIN: &str = "INSERT INTO acequia.parked OVERRIDING SYSTEM VALUE SELECT * FROM pg_temp.parked_aside \
+    WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3";
+const FORGET_ASIDE: &str =
+    "DELETE FROM pg_temp.parked_aside WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3";

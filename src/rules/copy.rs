@@ -1,0 +1,181 @@
+//! Reading rows of a source table that are there already: in pieces, in the order of the table's identity, or by identity.
+//!
+//! Nothing here names a row. Where a piece begins, and which rows are wanted, stands in settings of the source's session
+//! ([`CURSOR`], [`KEYS`]), so that a COPY, which takes no parameters, can be told.
+
+use crate::name::{Ident, literal};
+
+use super::stage::META_COLUMNS;
+use super::{Crosswalk, Plan, SourceTable};
+
+/// Setting that holds the identity of the last row of the piece before, a JSON object by column.
+pub const CURSOR: &str = "acequia.copy_after";
+/// Setting that holds the identities of the rows that are wanted, a JSON array of JSON arrays.
+pub const KEYS: &str = "acequia.copy_keys";
+
+/// Which rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// The first so many.
+    First(u32),
+    /// So many after the cursor.
+    Next(u32),
+    /// Those of [`KEYS`].
+    Keys,
+}
+
+impl SourceTable {
+    /// `COPY … TO STDOUT` of a piece, in the form in which the stage takes it. `received` are crosswalks at the source by which
+    /// this table was written by flows of ours: those rows are no news of its owner.
+    pub fn copy_out(&self, piece: Piece, received: &[String]) -> String {
+        let nothing = self.identity.iter().map(|_| "NULL".to_owned());
+        let (plain, packed) = self.columns.split_at(self.columns.len() - self.stage.packed);
+        let mut columns: Vec<String> =
+            plain.iter().map(|column| format!("s.{}", column.name.quoted())).collect();
+        let more: Vec<String> =
+            packed.iter().map(|column| format!("s.{}::text", column.name.quoted())).collect();
+        columns.extend((!more.is_empty()).then(|| format!("ARRAY[{}]", more.join(", "))));
+        let names: Vec<String> = self.identity().map(|(name, _)| format!("s.{}", name.quoted())).collect();
+        let (join, after, limit) = match piece {
+            Piece::First(rows) => (String::new(), "true".to_owned(), rows.to_string()),
+            Piece::Next(rows) => {
+                let cursor = self.identity().map(|(name, type_text)| {
+                    format!("(current_setting('{CURSOR}')::json->>{})::{type_text}", literal(name.as_str()))
+                });
+                let cursor: Vec<String> = cursor.collect();
+                (String::new(), format!("({}) > ({})", names.join(", "), cursor.join(", ")), rows.to_string())
+            }
+            Piece::Keys => {
+                let wanted = self.identity().enumerate();
+                let wanted =
+                    wanted.map(|(i, (_, type_text))| format!("(k.value->>{i})::{type_text} AS k{i}"));
+                let same = names.iter().enumerate().map(|(i, name)| format!("{name} = k.k{i}"));
+                let join = format!(
+                    " JOIN (SELECT DISTINCT {} FROM json_array_elements(current_setting('{KEYS}')::json) k) k ON {}",
+                    wanted.collect::<Vec<_>>().join(", "),
+                    same.collect::<Vec<_>>().join(" AND "),
+                );
+                (join, "true".to_owned(), "ALL".to_owned())
+            }
+        };
+        let read: Vec<String> =
+            self.columns.iter().map(|column| format!("s.{}", column.name.quoted())).collect();
+        let foreign = received.iter().map(|own| format!(" AND {own}"));
+        format!(
+            "COPY (SELECT row_number() OVER (), 'I', 0, {} FROM (SELECT {} FROM {} s{join} WHERE {after}{} ORDER BY {} \
+             LIMIT {limit}) s) TO STDOUT",
+            nothing.chain(columns).collect::<Vec<_>>().join(", "),
+            read.join(", "),
+            self.name.quoted(),
+            foreign.collect::<String>(),
+            names.join(", "),
+        )
+    }
+
+    /// Over the stage: the identity of the last row, as [`CURSOR`] wants it.
+    pub fn last_staged(&self) -> String {
+        let [n, _, _] = META_COLUMNS;
+        let parts =
+            self.identity().map(|(name, _)| format!("{}, s.{}::text", literal(name.as_str()), name.quoted()));
+        format!(
+            "SELECT json_build_object({})::text FROM {} s ORDER BY s.{n} DESC LIMIT 1",
+            parts.collect::<Vec<_>>().join(", "),
+            self.stage.rows,
+        )
+    }
+
+    /// Whether a cursor was made for this identity.
+    pub fn goes_on_after(&self, cursor: &str) -> bool {
+        let known: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(cursor).ok();
+        known.is_some_and(|known| {
+            known.len() == self.identity.len()
+                && self.identity().all(|(name, _)| known.contains_key(name.as_str()))
+        })
+    }
+
+    /// Asked at the source with the identities of [`KEYS`]: the places (from 0) of those that no row has.
+    pub fn gone(&self) -> String {
+        let same = self
+            .identity()
+            .enumerate()
+            .map(|(i, (name, type_text))| format!("s.{} = (k.value->>{i})::{type_text}", name.quoted()));
+        format!(
+            "SELECT (k.place - 1)::int4 FROM json_array_elements(current_setting('{KEYS}')::json) WITH ORDINALITY k (value, place) \
+             WHERE NOT EXISTS (SELECT FROM {} s WHERE {}) ORDER BY 1",
+            self.name.quoted(),
+            same.collect::<Vec<_>>().join(" AND "),
+        )
+    }
+
+    /// Stages a delete for each of the next links of a crosswalk. `$1` cursor (a JSON object `s1 …`; NULL: the first ones), `$2` how
+    /// many. Answers nothing; the rows count from 1.
+    pub fn stage_links(&self, crosswalk: &Crosswalk) -> String {
+        let [n, op, u] = META_COLUMNS;
+        let count = self.identity.len();
+        let old: Vec<String> = (0..count).map(super::stage::old_column).collect();
+        let linked: Vec<String> = (1..=count).map(|i| format!("s{i}")).collect();
+        let linked = linked.join(", ");
+        let cursor: Vec<String> = self
+            .identity
+            .iter()
+            .enumerate()
+            .map(|(i, &column)| {
+                format!("($1::text::json->>'s{}')::{}", i + 1, self.columns[column].type_text)
+            })
+            .collect();
+        format!(
+            "INSERT INTO {} ({n}, {op}, {u}, {}) SELECT row_number() OVER (), 'D', 0, {linked} FROM (SELECT {linked} FROM acequia.{} \
+             WHERE $1::text IS NULL OR ({linked}) > ({}) ORDER BY {linked} LIMIT $2::int8) l",
+            self.stage.table,
+            old.join(", "),
+            crosswalk.table,
+            cursor.join(", "),
+        )
+    }
+
+    /// Stages a delete for each of these entries of `acequia.repair` (`$1` ids), numbered from `$2` + 1 on.
+    pub fn stage_gone(&self) -> String {
+        let [n, op, u] = META_COLUMNS;
+        let old: Vec<String> = (0..self.identity.len()).map(super::stage::old_column).collect();
+        let values = self.identity.iter().enumerate();
+        let values: Vec<String> = values
+            .map(|(i, &column)| format!("(r.key::json->>{i})::{}", self.columns[column].type_text))
+            .collect();
+        format!(
+            "INSERT INTO {} ({n}, {op}, {u}, {}) SELECT $2::int4 + row_number() OVER (), 'D', 0, {} FROM (SELECT DISTINCT key \
+             FROM acequia.repair WHERE id = ANY ($1)) r",
+            self.stage.table,
+            old.join(", "),
+            values.join(", "),
+        )
+    }
+
+    /// Over such deletes: the identities in order (a JSON array each), and the last of them as a cursor.
+    pub fn staged_links(&self) -> String {
+        let old: Vec<String> = (0..self.identity.len()).map(super::stage::old_column).collect();
+        let texts: Vec<String> = old.iter().map(|name| format!("s.{name}::text")).collect();
+        let parts: Vec<String> =
+            texts.iter().enumerate().map(|(i, text)| format!("'s{}', {text}", i + 1)).collect();
+        let [n, _, _] = META_COLUMNS;
+        format!(
+            "SELECT json_build_array({})::text, json_build_object({})::text FROM {} s ORDER BY s.{n}",
+            texts.join(", "),
+            parts.join(", "),
+            self.stage.table,
+        )
+    }
+
+    /// The identity: names at the source, and types there.
+    fn identity(&self) -> impl Iterator<Item = (&Ident, &str)> {
+        self.identity.iter().map(|&place| (&self.columns[place].name, self.sent[place].type_text.as_str()))
+    }
+}
+
+impl Plan {
+    /// The place of a customer's data set among the sources.
+    pub fn source_place(&self, from: &str, dataset: &str) -> Option<usize> {
+        self.sources
+            .iter()
+            .position(|source| source.customer.as_str() == from && source.dataset.as_str() == dataset)
+    }
+}
