@@ -136,6 +136,7 @@ CREATE TABLE acequia.backfill (
   resync        boolean NOT NULL DEFAULT false,  -- links of source rows that are gone are looked for first
   cursor        text,                            -- the last row that was looked at, its identity as a JSON array; NULL: none yet
   passed        pg_lsn,                          -- what waits may be written once the stream has come so far
+  horizon       text,                            -- source transactions from here on (xid8) come by the stream too
   rows          bigint NOT NULL DEFAULT 0,       -- copied so far ...
   estimate      bigint,                          -- ... of about so many
   who           text NOT NULL DEFAULT session_user,
@@ -153,6 +154,8 @@ CREATE TABLE acequia.repair (
   to_customer   text NOT NULL,
   dataset       text NOT NULL,
   key           text NOT NULL,
+  seen          text,                            -- the row's version (xmin) when it was looked at; '': there was none
+  passed        pg_lsn,                          -- ... and the position then: unchanged after that, it is written
   who           text NOT NULL DEFAULT session_user,
   at            timestamptz NOT NULL DEFAULT now()
 );

@@ -4,59 +4,15 @@
 //! parked, until everything has been copied and the stream has passed the position at which the last piece was read. What is
 //! parked is then written like everything that was held, and is the newest state of every row that changed meanwhile.
 
-use std::sync::Arc;
-
 use tokio_postgres::Row;
 
 use crate::config::{Initial, Mode};
-use crate::lsn::Lsn;
 use crate::postgres;
 use crate::rules::{Plan, Route};
 
-use super::engine::Engine;
 use super::error::Error;
+use super::job::{Job, State};
 use super::statements::{Param, Statements};
-
-/// How far a route has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
-    /// It would override rows of the customer's own, and nobody has said yes.
-    Unconfirmed,
-    /// Links of source rows that are gone are looked for.
-    Comparing,
-    /// Rows are copied.
-    Copying,
-    /// The stream has to come as far as the copy.
-    Replaying,
-}
-
-impl State {
-    const ALL: [Self; 4] = [Self::Unconfirmed, Self::Comparing, Self::Copying, Self::Replaying];
-
-    /// As it stands in the control schema.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Unconfirmed => "unconfirmed",
-            Self::Comparing => "comparing",
-            Self::Copying => "copying",
-            Self::Replaying => "replaying",
-        }
-    }
-}
-
-/// What is to be done for one route.
-#[derive(Debug, Clone)]
-pub(super) struct Job {
-    /// The route's place in the plan.
-    pub(super) route: usize,
-    pub(super) state: State,
-    /// Where the next piece begins.
-    pub(super) cursor: Option<String>,
-    /// What the last piece showed was written before.
-    pub(super) passed: Option<Lsn>,
-    /// Its hold has been told to end.
-    pub(super) is_due: bool,
-}
 
 /// The routes of a plan, as arrays: `$1` flow, `$2` sync, `$3` from, `$4` to, `$5` data set.
 const WANTED: &str = "WITH w AS (SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) \
@@ -69,7 +25,7 @@ const NEW: &str = "SELECT w.n FROM w WHERE NOT EXISTS (SELECT FROM acequia.backf
     AND (w.from_customer, w.to_customer, w.dataset) = (b.from_customer, b.to_customer, b.dataset)) ORDER BY w.n";
 const ADD: &str = "INSERT INTO acequia.backfill (flow, sync, from_customer, to_customer, dataset, state) \
     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) ON CONFLICT DO NOTHING";
-const READ: &str = "SELECT from_customer, to_customer, dataset, state, cursor, passed::text \
+const READ: &str = "SELECT from_customer, to_customer, dataset, state, cursor, passed::text, horizon \
     FROM acequia.backfill WHERE flow = $1 AND state <> 'live'";
 
 /// Holds go with what they are for.
@@ -82,15 +38,15 @@ const PUT_HOLDS: &str = "INSERT INTO acequia.hold (flow, sync, to_customer, data
 
 /// The names of routes, as arrays for SQL.
 #[derive(Default)]
-struct Names<'a> {
-    sync: Vec<&'a str>,
-    from: Vec<&'a str>,
-    to: Vec<&'a str>,
-    dataset: Vec<&'a str>,
+pub(super) struct Names<'a> {
+    pub(super) sync: Vec<&'a str>,
+    pub(super) from: Vec<&'a str>,
+    pub(super) to: Vec<&'a str>,
+    pub(super) dataset: Vec<&'a str>,
 }
 
 impl<'a> Names<'a> {
-    fn push(&mut self, [sync, from, to, dataset]: [&'a str; 4]) {
+    pub(super) fn push(&mut self, [sync, from, to, dataset]: [&'a str; 4]) {
         self.sync.push(sync);
         self.from.push(from);
         self.to.push(to);
@@ -102,7 +58,7 @@ impl<'a> Names<'a> {
     }
 }
 
-fn names(route: &Route) -> [&str; 4] {
+pub(super) fn names(route: &Route) -> [&str; 4] {
     [route.sync.as_str(), route.from.as_str(), route.to.as_str(), route.dataset.as_str()]
 }
 
@@ -110,7 +66,9 @@ fn names(route: &Route) -> [&str; 4] {
 /// come back, they begin anew.
 pub(super) async fn begin(statements: &mut Statements, plan: &Plan) -> Result<(), Error> {
     let mut all = Names::default();
-    plan.routes.iter().for_each(|route| all.push(names(route)));
+    for route in &plan.routes {
+        all.push(names(route));
+    }
     for broken in &plan.broken {
         all.push([broken.sync.as_str(), broken.from.as_str(), broken.to.as_str(), broken.dataset.as_str()]);
     }
@@ -186,17 +144,25 @@ pub(super) async fn jobs(statements: &mut Statements, plan: &Plan) -> Result<Vec
         let state = State::ALL.into_iter().find(|state| state.as_str() == word);
         let (Some(route), Some(state)) = (plan.routes.iter().position(is_its), state) else { continue };
         let cursor: Option<String> = row.get(4);
+        let horizon: Option<&str> = row.get(6);
         let passed = row.get::<_, Option<&str>>(5).map(str::parse).transpose();
         let passed =
             passed.map_err(|_| postgres::Error::protocol("reading what is to be copied", "no position"))?;
-        jobs.push(Job { route, state, cursor, passed, is_due: false });
+        jobs.push(Job {
+            route,
+            state,
+            cursor,
+            passed,
+            horizon: horizon.and_then(|text| text.parse().ok()),
+            is_due: false,
+        });
     }
     jobs.sort_by_key(|job| (plan.routes[job.route].source, job.route));
     Ok(jobs)
 }
 
 const ASK: &str = "UPDATE acequia.backfill b SET state = CASE WHEN $5 THEN 'comparing' ELSE 'copying' END, resync = $5, \
-    cursor = NULL, passed = NULL, rows = 0, estimate = NULL, who = $6, began_at = now(), copied_from = NULL, ended_at = NULL \
+    cursor = NULL, passed = NULL, horizon = NULL, rows = 0, estimate = NULL, who = $6, began_at = now(), copied_from = NULL, ended_at = NULL \
     WHERE flow = $1 AND ($2::text IS NULL OR sync = $2) AND ($3::text IS NULL OR to_customer = $3) \
     AND ($4::text IS NULL OR dataset = $4) AND ($5 OR state IN ('live', 'unconfirmed')) \
     RETURNING from_customer, to_customer, dataset";
@@ -262,31 +228,4 @@ async fn forget_parked(statements: &mut Statements, plan: &Plan, routes: &[usize
     let params: [Param<'_>; 5] = [&plan.flow.name, &from, &to, &datasets, &has_links];
     statements.execute("forgetting what was parked", FORGET_PARKED, &params).await?;
     Ok(())
-}
-
-/// The hold of a route whose copy is in and that the stream has passed may end. The data sets of a customer go together, as far
-/// as they can be copied at all: what is gone goes children first, and what is new parents first.
-pub(super) async fn release(engine: &mut Engine, applied: Lsn) -> Result<bool, Error> {
-    let plan = Arc::clone(&engine.plan);
-    let jobs = &engine.copier.jobs;
-    let is_in =
-        |job: &Job| job.state == State::Replaying && job.passed.is_none_or(|passed| passed <= applied);
-    let to = |job: &Job| &plan.routes[job.route].to;
-    let can_end = |job: &Job| job.state != State::Unconfirmed && !engine.holds.is_barred(job.route);
-    let waits = |job: &Job| jobs.iter().any(|other| to(other) == to(job) && can_end(other) && !is_in(other));
-    let due = |job: &&Job| !job.is_due && is_in(job) && !waits(job);
-    let due: Vec<usize> = jobs.iter().filter(due).map(|job| job.route).collect();
-    if due.is_empty() {
-        return Ok(false);
-    }
-    let mut own = Names::default();
-    due.iter().for_each(|&route| own.push(names(&plan.routes[route])));
-    let sql = "UPDATE acequia.hold h SET next_try_at = now() FROM unnest($2::text[], $3::text[], $4::text[]) r (s, t, d) \
-               WHERE h.flow = $1 AND h.reason = 'backfill' AND (h.sync, h.to_customer, h.dataset) = (r.s, r.t, r.d)";
-    let params: [Param<'_>; 4] = [&plan.flow.name, &own.sync, &own.to, &own.dataset];
-    engine.statements.execute("putting holds on time", sql, &params).await?;
-    for job in engine.copier.jobs.iter_mut().filter(|job| due.contains(&job.route)) {
-        job.is_due = true;
-    }
-    Ok(true)
 }

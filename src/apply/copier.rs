@@ -11,44 +11,23 @@ use std::time::{Duration, Instant};
 use crate::fault::Fault;
 use crate::lsn::Lsn;
 use crate::postgres;
-use crate::rules::{KEYS, Plan};
+use crate::rules::Plan;
 
-use super::backfill::{Job, State};
+use super::backfill::{self, Names, names};
 use super::engine::Engine;
 use super::error::Error;
 use super::fold::Op;
 use super::holds::Reason;
+use super::job::{Job, State};
 use super::ledger::Tally;
 use super::piece::{self, Wanted};
 use super::stage::{Staged, StagedRow};
 use super::statements::Param;
 
-/// The stream waits about as long for a piece.
-const TURN: Duration = Duration::from_millis(200);
-const ROWS_FIRST: u32 = 1_000;
-const ROWS_MIN: u32 = 50;
-const ROWS_MAX: u32 = 20_000;
-/// A piece of rows of common size takes no more memory than this.
-const PIECE_BYTES: usize = 6 << 20;
 /// So many links are compared at once.
 const LINKS: i64 = 5_000;
 /// A table that can't be read is looked at again after so long.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// What is to be copied, and how large a piece is.
-#[derive(Debug)]
-pub(super) struct Copier {
-    pub(super) jobs: Vec<Job>,
-    rows: u32,
-    /// Sources that could not be read, each with the next try and what was said of it.
-    refused: Vec<(usize, Instant)>,
-}
-
-impl Default for Copier {
-    fn default() -> Self {
-        Self { jobs: Vec::new(), rows: ROWS_FIRST, refused: Vec::new() }
-    }
-}
 
 /// What comes next.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +39,12 @@ pub(super) enum Task {
 }
 
 impl Engine {
+    /// Reads what is to be copied.
+    pub(super) async fn read_jobs(&mut self) -> Result<(), Error> {
+        self.copier.jobs = backfill::jobs(&mut self.statements, &self.plan).await?;
+        Ok(())
+    }
+
     /// What is to be copied next. Parents before children; routes that have come equally far share a piece.
     pub(super) fn copy_task(&self) -> Option<Task> {
         let now = Instant::now();
@@ -73,7 +58,10 @@ impl Engine {
         }
         let first = free.find(|job| job.state == State::Copying)?;
         let plan = &self.plan;
-        let kind = |job: &Job| (plan.routes[job.route].source, plan.routes[job.route].cascade);
+        let kind = |job: &Job| {
+            let route = &plan.routes[job.route];
+            (route.source, route.cascade, route.crosswalk.is_some(), job.horizon)
+        };
         let together = |job: &&Job| {
             is_free(job)
                 && job.state == State::Copying
@@ -87,7 +75,8 @@ impl Engine {
     /// How far the stream has to come before something that was copied is live.
     pub(super) fn awaited(&self) -> Option<Lsn> {
         let waiting = |job: &&Job| job.state == State::Replaying && !job.is_due;
-        self.copier.jobs.iter().filter(waiting).filter_map(|job| job.passed).max()
+        let copied = self.copier.jobs.iter().filter(waiting).filter_map(|job| job.passed).max();
+        copied.max(self.copier.repairs_wait_for)
     }
 
     /// Carries a task out, inside a transaction.
@@ -109,13 +98,15 @@ impl Engine {
         let asked = self.copier.rows;
         let Some(received) = self.received(number, routes).await? else { return Ok(()) };
         let wanted = Wanted::After(cursor.as_deref(), asked);
-        let read = piece::read(&mut self.context.source, (number, source), wanted, &received).await;
+        let Some(horizon) = self.horizon(number, routes, cursor.is_none()).await? else { return Ok(()) };
+        let own = (&received[..], plan.routes[routes[0]].crosswalk.is_none().then_some(horizon));
+        let read = piece::read(&mut self.context.source, (number, source), wanted, own).await;
         let read = match read {
             Ok(read) => read,
             Err(error) => return self.refuse(number, error),
         };
         if cursor.is_none() {
-            self.note_begin(number, routes).await?;
+            self.note_begin(number, routes, horizon).await?;
         }
         let (at, mut done, mut is_last, mut last, mut count) = (read.at, routes.to_vec(), true, cursor, 0);
         if !read.is_empty() {
@@ -124,6 +115,9 @@ impl Engine {
             count = copied.staged.rows.len();
             done = self.write_piece(&mut copied.staged, routes).await?;
             self.note_arrivals(std::slice::from_ref(&copied.staged), None).await?;
+            if copied.marked > 0 {
+                self.repair_marked(&copied.staged, &done).await?;
+            }
             self.leave(std::slice::from_ref(&copied.staged));
             (is_last, last) = (count < asked as usize, copied.last.or(last));
             self.copier.pace(began.elapsed(), copied.bytes / count.max(1), is_last);
@@ -154,7 +148,9 @@ impl Engine {
             self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT wave").await?;
             tallies.fill(Tally::default());
             self.context.partial_numbers.clear();
-            staged.iter_mut().for_each(|staged| staged.go_back(0));
+            for staged in staged.iter_mut() {
+                staged.go_back(0);
+            }
             for customer in 0..plan.customers.len() {
                 let failure = self.alone(&plan, customer, (&[], staged, &mut tallies), false).await?;
                 if let Some(failure) = failure {
@@ -217,15 +213,52 @@ impl Engine {
         Ok(())
     }
 
-    async fn note_begin(&mut self, number: usize, routes: &[usize]) -> Result<(), Error> {
+    /// The first transaction whose rows the stream brings too. Where no crosswalk remembers under which key the customer has a
+    /// row, such a row must not be written ahead of the stream: it may have had another key a moment ago, and the customer
+    /// may have it under that. `None` where the source can't be asked.
+    async fn horizon(
+        &mut self,
+        number: usize,
+        routes: &[usize],
+        is_first: bool,
+    ) -> Result<Option<u64>, Error> {
+        let known = self.copier.jobs.iter().find(|job| job.route == routes[0]).and_then(|job| job.horizon);
+        if let Some(known) = known.filter(|_| !is_first) {
+            return Ok(Some(known));
+        }
+        match piece::horizon(&mut self.context.source).await {
+            Ok(horizon) => Ok(Some(horizon)),
+            Err(error) => self.refuse(number, error).map(|()| None),
+        }
+    }
+
+    /// Rows that the piece left out are looked at again when their route is live.
+    async fn repair_marked(&mut self, staged: &Staged, routes: &[usize]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let illegible: Vec<i32> = staged.illegible.iter().map(|(n, _)| *n).collect();
+        let sql = plan.sources[staged.source].repair_marked();
+        for &route in routes {
+            let row = &plan.routes[route];
+            let (from, to, dataset) = (row.from.as_str(), row.to.as_str(), row.dataset.as_str());
+            let params: [Param<'_>; 5] = [&illegible, &plan.flow.name, &from, &to, &dataset];
+            self.statements.execute("noting rows for later", &sql, &params).await?;
+        }
+        Ok(())
+    }
+
+    async fn note_begin(&mut self, number: usize, routes: &[usize], horizon: u64) -> Result<(), Error> {
         let plan = Arc::clone(&self.plan);
         let estimate = piece::estimate(&mut self.context.source, &plan.sources[number]).await.ok().flatten();
         let (from, to, dataset) = places(&plan, routes);
-        let sql = "UPDATE acequia.backfill b SET estimate = $5, copied_from = coalesce(copied_from, now()), cursor = NULL \
+        let sql = "UPDATE acequia.backfill b SET estimate = $5, copied_from = coalesce(copied_from, now()), cursor = NULL, horizon = $6 \
                    FROM unnest($2::text[], $3::text[], $4::text[]) r (f, t, d) \
                    WHERE b.flow = $1 AND (b.from_customer, b.to_customer, b.dataset) = (r.f, r.t, r.d)";
-        let params: [Param<'_>; 5] = [&plan.flow.name, &from, &to, &dataset, &estimate];
+        let text = horizon.to_string();
+        let params: [Param<'_>; 6] = [&plan.flow.name, &from, &to, &dataset, &estimate, &text];
         self.statements.execute("noting what is copied", sql, &params).await?;
+        for job in self.copier.jobs.iter_mut().filter(|job| routes.contains(&job.route)) {
+            job.horizon = Some(horizon);
+        }
         Ok(())
     }
 
@@ -268,11 +301,13 @@ impl Engine {
             let rows = self.statements.query("reading links", &sql, &[]).await?;
             let keys: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
             cursor = rows.last().map(|row| row.get(1)).or(cursor);
-            let keys = format!("[{}]", keys.join(","));
-            let gone = match piece::gone(&mut self.context.source, source, (KEYS, &keys)).await {
-                Ok(gone) => gone,
+            let looked = piece::look(&mut self.context.source, (route.source, source), &keys, |_, _| false);
+            let versions = match looked.await {
+                Ok(looked) => looked.versions,
                 Err(error) => return self.refuse(route.source, error),
             };
+            let gone = versions.iter().enumerate().filter(|(_, version)| version.is_empty());
+            let gone: Vec<usize> = gone.map(|(place, _)| place).collect();
             let mut staged = Staged::new(route.source);
             staged.rows = vec![StagedRow::new(Op::Nothing, false, 0); rows.len()];
             for place in &gone {
@@ -343,19 +378,6 @@ impl Engine {
     }
 }
 
-impl Copier {
-    /// The next piece takes about a turn.
-    fn pace(&mut self, took: Duration, row_bytes: usize, was_last: bool) {
-        if took > TURN {
-            self.rows = self.rows / 2;
-        } else if took < TURN / 2 && !was_last {
-            self.rows = self.rows.saturating_mul(2);
-        }
-        let by_bytes = u32::try_from(PIECE_BYTES / row_bytes.max(1)).unwrap_or(u32::MAX);
-        self.rows = self.rows.min(by_bytes).clamp(ROWS_MIN, ROWS_MAX);
-    }
-}
-
 /// The names of routes as arrays: from, to, data set.
 fn places<'a>(plan: &'a Plan, routes: &[usize]) -> (Vec<&'a str>, Vec<&'a str>, Vec<&'a str>) {
     let routes = || routes.iter().map(|&route| &plan.routes[route]);
@@ -377,3 +399,32 @@ const PARK_AGAIN: &str = "INSERT INTO acequia.parked OVERRIDING SYSTEM VALUE SEL
     WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3";
 const FORGET_ASIDE: &str =
     "DELETE FROM pg_temp.parked_aside WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3";
+
+/// The hold of a route whose copy is in and that the stream has passed may end. The data sets of a customer go together, as far
+/// as they can be copied at all: what is gone goes children first, and what is new parents first.
+pub(super) async fn release(engine: &mut Engine, applied: Lsn) -> Result<bool, Error> {
+    let plan = Arc::clone(&engine.plan);
+    let jobs = &engine.copier.jobs;
+    let is_in =
+        |job: &Job| job.state == State::Replaying && job.passed.is_none_or(|passed| passed <= applied);
+    let to = |job: &Job| &plan.routes[job.route].to;
+    let can_end = |job: &Job| job.state != State::Unconfirmed && !engine.holds.is_barred(job.route);
+    let waits = |job: &Job| jobs.iter().any(|other| to(other) == to(job) && can_end(other) && !is_in(other));
+    let due = |job: &&Job| !job.is_due && is_in(job) && !waits(job);
+    let due: Vec<usize> = jobs.iter().filter(due).map(|job| job.route).collect();
+    if due.is_empty() {
+        return Ok(false);
+    }
+    let mut own = Names::default();
+    for &route in &due {
+        own.push(names(&plan.routes[route]));
+    }
+    let sql = "UPDATE acequia.hold h SET next_try_at = now() FROM unnest($2::text[], $3::text[], $4::text[]) r (s, t, d) \
+               WHERE h.flow = $1 AND h.reason = 'backfill' AND (h.sync, h.to_customer, h.dataset) = (r.s, r.t, r.d)";
+    let params: [Param<'_>; 4] = [&plan.flow.name, &own.sync, &own.to, &own.dataset];
+    engine.statements.execute("putting holds on time", sql, &params).await?;
+    for job in engine.copier.jobs.iter_mut().filter(|job| due.contains(&job.route)) {
+        job.is_due = true;
+    }
+    Ok(true)
+}

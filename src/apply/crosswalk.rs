@@ -75,8 +75,26 @@ fn owners(plan: &Plan) -> Vec<Owner<'_>> {
     sound.chain(broken).collect()
 }
 
+/// Makes the crosswalks that are missing, of one customer, in the transaction at hand.
+pub(super) async fn ensure_of(statements: &mut Statements, plan: &Plan, to: &str) -> Result<(), Error> {
+    let sql = "SELECT from_customer, dataset FROM acequia.crosswalk WHERE to_customer = $1";
+    let rows = statements.query("reading the crosswalk's registry", sql, &[&to]).await?;
+    let known: Vec<(&str, &str)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let is_missing = |owner: &Owner<'_>| {
+        owner.to.as_str() == to && !known.contains(&(owner.from.as_str(), owner.dataset.as_str()))
+    };
+    let missing: Vec<Owner<'_>> = owners(plan).into_iter().filter(is_missing).collect();
+    statements.batch("creating crosswalks", &creation(&missing)).await?;
+    Ok(())
+}
+
 async fn create(statements: &mut Statements, owners: &[Owner<'_>]) -> Result<(), postgres::Error> {
-    let mut sql = String::from("BEGIN; ");
+    statements.batch("creating crosswalks", &format!("BEGIN; {}COMMIT", creation(owners))).await
+}
+
+/// The statements that make crosswalks.
+fn creation(owners: &[Owner<'_>]) -> String {
+    let mut sql = String::new();
     for owner in owners {
         _ = write!(
             sql,
@@ -91,5 +109,5 @@ async fn create(statements: &mut Statements, owners: &[Owner<'_>]) -> Result<(),
             indexes = owner.crosswalk.indexes.join("; "),
         );
     }
-    statements.batch("creating crosswalks", &(sql + "COMMIT")).await
+    sql
 }

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use crate::rules::{Plan, SourceTable};
 
 use super::arrivals::{self, Arrival};
-use super::backfill;
 use super::batch::Wave;
 use super::context::Context;
-use super::copier::Copier;
 use super::customer::Part;
 use super::error::Error;
 use super::failure::Failure;
 use super::fold::WaveTable;
 use super::holds::Holds;
+use super::job::Copier;
 use super::ledger::Tally;
 use super::stage::{Staged, encode};
 use super::statements::Statements;
@@ -74,12 +73,6 @@ impl Engine {
     pub(super) fn set_holds(&mut self, holds: Holds) {
         self.closed = holds.closed();
         self.holds = holds;
-    }
-
-    /// Reads what is to be copied.
-    pub(super) async fn read_jobs(&mut self) -> Result<(), Error> {
-        self.copier.jobs = backfill::jobs(&mut self.statements, &self.plan).await?;
-        Ok(())
     }
 
     /// Reads them anew after a change.
@@ -220,6 +213,13 @@ impl Engine {
             self.dead_rows[staged.source] += staged.rows.len();
             self.used.push(staged.source);
         }
+    }
+
+    /// A transaction that may have made stages was rolled back: they are made again when they are needed.
+    pub(super) fn forget_stages(&mut self) {
+        self.stages.clear();
+        self.used.clear();
+        self.dead_rows.fill(0);
     }
 
     /// The statements that empty the used stages, each with its semicolon.

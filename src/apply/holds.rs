@@ -132,6 +132,12 @@ impl Holds {
         Ok(Self { all, reasons, broken })
     }
 
+    /// Nobody is held.
+    pub(super) fn none(plan: &Plan) -> Self {
+        let broken = vec![Reason::Broken; plan.broken.len()];
+        Self { all: Vec::new(), reasons: vec![None; plan.routes.len()], broken }
+    }
+
     /// Why a route is held; `None` where it is open.
     pub(super) fn reason(&self, route: usize) -> Option<Reason> {
         self.reasons.get(route).copied().flatten()

@@ -18,8 +18,10 @@
 //! holds      who is held, and why
 //! withhold   what comes for a held route is parked
 //! backfill   which routes have begun, and what is copied for those that begin with what is there
+//! job        what is to be copied for a route
 //! piece      a piece of a source table onto the stage
 //! copier     piece after piece, between the batches of the stream
+//! rehearse   what a copy would do: done, counted and rolled back
 //! repair     single rows that are brought up to date
 //! drain      what a hold kept back is written, the oldest first
 //! scheduled  routes that are written at certain times only
@@ -53,6 +55,7 @@ mod failure;
 mod fold;
 mod holds;
 mod isolate;
+mod job;
 mod ledger;
 mod notice;
 mod park;
@@ -61,6 +64,7 @@ mod preflight;
 mod recent;
 mod projection;
 mod rebuild;
+mod rehearse;
 pub mod remembered;
 mod repair;
 mod retry;
@@ -77,4 +81,5 @@ pub use batch::{BATCH_BYTES, BATCH_ROWS, Batch};
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
+pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use writer::{Applied, Writer};

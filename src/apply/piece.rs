@@ -35,8 +35,6 @@ const DOING: &str = "reading rows of the source";
 pub(super) enum Wanted<'a> {
     /// So many rows in the order of the identity, after this one.
     After(Option<&'a str>, u32),
-    /// The rows of these identities, a JSON array of JSON arrays.
-    Of(&'a str),
 }
 
 /// Rows of the source, not on the stage yet.
@@ -46,6 +44,8 @@ pub(super) struct Read {
     lines: BytesMut,
     rest: Option<Pin<Box<CopyOutStream>>>,
     staged: Staged,
+    /// Rows that nobody is given yet.
+    marked: usize,
     /// Everything that the rows show had been written to the WAL before this position.
     pub(super) at: Lsn,
 }
@@ -57,6 +57,8 @@ pub(super) struct Copied {
     pub(super) last: Option<String>,
     /// Bytes of COPY text.
     pub(super) bytes: usize,
+    /// Rows that nobody is given yet: they stand on the stage with an `X`.
+    pub(super) marked: usize,
 }
 
 /// Reads rows of a table. `received`: conditions that leave out rows of somebody else. What fails here has touched nothing.
@@ -64,17 +66,31 @@ pub(super) async fn read(
     origin: &mut Origin,
     (number, source): (usize, &SourceTable),
     wanted: Wanted<'_>,
-    received: &[String],
+    (received, horizon): (&[String], Option<u64>),
 ) -> Result<Read, postgres::Error> {
     let (piece, setting, value) = match wanted {
         Wanted::After(None, rows) => (Piece::First(rows), CURSOR, ""),
         Wanted::After(Some(cursor), rows) => (Piece::Next(rows), CURSOR, cursor),
-        Wanted::Of(keys) => (Piece::Keys, KEYS, keys),
     };
-    let result = begin(origin, (setting, value), &source.copy_out(piece, received)).await;
-    let (at, mut lines) = result.inspect_err(|_| origin.forget())?;
-    let mut read =
-        Read { source: number, lines: BytesMut::new(), rest: None, staged: Staged::new(number), at };
+    let result = begin(origin, (setting, value), &source.copy_out(piece, received, horizon)).await;
+    let (at, lines) = result.inspect_err(|_| origin.forget())?;
+    lines_of(origin, (number, source), at, lines).await
+}
+
+async fn lines_of(
+    origin: &mut Origin,
+    (number, source): (usize, &SourceTable),
+    at: Lsn,
+    mut lines: Pin<Box<CopyOutStream>>,
+) -> Result<Read, postgres::Error> {
+    let mut read = Read {
+        source: number,
+        lines: BytesMut::new(),
+        rest: None,
+        staged: Staged::new(number),
+        marked: 0,
+        at,
+    };
     while read.lines.len() < MEMORY_BYTES {
         // The server sends one message for each row.
         let line = lines.try_next().await.map_err(failed).inspect_err(|_| origin.forget())?;
@@ -98,15 +114,17 @@ async fn begin(
 ) -> Result<(Lsn, Pin<Box<CopyOutStream>>), postgres::Error> {
     let here = origin.session().await?;
     batch(here, BEGIN).await?;
-    let sql = "SELECT set_config($1, $2, true), pg_current_wal_insert_lsn()::text";
-    let params: [&(dyn ToSql + Sync); 2] = [&setting, &value];
-    let row = here.query_one(sql, &params).await.map_err(failed)?;
-    let at = row.get::<_, &str>(1).parse();
-    let at = at.map_err(|_| postgres::Error::protocol(DOING, "a position that is none"))?;
+    let at = set(here, (setting, value)).await?;
     Ok((at, Box::pin(here.copy_out(copy).await.map_err(failed)?)))
 }
 
 impl Read {
+    /// No row.
+    pub(super) fn nothing(source: usize) -> Self {
+        let staged = Staged::new(source);
+        Self { source, lines: BytesMut::new(), rest: None, staged, marked: 0, at: Lsn::ZERO }
+    }
+
     /// The number of rows so far.
     pub(super) fn is_empty(&self) -> bool {
         self.staged.rows.is_empty()
@@ -115,7 +133,9 @@ impl Read {
     fn take(&mut self, line: &[u8], source: &SourceTable) {
         let row = if str::from_utf8(line).is_ok() {
             self.lines.put_slice(line);
-            StagedRow::new(Op::Insert, false, 0)
+            let is_marked = line.split(|byte| *byte == b'\t').nth(1) == Some(b"X");
+            self.marked += usize::from(is_marked);
+            StagedRow::new(if is_marked { Op::Nothing } else { Op::Insert }, false, 0)
         } else {
             let column = write_legible(&mut self.lines, line, source);
             let n = self.staged.last() + 1;
@@ -134,7 +154,12 @@ impl Read {
         let bytes = self.pass(&engine.statements, &mut engine.context.source, source).await?;
         let sql = source.last_staged();
         let rows = engine.statements.query("reading where a piece ends", &sql, &[]).await?;
-        Ok(Copied { staged: self.staged, last: rows.first().map(|row| row.get(0)), bytes })
+        Ok(Copied {
+            staged: self.staged,
+            last: rows.first().map(|row| row.get(0)),
+            bytes,
+            marked: self.marked,
+        })
     }
 
     async fn pass(
@@ -186,7 +211,9 @@ fn write_legible(out: &mut BytesMut, line: &[u8], source: &SourceTable) -> usize
         if source.identity.contains(&column) {
             // By its identity the row is parked: one for each.
             out.put_slice(b"\\\\x");
-            field.iter().for_each(|byte| out.put_slice(format!("{byte:02x}").as_bytes()));
+            for byte in field {
+                out.put_slice(format!("{byte:02x}").as_bytes());
+            }
         } else {
             out.put_slice(b"\\N");
         }
@@ -216,27 +243,81 @@ pub(super) async fn estimate(
     Ok(row.get(0))
 }
 
-/// Which of these identities no row of the source has, by their places.
-pub(super) async fn gone(
-    origin: &mut Origin,
-    source: &SourceTable,
-    (setting, keys): (&str, &str),
-) -> Result<Vec<usize>, postgres::Error> {
-    let found = gone_in(origin, source, (setting, keys)).await;
-    found.inspect_err(|_| origin.forget())
+/// What a look at single rows has found.
+pub(super) struct Look {
+    /// The position then.
+    pub(super) at: Lsn,
+    /// For each identity the version of its row; empty where there is none.
+    pub(super) versions: Vec<String>,
+    /// Those rows, of the ones wanted, that are there.
+    pub(super) read: Option<Read>,
 }
 
-async fn gone_in(
+/// Looks at the rows of these identities (a JSON array each), and reads those for which `wanted` says so of their versions.
+pub(super) async fn look(
+    origin: &mut Origin,
+    (number, source): (usize, &SourceTable),
+    keys: &[&str],
+    wanted: impl Fn(usize, &str) -> bool,
+) -> Result<Look, postgres::Error> {
+    let found = versions(origin, source, keys).await;
+    let (at, versions) = found.inspect_err(|_| origin.forget())?;
+    let is_wanted = |(place, _): &(usize, &&str)| {
+        versions.get(*place).is_some_and(|version| !version.is_empty() && wanted(*place, version))
+    };
+    let own: Vec<&str> = keys.iter().enumerate().filter(is_wanted).map(|(_, key)| *key).collect();
+    if own.is_empty() {
+        let ended = batch(origin.session().await?, "COMMIT").await;
+        ended.inspect_err(|_| origin.forget())?;
+        return Ok(Look { at, versions, read: None });
+    }
+    let copy = source.copy_out(Piece::Keys, &[], None);
+    let lines = set_and_copy(origin, &array(&own), &copy).await.inspect_err(|_| origin.forget())?;
+    let read = lines_of(origin, (number, source), at, lines).await?;
+    Ok(Look { at, versions, read: Some(read) })
+}
+
+/// Begins a transaction, and asks for the versions in it.
+async fn versions(
     origin: &mut Origin,
     source: &SourceTable,
-    (setting, keys): (&str, &str),
-) -> Result<Vec<usize>, postgres::Error> {
+    keys: &[&str],
+) -> Result<(Lsn, Vec<String>), postgres::Error> {
     let here = origin.session().await?;
     batch(here, BEGIN).await?;
-    here.query_one("SELECT set_config($1, $2, true)", &[&setting, &keys]).await.map_err(failed)?;
-    let rows = here.query(&source.gone(), &[]).await.map_err(failed)?;
-    batch(here, "COMMIT").await?;
-    Ok(rows.iter().filter_map(|row| usize::try_from(row.get::<_, i32>(0)).ok()).collect())
+    let at = set(here, (KEYS, &array(keys))).await?;
+    let rows = here.query(&source.versions(), &[]).await.map_err(failed)?;
+    Ok((at, rows.iter().map(|row| row.get::<_, Option<String>>(0).unwrap_or_default()).collect()))
+}
+
+async fn set_and_copy(
+    origin: &mut Origin,
+    keys: &str,
+    copy: &str,
+) -> Result<Pin<Box<CopyOutStream>>, postgres::Error> {
+    let here = origin.session().await?;
+    set(here, (KEYS, keys)).await?;
+    Ok(Box::pin(here.copy_out(copy).await.map_err(failed)?))
+}
+
+/// Tells the session what is wanted; answers the position, of which its snapshot knows everything before.
+async fn set(here: &Session, (setting, value): (&str, &str)) -> Result<Lsn, postgres::Error> {
+    let sql = "SELECT set_config($1, $2, true), pg_current_wal_insert_lsn()::text";
+    let params: [&(dyn ToSql + Sync); 2] = [&setting, &value];
+    let row = here.query_one(sql, &params).await.map_err(failed)?;
+    let at = row.get::<_, &str>(1).parse();
+    at.map_err(|_| postgres::Error::protocol(DOING, "a position that is none"))
+}
+
+fn array(keys: &[&str]) -> String {
+    format!("[{}]", keys.join(","))
+}
+
+/// Transactions from this one on (an xid8) may not have ended yet.
+pub(super) async fn horizon(origin: &mut Origin) -> Result<u64, postgres::Error> {
+    let sql = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text";
+    let row = origin.session().await?.query_one(sql, &[]).await.map_err(failed)?;
+    row.get::<_, &str>(0).parse().map_err(|_| postgres::Error::protocol(DOING, "a transaction that is none"))
 }
 
 /// Conditions over `s` that leave out the rows which a flow of ours has created in the source table: they are no news of its owner.

@@ -15,7 +15,7 @@ use crate::rules::{CREATE_MOVED, Plan};
 use super::batch::Batch;
 use super::checkpoint::Checkpoint;
 use super::context::{Context, TEXTS_MAX};
-use super::copier::CREATE_ASIDE;
+use super::copier::{self, CREATE_ASIDE};
 use super::drain;
 use super::engine::Engine;
 use super::error::Error;
@@ -185,7 +185,8 @@ impl Writer {
         }
         self.due = rows.first().map_or_else(Vec::new, |row| row.get(1));
         self.repairs = rows.first().is_some_and(|row| row.get(2));
-        if backfill::release(&mut self.engine, self.applied).await? {
+        self.engine.copier.repairs_wait_for = repair::awaited(&mut self.engine).await?;
+        if copier::release(&mut self.engine, self.applied).await? {
             // Their holds are due now: the next look finds them.
             self.due.clear();
         }

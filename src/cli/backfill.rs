@@ -1,10 +1,12 @@
 //! `acequia backfill`: has the daemon copy what is there already, and follows it.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use super::console::{Exit, say, session};
 use super::copies::{CopyReport, copies};
+use super::plan::redeem;
 use super::wish::{Scope, Wish, concerned, wish};
 use crate::config::{Config, Mode};
 use crate::postgres::Session;
@@ -34,7 +36,7 @@ pub(super) async fn backfill(config: &Config, wanted: &Backfill) -> anyhow::Resu
     let overriding = overriding(config, &wanted.scope, &flows);
     if !overriding.is_empty() && !wanted.yes {
         match &wanted.plan {
-            Some(token) => redeem_later(token),
+            Some(token) => redeem(config, token, &wanted.scope, &flows).await?,
             None => anyhow::bail!(
                 "mode = \"override\" ({}): rows that the customers have changed themselves would be changed back. See what \
                  `acequia plan` with the same names says, then say --yes, or --plan with its token",
@@ -95,7 +97,7 @@ pub(super) async fn follow(config: &Config, scope: &Scope, flows: &[Flow]) -> an
 fn redraw(reports: &[CopyReport], before: usize) -> usize {
     let mut text = String::new();
     if before > 0 {
-        text += &format!("\x1b[{before}A\x1b[J");
+        _ = write!(text, "\x1b[{before}A\x1b[J");
     }
     for report in reports {
         text += &report.line();
@@ -105,4 +107,3 @@ fn redraw(reports: &[CopyReport], before: usize) -> usize {
     _ = std::io::stderr().lock().write_all(text.as_bytes());
     reports.len()
 }
-fn redeem_later(_: &str) {}

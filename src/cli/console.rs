@@ -30,6 +30,8 @@ pub(crate) enum Exit {
     Done,
     /// The command could not do what it was asked for.
     Failed,
+    /// Something differs that was asked for: `plan` and `verify`.
+    Differences,
     /// A server could not be reached (`EX_UNAVAILABLE`).
     Unavailable,
     /// The configuration is wrong (`EX_CONFIG`): starting again does not help.
@@ -41,6 +43,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Done => 0,
             Exit::Failed => 1,
+            Exit::Differences => 2,
             Exit::Unavailable => 69,
             Exit::Configuration => 78,
         })

@@ -10,6 +10,7 @@ mod explain;
 mod holds;
 mod links;
 mod parked;
+mod plan;
 mod run;
 mod setup;
 mod sides;
@@ -37,7 +38,7 @@ First steps:
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
-  0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong";
+  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the configuration is wrong";
 
 const AFTER_RUN: &str = "\
 Logs go to standard error; RUST_LOG=debug says more. What heals by itself (a server that is down,
@@ -127,6 +128,21 @@ and then again when its time has come.
 
   acequia apply --sync nightly";
 
+const AFTER_PLAN: &str = "\
+The daemon's own writer does it, customer by customer, in a transaction that is rolled back: so the
+counts are those of the files as they are now, also of rules that no daemon has taken over yet. While a
+customer's turn lasts, rows that would change are locked there, and sequences lose the numbers that
+were drawn. Natural keys are shown as examples, no other value of a row.
+
+  acequia plan --sync codes --customer north
+  acequia plan --sync codes --examples 0 --output json
+  acequia backfill --sync codes --customer north --plan TOKEN
+
+  create, change, delete   what would be written      leave      equal, or not for this customer
+  ambiguous                several rows of that key    blocked    a parent is missing, or refused
+
+Exit status: 0 nothing to do, 1 failed, 2 there are differences, 69 a server can't be reached";
+
 const AFTER_BACKFILL: &str = "\
 The daemon reads the source's tables in pieces, parents first, and writes them by the rules: what a
 customer lacks is created, what it has is left alone (create-only) or changed (override), and linked.
@@ -214,6 +230,9 @@ enum Command {
         #[command(flatten)]
         scope: wish::Scope,
     },
+    /// Say what a backfill would create, change and leave, without changing anything
+    #[command(after_help = AFTER_PLAN)]
+    Plan(plan::PlanArguments),
     /// Copy to customers what is there already: rows from before, or from before a rule was changed
     #[command(after_help = AFTER_BACKFILL)]
     Backfill(backfill::Backfill),
@@ -268,6 +287,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
             wish::wish(&load(&directory)?, wanted, &scope).await
         }
         Command::Apply { scope } => wish::wish(&load(&directory)?, Wish::Apply, &scope).await,
+        Command::Plan(wanted) => plan::plan(&load(&directory)?, &wanted).await,
         Command::Backfill(wanted) => backfill::backfill(&load(&directory)?, &wanted).await,
         Command::Explain(question) => explain::explain(&load(&directory)?, &question).await,
         Command::Links(question) => links::links(&load(&directory)?, &question).await,

@@ -162,10 +162,14 @@ pub(super) fn concerned(config: &Config, scope: &Scope) -> anyhow::Result<Vec<Fl
     Ok(flows)
 }
 
+/// Who asks. The role is the daemon's own: the person is whom the shell knows.
+pub(super) fn who() -> Option<String> {
+    ["SUDO_USER", "USER"].iter().find_map(|name| std::env::var(name).ok())
+}
+
 async fn insert(target: &Session, flow: &Flow, wish: Wish, scope: &Scope) -> anyhow::Result<i64> {
     let Scope { customer, sync, dataset, .. } = scope;
-    // The role is the daemon's own: the person is whom the shell knows.
-    let who = ["SUDO_USER", "USER"].iter().find_map(|name| std::env::var(name).ok());
+    let who = who();
     let row = target.query_one(INSERT, &[&flow.name, &wish.as_str(), sync, customer, dataset, &who]).await;
     let row = row.map_err(|error| postgres::Error::from_driver("writing the wish down", &error))?;
     Ok(row.get(0))

@@ -258,6 +258,15 @@ fn read(joined: Result<Result<(), Error>, JoinError>) -> Result<(), Error> {
     joined.unwrap_or(Err(Error::Broken))
 }
 
+/// What the reading has seen goes into the flow's progress.
+fn look_over(progress: &watch::Sender<Progress>, now: Seen) {
+    progress.send_if_modified(|progress| {
+        (progress.received, progress.heard_at, progress.oldest_us) =
+            (now.received, now.heard_at, now.oldest_us);
+        false
+    });
+}
+
 /// What is done beside the stream: what was held catches up, and what was there before is copied.
 async fn aside(writer: &mut Writer, awaited: &watch::Sender<Option<Lsn>>) -> Result<(), Error> {
     if writer.can_catch_up() {
@@ -303,15 +312,7 @@ async fn write(
             _ = journal.tick() => {
                 writer.prune_journal(journal_keep_days).await?;
             }
-            _ = look.tick() => {
-                let now = *seen.borrow();
-                progress.send_if_modified(|progress| {
-                    progress.received = now.received;
-                    progress.heard_at = now.heard_at;
-                    progress.oldest_us = now.oldest_us;
-                    false
-                });
-            }
+            _ = look.tick() => look_over(progress, *seen.borrow()),
             () = std::future::ready(()), if turn && (writer.can_catch_up() || writer.can_copy()) => {
                 turn = false;
                 aside(&mut writer, awaited).await?;

@@ -13,6 +13,9 @@ pub const CURSOR: &str = "acequia.copy_after";
 /// Setting that holds the identities of the rows that are wanted, a JSON array of JSON arrays.
 pub const KEYS: &str = "acequia.copy_keys";
 
+/// The transaction that made a row, while it is read.
+const VERSION: &str = "\"acequia:xmin\"";
+
 /// Which rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece {
@@ -25,9 +28,10 @@ pub enum Piece {
 }
 
 impl SourceTable {
-    /// `COPY … TO STDOUT` of a piece, in the form in which the stage takes it. `received` are crosswalks at the source by which
-    /// this table was written by flows of ours: those rows are no news of its owner.
-    pub fn copy_out(&self, piece: Piece, received: &[String]) -> String {
+    /// `COPY … TO STDOUT` of a piece, in the form in which the stage takes it. `received` are conditions over `s` that leave out
+    /// rows which flows of ours have written there. Rows of transactions from `horizon` (an xid8) on are marked: nobody
+    /// is given them.
+    pub fn copy_out(&self, piece: Piece, received: &[String], horizon: Option<u64>) -> String {
         let nothing = self.identity.iter().map(|_| "NULL".to_owned());
         let (plain, packed) = self.columns.split_at(self.columns.len() - self.stage.packed);
         let mut columns: Vec<String> =
@@ -58,11 +62,13 @@ impl SourceTable {
                 (join, "true".to_owned(), "ALL".to_owned())
             }
         };
-        let read: Vec<String> =
+        let mut read: Vec<String> =
             self.columns.iter().map(|column| format!("s.{}", column.name.quoted())).collect();
+        let op = horizon.map_or_else(|| "'I'".to_owned(), mark_since);
+        read.extend(horizon.map(|_| format!("s.xmin AS {VERSION}")));
         let foreign = received.iter().map(|own| format!(" AND {own}"));
         format!(
-            "COPY (SELECT row_number() OVER (), 'I', 0, {} FROM (SELECT {} FROM {} s{join} WHERE {after}{} ORDER BY {} \
+            "COPY (SELECT row_number() OVER (), {op}, 0, {} FROM (SELECT {} FROM {} s{join} WHERE {after}{} ORDER BY {} \
              LIMIT {limit}) s) TO STDOUT",
             nothing.chain(columns).collect::<Vec<_>>().join(", "),
             read.join(", "),
@@ -93,15 +99,16 @@ impl SourceTable {
         })
     }
 
-    /// Asked at the source with the identities of [`KEYS`]: the places (from 0) of those that no row has.
-    pub fn gone(&self) -> String {
+    /// Asked at the source with the identities of [`KEYS`]: in their order, the version of the row that each of them has now (`xmin`);
+    /// NULL: there is none.
+    pub fn versions(&self) -> String {
         let same = self
             .identity()
             .enumerate()
             .map(|(i, (name, type_text))| format!("s.{} = (k.value->>{i})::{type_text}", name.quoted()));
         format!(
-            "SELECT (k.place - 1)::int4 FROM json_array_elements(current_setting('{KEYS}')::json) WITH ORDINALITY k (value, place) \
-             WHERE NOT EXISTS (SELECT FROM {} s WHERE {}) ORDER BY 1",
+            "SELECT (SELECT s.xmin::text FROM {} s WHERE {}) \
+             FROM json_array_elements(current_setting('{KEYS}')::json) WITH ORDINALITY k (value, place) ORDER BY k.place",
             self.name.quoted(),
             same.collect::<Vec<_>>().join(" AND "),
         )
@@ -130,6 +137,19 @@ impl SourceTable {
             old.join(", "),
             crosswalk.table,
             cursor.join(", "),
+        )
+    }
+
+    /// Puts the staged rows that are marked, but for these (`$1`), among those that are brought up to date later.
+    /// `$2` flow, `$3` from, `$4` to, `$5` data set.
+    pub fn repair_marked(&self) -> String {
+        let [n, op, _] = META_COLUMNS;
+        let texts = self.identity().map(|(name, _)| format!("s.{}::text", name.quoted()));
+        format!(
+            "INSERT INTO acequia.repair (flow, from_customer, to_customer, dataset, key) SELECT $2::text, $3::text, $4::text, $5::text, \
+             json_build_array({})::text FROM {} s WHERE s.{op} = 'X' AND s.{n} <> ALL ($1::int4[])",
+            texts.collect::<Vec<_>>().join(", "),
+            self.stage.rows,
         )
     }
 
@@ -169,6 +189,19 @@ impl SourceTable {
     fn identity(&self) -> impl Iterator<Item = (&Ident, &str)> {
         self.identity.iter().map(|&place| (&self.columns[place].name, self.sent[place].type_text.as_str()))
     }
+}
+
+/// The operation of a row: marked where its transaction is not older than `horizon`. Numbers of transactions are compared as
+/// the 32 bits that a row keeps of them: a very old row may be taken for a new one, and never the other way round.
+fn mark_since(horizon: u64) -> String {
+    const AGES: u64 = 1 << 32;
+    let first = horizon % AGES;
+    let since = |number: &str| format!("(({number} - {first} + {AGES}) % {AGES})");
+    format!(
+        "CASE WHEN {} < {} THEN 'X' ELSE 'I' END",
+        since(&format!("s.{VERSION}::text::int8")),
+        since(&format!("(pg_snapshot_xmax(pg_current_snapshot())::text::int8 % {AGES})")),
+    )
 }
 
 impl Plan {

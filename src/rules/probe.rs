@@ -79,6 +79,33 @@ impl Discrepancy {
     }
 }
 
+/// After a writing, for what is still on the stage: (what became of the row, its natural key as a JSON array), some of each.
+/// `$1` generation of the writing, `$2` from, `$3` to, `$4` data set, `$5` how many. Told are `create`, `change`, and the reasons for which
+/// rows were parked.
+pub(super) fn outcomes(shape: &Shape) -> String {
+    const AGES: u64 = 1 << 32;
+    let key = joined(shape.key.iter().map(|key| format!("({})::text", key.value)), ", ");
+    let from = format!("FROM {} s{}", shape.stage, shape.parent_joins());
+    let target = prefixed("t", &shape.primary_key_names()).join(", ");
+    // What a transaction has made bears its own number or a later one, that of a savepoint.
+    let is_ours = format!(
+        "((t.xmin::text::int8 - pg_current_xact_id()::text::int8 % {AGES} + {AGES}) % {AGES}) < {}",
+        AGES / 2
+    );
+    format!(
+        "SELECT what, key FROM (SELECT what, key, row_number() OVER (PARTITION BY what) AS place FROM (\
+         SELECT CASE WHEN EXISTS (SELECT FROM acequia.journal j WHERE j.at = now() AND j.key = ROW({target})::text \
+         AND j.route IN (SELECT r.id FROM acequia.route r WHERE (r.from_customer, r.to_customer, r.dataset) = ($2, $3, $4))) \
+         THEN 'change' ELSE 'create' END AS what, json_build_array({key})::text AS key \
+         {from}{} WHERE {} AND {is_ours} UNION ALL \
+         SELECT p.reason, json_build_array({key})::text {from} JOIN acequia.parked p ON p.from_customer = $2 AND p.to_customer = $3 \
+         AND p.dataset = $4 AND p.generation >= $1 AND p.key = {}) o) q WHERE place <= $5::int8 ORDER BY what, place",
+        shape.own_row_join(),
+        shape.given(),
+        shape.identity_text(),
+    )
+}
+
 pub(super) fn questions(shape: &Shape) -> Questions {
     let (created, join) = own_row(shape);
     let waits = shape.parents.iter().filter(|parent| parent.missing != Missing::Null).map(|parent| {

@@ -198,6 +198,12 @@ impl RouteSql {
         probe::questions(&self.recipe.shape)
     }
 
+    /// What has become of the rows on the stage, by examples; see `probe::outcomes`: (word, natural key).
+    /// `$1` generation, `$2` from, `$3` to, `$4` data set, `$5` how many of each.
+    pub fn outcomes(&self) -> String {
+        probe::outcomes(&self.recipe.shape)
+    }
+
     /// What can be asked about all rows of the source table.
     pub fn survey(&self) -> Survey {
         probe::survey(&self.recipe.shape)

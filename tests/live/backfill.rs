@@ -1,6 +1,7 @@
 //! What is there already: `initial = "copy"`, `acequia backfill`, and a copy that is killed while rows change under it.
 
 mod killed;
+mod planned;
 
 use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};
 

@@ -7,14 +7,14 @@ use super::super::support::{Daemon, Database, LIMIT, wait_for};
 use super::{configure, differences, fill, make, wait_live};
 
 /// Rows of each table, unless `ACEQUIA_COPY_ROWS` says otherwise (the promise is kept for a million).
-const ROWS: u32 = 30_000;
+const ROWS: u32 = 10_000;
 
 /// What happens to the copied tables meanwhile, a thousand changes a second: rows come, change, are renamed, go, come back.
 fn disturb(database: &Database, seed: u32) {
     database.execute(&format!(
         "DO $$ DECLARE n int; BEGIN PERFORM setseed({seed} % 1000 / 1000.0);
          n := (SELECT max(id) FROM hq.item);
-         INSERT INTO hq.item (code, value) SELECT 'new-{seed}-' || i, i FROM generate_series(1, 20) i;
+         INSERT INTO hq.item (code, value) SELECT 'new-{seed}-' || i, i FROM generate_series(1, 50) i;
          UPDATE hq.item SET value = value + 1 WHERE id IN (SELECT (random() * n)::int FROM generate_series(1, 30));
          UPDATE hq.item SET code = code || '~' WHERE id IN (SELECT (random() * n)::int FROM generate_series(1, 10));
          UPDATE hq.item SET id = nextval('hq.item_id_seq') WHERE id IN (SELECT (random() * n)::int FROM generate_series(1, 10))
@@ -54,7 +54,7 @@ fn a_copy_that_is_killed_goes_on_where_it_was_and_nothing_comes_back() {
                     }
                     let began = Instant::now();
                     disturb(&database, seed);
-                    std::thread::sleep(Duration::from_millis(120).saturating_sub(began.elapsed()));
+                    std::thread::sleep(Duration::from_millis(300).saturating_sub(began.elapsed()));
                 }
             });
             let mut before = 0;
