@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::console::{Exit, say, session};
+use super::status::state_of_flow;
 use super::wish::{Scope, Wish, concerned, control_session, daemon_runs, tell};
 use crate::catalog::Server;
 use crate::config::{Config, Gone, Mode, Rule};
@@ -66,6 +67,9 @@ fn refuse(flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> anyhow::Result<()> {
 fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> bool {
     match gap {
         Some(gap) => say!("flow {}: gets a new slot. {}", flow.name, gap.finding()),
+        None if state_of_flow(config, &flow.name) == "halted" => {
+            say!("flow {}: is halted; it gets a new slot where the old one is of no use", flow.name);
+        }
         None => say!("flow {}: keeps its slot, and streams on for everything else", flow.name),
     }
     let mut harms = false;

@@ -91,7 +91,7 @@ pub(super) async fn run(
             halted = Some(reason.clone());
             progress.send_modify(|progress| {
                 progress.enter(Phase::Halted, Some(reason));
-                progress.awaits_resync = matches!(&error, Error::Gap(gap) if gap.can_be_healed());
+                progress.has_gap = matches!(&error, Error::Gap(_));
             });
             let target = &config.databases[&flow.target];
             tokio::select! {

@@ -85,7 +85,7 @@ async fn all_refused(watched: &[watch::Receiver<progress::Progress>]) {
         return std::future::pending().await;
     }
     let refused = |progress: &progress::Progress| {
-        progress.phase == Phase::Halted && !progress.has_streamed && !progress.awaits_resync
+        progress.phase == Phase::Halted && !progress.has_streamed && !progress.has_gap
     };
     loop {
         for seen in watched {
