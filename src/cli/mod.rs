@@ -35,8 +35,8 @@ First steps:
   acequia run                  the daemon (usually started by systemd)
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
-  acequia resync --flow F      compare everything with the source, by a new slot where that is needed
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
+  acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
@@ -243,7 +243,7 @@ enum Command {
         #[arg(long, requires = "customer")]
         from_now: bool,
     },
-    /// Compare with the source and bring up to date; gives a flow a new slot whose old one is of no use
+    /// Compare with the source and bring up to date, by a new slot where the old one is of no use
     #[command(after_help = AFTER_RESYNC)]
     Resync(resync::Resync),
     /// Write now what waits for its time

@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::backfill::follow;
 use super::console::{Exit, say, session};
 use super::status::state_of_flow;
 use super::wish::{Scope, Wish, concerned, control_session, daemon_runs, tell};
-use crate::catalog::Server;
 use crate::config::{Config, Gone, Mode, Rule};
 use crate::daemon::{Gap, find_gap};
 use crate::rules::Flow;
@@ -19,19 +19,21 @@ pub(super) struct Resync {
     /// Go ahead, also where customers' rows are overwritten or deleted
     #[arg(long)]
     yes: bool,
+    /// Stay until everything is in, and show how far it is
+    #[arg(long)]
+    wait: bool,
 }
 
 /// Says what will happen, and asks the daemon for it.
 pub(super) async fn resync(config: &Config, asked: &Resync) -> anyhow::Result<Exit> {
-    let Resync { scope, yes } = asked;
+    let Resync { scope, yes, wait } = asked;
     let flows = concerned(config, scope)?;
     let (mut targets, mut harms) = (Vec::new(), false);
     for flow in &flows {
         let target = control_session(config, flow, Wish::Resync).await?;
         let source = &config.databases[&flow.source];
         let here = session(source, Wish::Resync.as_str()).await?;
-        let server = Server::read(&here).await?;
-        let gap = find_gap(flow, source, (&here, &server), &target).await?;
+        let gap = find_gap(flow, source, &here, &target).await?;
         refuse(flow, scope, gap.as_ref())?;
         harms |= describe(config, flow, scope, gap.as_ref());
         targets.push(target);
@@ -44,8 +46,12 @@ pub(super) async fn resync(config: &Config, asked: &Resync) -> anyhow::Result<Ex
         return Ok(Exit::Failed);
     }
     let runs = daemon_runs(config);
+    let mut begun = true;
     for (flow, target) in flows.iter().zip(&targets) {
-        tell(target, flow, Wish::Resync, scope, runs).await?;
+        begun &= tell(target, flow, Wish::Resync, scope, runs).await?;
+    }
+    if *wait && begun {
+        follow(config, scope, &flows).await?;
     }
     Ok(Exit::Done)
 }
@@ -63,6 +69,13 @@ fn refuse(flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Routes of a group with the same words.
+#[derive(Default)]
+struct Alike<'a> {
+    customers: BTreeSet<&'a str>,
+    datasets: BTreeSet<&'a str>,
+}
+
 /// Says what will happen to one flow. Answers whether customers' own rows can be overwritten or deleted by it.
 fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> bool {
     match gap {
@@ -74,7 +87,7 @@ fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> b
     }
     let mut harms = false;
     for sync in flow.syncs(config) {
-        let mut alike: BTreeMap<(Mode, &str), (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+        let mut alike: BTreeMap<(Mode, &str), Alike<'_>> = BTreeMap::new();
         for to in &sync.to {
             if config.customers.get(to).is_none_or(|customer| customer.database != flow.target) {
                 continue;
@@ -83,14 +96,14 @@ fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> b
             for data in data.filter(|data| config.carries(sync, to, data)) {
                 let rule = config.rule(sync, to, data);
                 harms |= is_harmful(&rule);
-                let (customers, sets) = alike.entry((rule.mode, rule.on_delete.as_str())).or_default();
-                customers.insert(to.as_str());
-                sets.insert(data.as_str());
+                let alike = alike.entry((rule.mode, rule.on_delete.as_str())).or_default();
+                alike.customers.insert(to.as_str());
+                alike.datasets.insert(data.as_str());
             }
         }
-        for ((mode, on_delete), (customers, sets)) in alike {
+        for ((mode, on_delete), Alike { customers, datasets }) in alike {
             let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
-            say!("  sync {}: {} → {}: {}", sync.name, sync.from, list(customers), list(sets));
+            say!("  sync {}: {} → {}: {}", sync.name, sync.from, list(customers), list(datasets));
             say!("    {}: {}", mode.as_str(), outcome(mode));
             if on_delete != "ignore" {
                 say!("    on_delete = {on_delete}: also for rows that the source has deleted meanwhile");

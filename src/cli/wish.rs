@@ -145,14 +145,14 @@ pub(super) async fn control_session(config: &Config, flow: &Flow, wish: Wish) ->
     Ok(target)
 }
 
-/// Writes the wish down, waits a while until the daemon has taken it, and says what has become of it.
+/// Writes the wish down, waits a while until the daemon has taken it, and says what has become of it. Answers whether it has.
 pub(super) async fn tell(
     target: &Session,
     flow: &Flow,
     wish: Wish,
     scope: &Scope,
     runs: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let id = insert(target, flow, wish, scope).await?;
     let taken = runs && was_taken(target, id, wish.taken_within()).await?;
     match (taken, runs) {
@@ -168,7 +168,7 @@ pub(super) async fn tell(
             );
         }
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// The flows that carry something of the scope; an error where a name is unknown, or nothing is carried.

@@ -73,7 +73,7 @@ pub enum Error {
     },
     /// The slot can't bring what comes after the checkpoint.
     #[error(transparent)]
-    Gap(#[from] Gap),
+    Gap(Box<Gap>),
     /// The slot was replaced: no failure, the flow is prepared anew.
     #[error("slot {slot} was made anew")]
     Renewed {
@@ -138,6 +138,12 @@ pub enum Error {
         /// How long.
         seconds: u64,
     },
+}
+
+impl From<Gap> for Error {
+    fn from(gap: Gap) -> Self {
+        Self::Gap(Box::new(gap))
+    }
 }
 
 impl Error {

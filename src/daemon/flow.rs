@@ -77,7 +77,7 @@ pub(super) async fn run(
         if let Error::Gap(gap) = &error
             && gap.is_of_stream()
         {
-            turn.gap = Some(gap.clone());
+            turn.gap = Some(Gap::clone(gap));
         }
         let is_held = matches!(error, Error::Apply(apply::Error::Served { .. }));
         held_since = is_held.then(|| held_since.unwrap_or_else(Instant::now));

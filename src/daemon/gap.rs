@@ -257,20 +257,19 @@ fn fault_of_history(lineage: &Lineage, checkpoint: &Checkpoint) -> Option<What> 
 pub async fn find_gap(
     flow: &Flow,
     source: &Database,
-    (here, server): (&Session, &Server),
+    here: &Session,
     there: &Client,
 ) -> Result<Option<Gap>, postgres::Error> {
-    let checkpoint = Checkpoint::read(there, &flow.name).await?;
+    // In this order: a daemon at work moves the end of WAL before the checkpoint, and that before the slot.
     let slot = Slot::read(here, &flow.slot).await?;
+    let checkpoint = Checkpoint::read(there, &flow.name).await?;
+    let server = Server::read(here).await?;
     let (Some(timeline), Some(end)) = (server.timeline, server.wal_end) else { return Ok(None) };
-    let mut lineage =
-        Lineage { system: server.system_identifier.clone(), timeline, end, history: Vec::new() };
-    let known = checkpoint.as_ref().and_then(|checkpoint| checkpoint.timeline);
+    let mut lineage = Lineage { system: server.system_identifier, timeline, end, history: Vec::new() };
+    let of_this_cluster =
+        checkpoint.as_ref().filter(|checkpoint| checkpoint.system_identifier == lineage.system);
     // Only then is there a history to ask for.
-    if timeline > 1
-        && known.is_some()
-        && checkpoint.as_ref().is_some_and(|known| known.system_identifier == lineage.system)
-    {
+    if timeline > 1 && of_this_cluster.is_some_and(|checkpoint| checkpoint.timeline.is_some()) {
         let mut connection = ReplicationConnection::connect(source, "acequia check").await?;
         lineage = connection.lineage().await?;
     }

@@ -17,7 +17,7 @@ pub(super) async fn wished(target: &Database, flow: &str, seen: &mut i64) {
         *seen = wish;
         return;
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn younger(target: &Database, flow: &str, seen: i64) -> Result<i64, postgres::Error> {

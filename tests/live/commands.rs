@@ -99,6 +99,7 @@ Commands:
   parked   Look after rows that are not yet in a customer
   pause    Have everything wait that comes for a customer, a sync group, a data set or a flow
   resume   Write what has waited, and go on
+  resync   Compare with the source and bring up to date, by a new slot where the old one is of no use
   apply    Write now what waits for its time
   explain  Tell the way of one row: who is given it, who has it, where it waits and why
   links    Say whether both sides agree about who is who: rows linked, alone or there twice
@@ -119,6 +120,7 @@ First steps:
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
+  acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
@@ -144,6 +146,7 @@ fn every_command_has_a_help_that_teaches() {
             &["--customer <NAME>", "--sync <NAME>", "--flow <NAME>", "parked_limit", "outlives a restart"][..],
         ),
         (&["resume"], &["--from-now", "locked", "resync"]),
+        (&["resync"], &["--yes", "on_delete", "new slot", "acequia resync --customer north"]),
         (&["apply"], &["every", "at"]),
         (&["run"][..], &["SIGTERM", "78", "RUST_LOG"][..]),
         (

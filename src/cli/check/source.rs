@@ -144,7 +144,7 @@ pub(super) async fn check_slot(
         return Ok(());
     }
     // A target without a control schema, or with one that is not ours to read, is told elsewhere.
-    if let Ok(Some(gap)) = find_gap(flow, database, (here, server), there).await {
+    if let Ok(Some(gap)) = find_gap(flow, database, here, there).await {
         findings.add(&Problem::error(database.spot, gap.finding(), gap.remedy()));
     }
     match slot {

@@ -11,7 +11,7 @@ use super::{RULES, make_tables, rows};
 const SINCE: u32 = 17;
 
 fn newest() -> Option<PathBuf> {
-    versions().into_iter().filter(|(version, _)| *version >= SINCE).next_back().map(|(_, binaries)| binaries)
+    versions().into_iter().rfind(|(version, _)| *version >= SINCE).map(|(_, binaries)| binaries)
 }
 
 fn failover(database: &Database) -> String {
