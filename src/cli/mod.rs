@@ -127,7 +127,7 @@ Exit status: 0 done, 1 something wider is paused and stays so";
 const AFTER_RESYNC: &str = "\
 Every row of the source is compared with the customers' rows, by the rules: what is missing is
 created, what differs is overwritten where the mode is override, what the source has deleted
-meanwhile is treated as on_delete says. What is equal is not touched. It outlives a restart.
+meanwhile is treated as on_delete says, where a link remembers it. What is equal is not touched.
 
 A flow whose slot is gone, was made anew, given up by the server or belongs to another history (a
 failover or a restore) does not go on by itself. A resync of the whole flow gives it a new slot first.
@@ -243,7 +243,7 @@ enum Command {
         #[arg(long, requires = "customer")]
         from_now: bool,
     },
-    /// Compare with the source and bring up to date, by a new slot where the old one is of no use
+    /// Compare with the source and bring up to date; replaces a slot that is of no use
     #[command(after_help = AFTER_RESYNC)]
     Resync(resync::Resync),
     /// Write now what waits for its time
