@@ -70,6 +70,10 @@ const FOLLOW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET timeline = $2
     updated_at = now() WHERE flow = $1) INSERT INTO acequia.audit (what, detail) VALUES ('timeline followed', \
     jsonb_build_object('flow', $1::text, 'timeline', $2::int4, 'text', $4::text))";
 
+const FORGET: &str = "WITH tables AS (DELETE FROM acequia.source_table WHERE flow = $1), \
+    columns AS (DELETE FROM acequia.source_column WHERE flow = $1) \
+    UPDATE acequia.checkpoint SET publication = NULL, source_shape = NULL WHERE flow = $1";
+
 const ASKED: &str = "SELECT max(id) FROM acequia.wish WHERE flow = $1 AND what = 'resync' AND sync IS NULL \
     AND to_customer IS NULL AND dataset IS NULL";
 
@@ -137,6 +141,15 @@ impl Checkpoint {
             .execute(RENEW, &[&flow, &lineage.system, &timeline, &began, &at.to_string(), &why])
             .await
             .map_err(|error| Error::from_driver("recording the new slot's position", &error))?;
+        Ok(())
+    }
+
+    /// Forgets what is remembered of the source's tables: numbers of another history name other things.
+    pub async fn forget_source(client: &Client, flow: &str) -> Result<(), Error> {
+        client
+            .execute(FORGET, &[&flow])
+            .await
+            .map_err(|error| Error::from_driver("forgetting the source's tables", &error))?;
         Ok(())
     }
 

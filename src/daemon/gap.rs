@@ -79,6 +79,14 @@ impl Gap {
         !matches!(self.what, What::Stranger(_))
     }
 
+    /// The server's history is another one than the checkpoint's.
+    pub(super) fn is_of_history(&self) -> bool {
+        matches!(
+            self.what,
+            What::OtherCluster(..) | What::SetBack(_) | What::OtherTimeline(..) | What::SameNumber(..)
+        )
+    }
+
     /// It was met in the stream: neither slot nor checkpoint shows it.
     pub(super) fn is_of_stream(&self) -> bool {
         matches!(self.what, What::Unpublished | What::Identity(..))

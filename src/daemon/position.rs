@@ -111,6 +111,7 @@ impl Ends<'_> {
         slot: Option<&Slot>,
     ) -> Result<Lsn, Error> {
         let Self { flow, source, there, .. } = self;
+        self.may_drop(slot)?;
         Checkpoint::announce(there, &flow.name, lineage, (source.name.as_str(), &flow.slot)).await?;
         // A death between the slot and its first position: nothing was read from it yet.
         self.drop_slot(slot).await?;
@@ -136,8 +137,12 @@ impl Ends<'_> {
         failpoint::hit("resync-no-slot");
         let at = self.create_slot(connection).await?;
         failpoint::hit("resync-new-slot");
-        // The tables as they are now are those of the new position: nothing of them is news.
-        memory.keep_quietly(flow, there).await?;
+        if gap.is_of_history() {
+            Checkpoint::forget_source(there, &flow.name).await?;
+        } else {
+            // The tables as they are now are those of the new position: nothing of them is news.
+            memory.keep_quietly(flow, there).await?;
+        }
         let why = gap.finding();
         Checkpoint::renew(there, &flow.name, lineage, at, &why).await?;
         failpoint::hit("resync-live-slot");
@@ -145,20 +150,27 @@ impl Ends<'_> {
         Ok(())
     }
 
-    /// Drops a slot, unless it is somebody else's or somebody reads it.
-    async fn drop_slot(&self, slot: Option<&Slot>) -> Result<(), Error> {
-        let Some(slot) = slot else { return Ok(()) };
+    /// A slot that is somebody else's, or that somebody reads, stays.
+    fn may_drop(&self, slot: Option<&Slot>) -> Result<(), Error> {
         let Self { flow, source, .. } = self;
+        let Some(slot) = slot else { return Ok(()) };
         // With a gap in the history, it was not looked at before.
         if let Some(gap) = Gap::stranger(flow, source, slot) {
             return Err(gap.into());
         }
-        if let Some(pid) = slot.active_pid {
-            let holder = slot.holder.clone().unwrap_or_default();
-            let (slot, database) = (flow.slot.clone(), source.name.to_string());
-            return Err(Error::SlotInUse { slot, database, pid, holder });
+        let Some(pid) = slot.active_pid else { return Ok(()) };
+        let holder = slot.holder.clone().unwrap_or_default();
+        let (slot, database) = (flow.slot.clone(), source.name.to_string());
+        Err(Error::SlotInUse { slot, database, pid, holder })
+    }
+
+    /// Drops the slot, where there is one and it may be dropped.
+    async fn drop_slot(&self, slot: Option<&Slot>) -> Result<(), Error> {
+        self.may_drop(slot)?;
+        if slot.is_none() {
+            return Ok(());
         }
-        let sql = format!("SELECT pg_drop_replication_slot({})", literal(&flow.slot));
+        let sql = format!("SELECT pg_drop_replication_slot({})", literal(&self.flow.slot));
         let dropped = self.session.batch_execute(&sql).await;
         dropped.map_err(|error| postgres::Error::from_driver("dropping a slot of no use", &error))?;
         Ok(())
