@@ -4,9 +4,13 @@
 //! buffer is flushed, as with SIGKILL. The names are listed here so that a test can kill at every one of them.
 
 /// Every place, in the order in which a row passes them.
-pub const PLACES: [&str; 11] = [
+pub const PLACES: [&str; 15] = [
     "before-slot",
     "after-slot",
+    "resync-old-slot",
+    "resync-no-slot",
+    "resync-new-slot",
+    "resync-live-slot",
     "after-begin",
     "after-stage",
     "after-waves",

@@ -12,6 +12,8 @@ CREATE TABLE acequia.checkpoint (
   flow              text PRIMARY KEY,
   system_identifier text NOT NULL,               -- of the source cluster: another cluster's positions mean nothing here
   timeline          integer,                     -- of the source cluster; after a failover it is another one
+  timeline_from     pg_lsn,                      -- where that began: two restores can give two of them one number
+  lost              text,                        -- what is wrong with the position where no slot shows it: said until a resync
   source_database   text NOT NULL,
   slot              text NOT NULL,
   state             text NOT NULL CHECK (state IN ('creating', 'live')),

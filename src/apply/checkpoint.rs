@@ -1,25 +1,81 @@
 //! The checkpoint: how far a flow has come, a row in the target that moves in the same transaction as the data.
 
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Row};
 
 use crate::lsn::Lsn;
 use crate::postgres::Error;
+use crate::source::lineage::Lineage;
 
 /// A flow's row in `acequia.checkpoint`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The source cluster.
     pub system_identifier: String,
-    /// The slot.
-    pub slot: String,
+    /// Its timeline; none where that was not written down.
+    pub timeline: Option<u32>,
+    /// Where that timeline began.
+    pub timeline_from: Option<Lsn>,
+    /// What is wrong with the position, where no slot shows it.
+    pub lost: Option<Lost>,
     /// The slot is being created: nothing was read from it yet.
     pub creating: bool,
     /// Everything that committed before this position is in the customers.
     pub lsn: Lsn,
 }
 
-const READ: &str = "SELECT system_identifier, slot, state = 'creating' AS creating, lsn::text AS lsn \
-                    FROM acequia.checkpoint WHERE flow = $1";
+/// Why a position is of no use any more although a slot may serve it: noticed once, and true until a resync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The source's WAL ended here, before the position: whatever it has written since is something else.
+    SetBack(Lsn),
+    /// The publication was dropped while changes were unread.
+    Unpublished,
+}
+
+impl Lost {
+    fn to_text(self) -> String {
+        match self {
+            Self::SetBack(end) => format!("set back to {end}"),
+            Self::Unpublished => "unpublished".to_owned(),
+        }
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        match text.strip_prefix("set back to ") {
+            Some(end) => end.parse().ok().map(Self::SetBack),
+            None => (text == "unpublished").then_some(Self::Unpublished),
+        }
+    }
+}
+
+const READ: &str = "SELECT system_identifier, timeline, timeline_from::text, lost, state = 'creating' AS creating, \
+                    lsn::text AS lsn FROM acequia.checkpoint WHERE flow = $1";
+
+const ANNOUNCE: &str = "INSERT INTO acequia.checkpoint (flow, system_identifier, timeline, timeline_from, source_database, \
+    slot, state, lsn) VALUES ($1, $2, $3, $4::text::pg_lsn, $5, $6, 'creating', '0/0') ON CONFLICT (flow) DO UPDATE SET \
+    state = 'creating', system_identifier = excluded.system_identifier, timeline = excluded.timeline, \
+    timeline_from = excluded.timeline_from, lost = NULL, slot = excluded.slot, lsn = '0/0', updated_at = now()";
+
+/// What was parked before goes before what comes now, though another history may have written it at higher positions; and
+/// every column of now was there before the new slot was.
+const RENEW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET state = 'live', system_identifier = $2, timeline = $3, \
+    timeline_from = $4::text::pg_lsn, lsn = $5::text::pg_lsn, lost = NULL, updated_at = now() WHERE flow = $1), \
+    columns AS (UPDATE acequia.source_column SET since = '0/0' WHERE flow = $1 AND since <> '0/0'), \
+    waiting AS (UPDATE acequia.parked SET first_lsn = least(first_lsn, $5::text::pg_lsn), \
+    last_lsn = least(last_lsn, $5::text::pg_lsn) WHERE flow = $1 AND last_lsn > $5::text::pg_lsn) \
+    INSERT INTO acequia.audit (what, detail) VALUES ('slot made anew', jsonb_build_object('flow', $1::text, \
+    'position', $5::text, 'text', $6::text))";
+
+const FOLLOW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET timeline = $2, timeline_from = $3::text::pg_lsn, \
+    updated_at = now() WHERE flow = $1) INSERT INTO acequia.audit (what, detail) VALUES ('timeline followed', \
+    jsonb_build_object('flow', $1::text, 'timeline', $2::int4, 'text', $4::text))";
+
+const FORGET: &str = "WITH tables AS (DELETE FROM acequia.source_table WHERE flow = $1), \
+    columns AS (DELETE FROM acequia.source_column WHERE flow = $1) \
+    UPDATE acequia.checkpoint SET publication = NULL, source_shape = NULL WHERE flow = $1";
+
+const ASKED: &str = "SELECT max(id) FROM acequia.wish WHERE flow = $1 AND what = 'resync' AND sync IS NULL \
+    AND to_customer IS NULL AND dataset IS NULL";
 
 impl Checkpoint {
     /// Reads it; `None` before the flow ran for the first time.
@@ -28,31 +84,33 @@ impl Checkpoint {
             .query_opt(READ, &[&flow])
             .await
             .map_err(|error| Error::from_driver("reading the checkpoint", &error))?;
-        let Some(row) = row else { return Ok(None) };
-        let lsn = row.get::<_, &str>("lsn").parse();
-        Ok(Some(Self {
+        row.as_ref().map(Self::from_row).transpose()
+    }
+
+    fn from_row(row: &Row) -> Result<Self, Error> {
+        let none = || Error::protocol("reading the checkpoint", "a position that is none");
+        let began: Option<&str> = row.get("timeline_from");
+        let lost: Option<&str> = row.get("lost");
+        Ok(Self {
             system_identifier: row.get("system_identifier"),
-            slot: row.get("slot"),
+            timeline: row.get::<_, Option<i32>>("timeline").and_then(|timeline| timeline.try_into().ok()),
+            timeline_from: began.map(str::parse).transpose().map_err(|_| none())?,
+            lost: lost.map(|text| Lost::from_text(text).ok_or_else(none)).transpose()?,
             creating: row.get("creating"),
-            lsn: lsn.map_err(|_| Error::protocol("reading the checkpoint", "a position that is none"))?,
-        }))
+            lsn: row.get::<_, &str>("lsn").parse().map_err(|_| none())?,
+        })
     }
 
     /// Says that the slot is about to be created, so that a death in between is recognized.
     pub async fn announce(
         client: &Client,
         flow: &str,
-        system: &str,
-        database: &str,
-        slot: &str,
+        lineage: &Lineage,
+        (database, slot): (&str, &str),
     ) -> Result<(), Error> {
+        let (timeline, began) = timeline(lineage);
         client
-            .execute(
-                "INSERT INTO acequia.checkpoint (flow, system_identifier, source_database, slot, state, lsn) \
-                 VALUES ($1, $2, $3, $4, 'creating', '0/0') ON CONFLICT (flow) DO UPDATE SET state = 'creating', \
-                 system_identifier = excluded.system_identifier, slot = excluded.slot, lsn = '0/0', updated_at = now()",
-                &[&flow, &system, &database, &slot],
-            )
+            .execute(ANNOUNCE, &[&flow, &lineage.system, &timeline, &began, &database, &slot])
             .await
             .map_err(|error| Error::from_driver("announcing the replication slot", &error))?;
         Ok(())
@@ -68,5 +126,74 @@ impl Checkpoint {
             .await
             .map_err(|error| Error::from_driver("recording the first position", &error))?;
         Ok(())
+    }
+
+    /// Another slot serves the flow from here on; what lies between is brought by a resync. `why` goes into the audit.
+    pub async fn renew(
+        client: &Client,
+        flow: &str,
+        lineage: &Lineage,
+        at: Lsn,
+        why: &str,
+    ) -> Result<(), Error> {
+        let (timeline, began) = timeline(lineage);
+        client
+            .execute(RENEW, &[&flow, &lineage.system, &timeline, &began, &at.to_string(), &why])
+            .await
+            .map_err(|error| Error::from_driver("recording the new slot's position", &error))?;
+        Ok(())
+    }
+
+    /// Forgets what is remembered of the source's tables: numbers of another history name other things.
+    pub async fn forget_source(client: &Client, flow: &str) -> Result<(), Error> {
+        client
+            .execute(FORGET, &[&flow])
+            .await
+            .map_err(|error| Error::from_driver("forgetting the source's tables", &error))?;
+        Ok(())
+    }
+
+    /// The source went over to another timeline, and everything up to the checkpoint is in that one too.
+    pub async fn follow(client: &Client, flow: &str, lineage: &Lineage, text: &str) -> Result<(), Error> {
+        let (timeline, began) = timeline(lineage);
+        client
+            .execute(FOLLOW, &[&flow, &timeline, &began, &text])
+            .await
+            .map_err(|error| Error::from_driver("recording the source's timeline", &error))?;
+        Ok(())
+    }
+
+    /// Writes down what no slot will show later.
+    pub async fn lose(client: &Client, flow: &str, lost: Lost) -> Result<(), Error> {
+        client
+            .execute("UPDATE acequia.checkpoint SET lost = $2 WHERE flow = $1", &[&flow, &lost.to_text()])
+            .await
+            .map_err(|error| Error::from_driver("recording that the position is of no use", &error))?;
+        Ok(())
+    }
+}
+
+/// The last wish for a resync of the whole flow, which stays: the writer's first transaction takes it.
+pub async fn asked_for_resync(client: &Client, flow: &str) -> Result<Option<i64>, Error> {
+    let row = client.query_one(ASKED, &[&flow]).await;
+    Ok(row.map_err(|error| Error::from_driver("looking for wishes", &error))?.get(0))
+}
+
+/// The timeline as the control schema has it: its number, and where it began.
+fn timeline(lineage: &Lineage) -> (Option<i32>, Option<String>) {
+    let began = lineage.began(lineage.timeline).map(|at| at.to_string());
+    (i32::try_from(lineage.timeline).ok(), began)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_reads_back_as_it_is_written() {
+        for lost in [Lost::SetBack(Lsn(0x16_B374_D848)), Lost::Unpublished] {
+            assert_eq!(Lost::from_text(&lost.to_text()), Some(lost));
+        }
+        assert_eq!(Lost::from_text("something else"), None);
     }
 }

@@ -168,7 +168,7 @@ impl Engine {
             customer = to,
             limit = self.parked_limit,
             "customer {to} needs a resync: more rows waited for it than [daemon] parked_limit allows; they are dropped, and \
-             nothing is written to it until `acequia resume --customer {to} --from-now`"
+             nothing is written to it until `acequia resync --customer {to}`"
         );
         Ok(())
     }

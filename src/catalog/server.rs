@@ -7,6 +7,9 @@ use crate::postgres::Error;
 
 const SERVER: &str = include_str!("../../sql/catalog/server.sql");
 const SLOT: &str = include_str!("../../sql/catalog/slot.sql");
+const OLDEST: &str = include_str!("../../sql/catalog/oldest_transaction.sql");
+/// From this version on a standby can keep a copy of a logical slot.
+const FAILOVER_SINCE: i32 = 170_000;
 
 /// Facts about a server and this session's role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +41,10 @@ pub struct Server {
     pub may_replicate: bool,
     /// The cluster's number.
     pub system_identifier: String,
+    /// The timeline that it writes; none on a standby.
+    pub timeline: Option<u32>,
+    /// The end of its WAL; none on a standby.
+    pub wal_end: Option<Lsn>,
     /// The database's number in its cluster.
     pub database_oid: u32,
     /// The role's name.
@@ -65,8 +72,10 @@ pub struct Slot {
     pub holder: Option<String>,
     /// The reader's address; `None` for a socket.
     pub holder_address: Option<String>,
-    /// `reserved`, `extended`, `unreserved` or `lost`.
-    pub wal_status: Option<String>,
+    /// Why the server has given it up, in the server's own word (`wal_removed`, `rows_removed`, …).
+    pub invalidated: Option<String>,
+    /// A standby may keep a copy of it; none before 17.
+    pub failover: Option<bool>,
     /// What the reader confirmed last.
     pub confirmed: Option<Lsn>,
     /// From here on WAL is kept.
@@ -92,6 +101,8 @@ impl Server {
             slots_taken: row.get("slots_taken"),
             senders_taken: row.get("senders_taken"),
             system_identifier: row.get("system_identifier"),
+            timeline: row.get::<_, Option<i32>>("timeline").and_then(|timeline| timeline.try_into().ok()),
+            wal_end: row.get::<_, Option<&str>>("wal_end").and_then(|end| end.parse().ok()),
             database_oid: row.get("database_oid"),
             wal_sender_timeout_ms: row.get("wal_sender_timeout_ms"),
             locks_each: row.get("locks_each"),
@@ -119,7 +130,33 @@ impl Server {
     }
 }
 
+impl Server {
+    /// It knows slots that a standby may keep a copy of.
+    pub fn has_failover_slots(&self) -> bool {
+        self.version >= FAILOVER_SINCE
+    }
+
+    /// Whose transaction is the oldest of those that have written something: process and application name.
+    pub async fn oldest_transaction(client: &Client) -> Result<Option<(i32, String)>, Error> {
+        let row = client
+            .query_opt(OLDEST, &[])
+            .await
+            .map_err(|error| Error::from_driver("looking for the oldest transaction", &error))?;
+        Ok(row.map(|row| (row.get("pid"), row.get("application"))))
+    }
+}
+
 impl Slot {
+    /// What it is, where it can't be one of ours for this database.
+    pub fn stranger(&self, dbname: &str) -> Option<String> {
+        match (self.plugin.as_deref(), self.database.as_deref()) {
+            (None, _) => Some("a physical slot".to_owned()),
+            (Some(plugin), _) if plugin != "pgoutput" => Some(format!("a slot of another plugin, {plugin}")),
+            (Some(_), Some(other)) if other != dbname => Some(format!("a slot of another database, {other}")),
+            (Some(_), _) => None,
+        }
+    }
+
     /// Reads it; `None` where there is none of that name.
     pub async fn read(client: &Client, name: &str) -> Result<Option<Self>, Error> {
         let row = client
@@ -135,7 +172,8 @@ impl Slot {
             active_pid: row.get("active_pid"),
             holder: row.get("holder"),
             holder_address: row.get("holder_address"),
-            wal_status: row.get("wal_status"),
+            invalidated: row.get("invalidated"),
+            failover: row.get("failover"),
             confirmed: position("confirmed"),
             restart: position("restart"),
             retained_bytes: row.get("retained_bytes"),

@@ -139,7 +139,7 @@ fn as_json(config: &Config) -> Value {
     let databases = config.databases.values().map(|database| {
         json!({ "name": database.name.as_str(), "host": database.host, "port": database.port, "dbname": database.dbname,
                 "user": database.user, "tls": tls(&database.tls), "password": password(database.password.as_ref()),
-                "max_retained_wal_bytes": database.max_retained_wal_bytes })
+                "max_retained_wal_bytes": database.max_retained_wal_bytes, "failover": database.failover })
     });
     let customers = config.customers.values().map(|customer| {
         json!({ "name": customer.name.as_str(), "database": customer.database.as_str(),

@@ -65,8 +65,8 @@ impl HoldReport {
             "overflow" => {
                 let customer = self.customer.as_deref().unwrap_or("NAME");
                 format!(
-                    "needs a resync: more waited than parked_limit allows, and was dropped. Bring it up to date, then \
-                     `acequia resume --customer {customer} --from-now`"
+                    "needs a resync: more waited than parked_limit allows, and was dropped: `acequia resync --customer \
+                     {customer}`"
                 )
             }
             _broken => match self.sqlstate.as_deref().and_then(SqlState::new) {

@@ -11,6 +11,7 @@ mod holds;
 mod links;
 mod parked;
 mod plan;
+mod resync;
 mod run;
 mod setup;
 mod sides;
@@ -35,6 +36,7 @@ First steps:
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
+  acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
@@ -117,10 +119,27 @@ broken there. What has waited is written first, the oldest first.
   acequia resume --customer north
   acequia resume                       everything
 
-A customer that `acequia status` says needs a resync stays held: bring its tables up to date by
-other means (pg_dump, a copy), then say `acequia resume --customer north --from-now`.
+A customer that `acequia status` says needs a resync stays held: `acequia resync --customer north`.
+Who has brought its tables up to date by other means says `acequia resume --customer north --from-now`.
 
 Exit status: 0 done, 1 something wider is paused and stays so";
+
+const AFTER_RESYNC: &str = "\
+Every row of the source is compared with the customers' rows, by the rules: what is missing is
+created, what differs is overwritten where the mode is override, what the source has deleted
+meanwhile is treated as on_delete says, where a link remembers it. What is equal is not touched.
+
+A flow whose slot is gone, was made anew, given up by the server or belongs to another history (a
+failover or a restore) does not go on by itself. A resync of the whole flow gives it a new slot first.
+
+  acequia resync --flow practice:practice
+  acequia resync --customer north              one that missed too much
+  acequia resync --sync codes --dataset cpt_code
+
+It says what it will do; where rows of customers would be overwritten or deleted, it wants --yes.
+
+Exit status: 0 the daemon has begun, or will when it starts, 1 nothing was done; it says why,
+69 a server can't be reached";
 
 const AFTER_APPLY: &str = "\
 Writes now what waits because its rule says `apply = { every … }` or `{ at … }`,
@@ -224,6 +243,9 @@ enum Command {
         #[arg(long, requires = "customer")]
         from_now: bool,
     },
+    /// Compare with the source and bring up to date; replaces a slot that is of no use
+    #[command(after_help = AFTER_RESYNC)]
+    Resync(resync::Resync),
     /// Write now what waits for its time
     #[command(after_help = AFTER_APPLY)]
     Apply {
@@ -286,6 +308,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
             let wanted = if from_now { Wish::FromNow } else { Wish::Resume };
             wish::wish(&load(&directory)?, wanted, &scope).await
         }
+        Command::Resync(asked) => resync::resync(&load(&directory)?, &asked).await,
         Command::Apply { scope } => wish::wish(&load(&directory)?, Wish::Apply, &scope).await,
         Command::Plan(wanted) => plan::plan(&load(&directory)?, &wanted).await,
         Command::Backfill(wanted) => backfill::backfill(&load(&directory)?, &wanted).await,

@@ -1,4 +1,4 @@
-//! `acequia pause`, `resume`, `apply`: wishes that the daemon takes in a transaction of its own.
+//! `acequia pause`, `resume`, `apply`, `resync`: wishes that the daemon takes in a transaction of its own.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use crate::rules::Flow;
 
 /// The daemon looks once a second, but it may be in the middle of something.
 const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+/// A new slot waits for older transactions.
+const RESYNC_TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is asked whether it has.
 const INTERVAL: Duration = Duration::from_millis(100);
 
@@ -26,17 +28,27 @@ pub(super) enum Wish {
     Apply,
     /// Copy what is there already.
     Backfill,
+    /// Compare everything with the source.
+    Resync,
 }
 
 impl Wish {
     /// As it stands in the control schema.
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::FromNow => "from_now",
             Self::Apply => "apply",
             Self::Backfill => "backfill",
+            Self::Resync => "resync",
+        }
+    }
+
+    fn taken_within(self) -> Duration {
+        match self {
+            Self::Pause | Self::Resume | Self::FromNow | Self::Apply | Self::Backfill => TAKEN_WITHIN,
+            Self::Resync => RESYNC_TAKEN_WITHIN,
         }
     }
 
@@ -48,6 +60,7 @@ impl Wish {
             Self::FromNow => "goes on from now; what was dropped is not written",
             Self::Apply => "what has waited for its time is being written",
             Self::Backfill => "what is there already is being copied; `acequia status` shows how far it is",
+            Self::Resync => "the resync has begun; `acequia status` tells how far it is",
         }
     }
 }
@@ -81,6 +94,11 @@ impl Scope {
         let [wanted_sync, customer, wanted_dataset] = self.names();
         is(wanted_sync, sync) && is(customer, to.as_str()) && is(wanted_dataset, dataset.as_str())
     }
+
+    /// Nothing narrower than a flow is named.
+    pub(super) fn is_whole_flow(&self) -> bool {
+        self.names().iter().all(Option::is_none)
+    }
 }
 
 const INSERT: &str = "INSERT INTO acequia.wish (flow, what, sync, to_customer, dataset, who) \
@@ -95,32 +113,11 @@ const WIDER: &str = "SELECT count(*) FROM acequia.hold WHERE flow = $1 AND reaso
 /// Tells the daemon, and waits until it has heard.
 pub(super) async fn wish(config: &Config, wish: Wish, scope: &Scope) -> anyhow::Result<Exit> {
     let flows = concerned(config, scope)?;
-    let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten();
-    let runs = daemon.is_some_and(|daemon| is_fresh(&daemon));
+    let runs = daemon_runs(config);
     let mut exit = Exit::Done;
     for flow in &flows {
-        let target = session(&config.databases[&flow.target], wish.as_str()).await?;
-        if !has_control(&target).await? {
-            anyhow::bail!(
-                "database {} has no control schema yet: start the daemon once, or run `acequia setup`",
-                flow.target
-            );
-        }
-        let id = insert(&target, flow, wish, scope).await?;
-        let taken = runs && was_taken(&target, id).await?;
-        match (taken, runs) {
-            (true, _) => say!("{}: {}", flow.name, wish.outcome()),
-            (false, false) => {
-                say!("{}: no daemon runs here; this will be done as soon as it starts", flow.name);
-            }
-            (false, true) => {
-                say!(
-                    "{}: the daemon is busy or its flow is interrupted; this will be done in its next transaction \
-                     (`acequia status`)",
-                    flow.name
-                );
-            }
-        }
+        let target = control_session(config, flow, wish).await?;
+        tell(&target, flow, wish, scope, runs).await?;
         if wish == Wish::Resume && is_paused_wider(&target, flow, scope).await? {
             eprintln!(
                 "acequia: {}: more than this is paused, and stays so; `acequia status` says what, resume that",
@@ -130,6 +127,48 @@ pub(super) async fn wish(config: &Config, wish: Wish, scope: &Scope) -> anyhow::
         }
     }
     Ok(exit)
+}
+
+/// Whether a daemon runs on this host.
+pub(super) fn daemon_runs(config: &Config) -> bool {
+    ops::read(&config.daemon.runtime_directory).ok().flatten().is_some_and(|daemon| is_fresh(&daemon))
+}
+
+/// A session with a flow's target, which must have what wishes are written into.
+pub(super) async fn control_session(config: &Config, flow: &Flow, wish: Wish) -> anyhow::Result<Session> {
+    let target = session(&config.databases[&flow.target], wish.as_str()).await?;
+    anyhow::ensure!(
+        has_control(&target).await?,
+        "database {} has no control schema yet: start the daemon once, or run `acequia setup`",
+        flow.target
+    );
+    Ok(target)
+}
+
+/// Writes the wish down, waits a while until the daemon has taken it, and says what has become of it. Answers whether it has.
+pub(super) async fn tell(
+    target: &Session,
+    flow: &Flow,
+    wish: Wish,
+    scope: &Scope,
+    runs: bool,
+) -> anyhow::Result<bool> {
+    let id = insert(target, flow, wish, scope).await?;
+    let taken = runs && was_taken(target, id, wish.taken_within()).await?;
+    match (taken, runs) {
+        (true, _) => say!("{}: {}", flow.name, wish.outcome()),
+        (false, false) => {
+            say!("{}: no daemon runs here; this will be done as soon as it starts", flow.name);
+        }
+        (false, true) => {
+            say!(
+                "{}: the daemon is busy or its flow is interrupted; this will be done in its next transaction \
+                 (`acequia status`)",
+                flow.name
+            );
+        }
+    }
+    Ok(taken)
 }
 
 /// The flows that carry something of the scope; an error where a name is unknown, or nothing is carried.
@@ -176,7 +215,7 @@ async fn insert(target: &Session, flow: &Flow, wish: Wish, scope: &Scope) -> any
 }
 
 /// Waits until the daemon has taken the wish, for a while.
-async fn was_taken(target: &Session, id: i64) -> anyhow::Result<bool> {
+async fn was_taken(target: &Session, id: i64, limit: Duration) -> anyhow::Result<bool> {
     let began = Instant::now();
     loop {
         let row = target.query_one("SELECT EXISTS (SELECT FROM acequia.wish WHERE id = $1)", &[&id]).await;
@@ -184,7 +223,7 @@ async fn was_taken(target: &Session, id: i64) -> anyhow::Result<bool> {
         if !row.get::<_, bool>(0) {
             return Ok(true);
         }
-        if began.elapsed() > TAKEN_WITHIN {
+        if began.elapsed() > limit {
             return Ok(false);
         }
         tokio::time::sleep(INTERVAL).await;

@@ -26,6 +26,7 @@ pub(super) const DATABASE_KEYS: KeyTable = KeyTable {
         "sslcert",
         "sslkey",
         "max_retained_wal",
+        "failover",
     ],
     later: &[],
 };

@@ -62,6 +62,8 @@ pub struct Database {
     pub tls: Tls,
     /// `max_retained_wal`: past this many bytes of retained WAL the slot is given up.
     pub max_retained_wal_bytes: Option<u64>,
+    /// `failover`: a standby may keep a copy of the slot, where the server can have it so (17+).
+    pub failover: bool,
     /// NAME in its header.
     pub spot: Spot,
 }

@@ -7,6 +7,8 @@ use crate::postgres;
 use crate::source::assemble::AssembleError;
 use crate::source::pgoutput::DecodeError;
 
+use super::gap::Gap;
+
 /// Why a flow stopped working.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -69,81 +71,36 @@ pub enum Error {
         /// The statement that mends it.
         sql: String,
     },
-    /// A slot that nobody knows.
+    /// The slot can't bring what comes after the checkpoint.
+    #[error(transparent)]
+    Gap(Box<Gap>),
+    /// The slot was replaced: no failure, the flow is prepared anew.
+    #[error("slot {slot} was made anew")]
+    Renewed {
+        /// The slot.
+        slot: String,
+    },
+    /// Making the slot waits for others.
     #[error(
-        "slot {slot} exists in database {database}, but the target has no checkpoint for flow {flow}: what the slot has \
-         seen so far is unknown. If nothing else uses it, drop it and start again from now: \
-         SELECT pg_drop_replication_slot('{slot}')"
+        "slot {slot} can't be made in database {database} while older transactions of its server are open, and it was given \
+         up for the moment; the oldest is {whose}. It is tried again"
     )]
-    UnknownSlot {
+    SlotWaits {
         /// The slot.
         slot: String,
         /// The source.
         database: String,
-        /// The flow.
-        flow: String,
+        /// Whose transaction is the oldest.
+        whose: String,
     },
-    /// The slot is gone.
+    /// Not a primary server.
     #[error(
-        "slot {slot} is gone from database {database}, and the checkpoint of flow {flow} stands at {checkpoint}: changes \
-         since then can't be read any more. Compare the customers with the source; then DELETE FROM acequia.checkpoint \
-         WHERE flow = '{flow}' in the target, and the flow starts from now"
+        "database {database} is a standby, and Acequia reads at the primary only: it goes on when this one is promoted, or \
+         `host` names the primary"
     )]
-    SlotGone {
-        /// The slot.
-        slot: String,
+    Standby {
         /// The source.
         database: String,
-        /// The flow.
-        flow: String,
-        /// Where the target stands.
-        checkpoint: Lsn,
-    },
-    /// The slot can't serve this flow.
-    #[error(
-        "slot {slot} of database {database} {what}; the checkpoint of flow {flow} stands at {checkpoint}. It was \
-         re-created, moved or given up by the server, so changes are missing between the two: the flow does not go on by \
-         itself. Compare the customers with the source; then drop the slot (SELECT pg_drop_replication_slot('{slot}')) \
-         and DELETE FROM acequia.checkpoint WHERE flow = '{flow}' in the target, and the flow starts from now"
-    )]
-    Slot {
-        /// The slot.
-        slot: String,
-        /// The source.
-        database: String,
-        /// The flow.
-        flow: String,
-        /// What is wrong with it, with its position.
-        what: String,
-        /// Where the target stands.
-        checkpoint: Lsn,
-    },
-    /// The publication was gone for a while.
-    #[error(
-        "the publication of slot {slot} in database {database} was dropped, and what was written until it was made again \
-         can't be read any more. Compare the customers with the source; then drop the slot (SELECT \
-         pg_drop_replication_slot('{slot}')) and DELETE FROM acequia.checkpoint WHERE flow = '{flow}' in the target, and \
-         the flow starts from now"
-    )]
-    Unpublished {
-        /// The slot.
-        slot: String,
-        /// The source.
-        database: String,
-        /// The flow.
-        flow: String,
-    },
-    /// What is unread has no column of the identity that the table has now.
-    #[error(
-        "a column of {table}'s replica identity was renamed, or dropped and made anew, while changes were unread that know \
-         it by its old name, at {at}: give it that name back, and the flow goes on by itself; rename it again when \
-         `acequia status` shows no lag"
-    )]
-    IdentityLost {
-        /// The source table.
-        table: String,
-        /// The transaction that can't be followed commits here.
-        at: Lsn,
     },
     /// Somebody reads the slot.
     #[error(
@@ -159,22 +116,6 @@ pub enum Error {
         pid: i32,
         /// The reader's application name.
         holder: String,
-    },
-    /// Another cluster.
-    #[error(
-        "database {database} belongs to cluster {found}, and the checkpoint of flow {flow} to cluster {expected}: positions \
-         of one mean nothing in the other. If the source was moved, DELETE FROM acequia.checkpoint WHERE flow = '{flow}' in \
-         the target after comparing the customers with it"
-    )]
-    OtherCluster {
-        /// The source.
-        database: String,
-        /// The flow.
-        flow: String,
-        /// System identifier in the checkpoint.
-        expected: String,
-        /// System identifier of the server.
-        found: String,
     },
     /// The server ended the stream.
     #[error(
@@ -199,6 +140,12 @@ pub enum Error {
     },
 }
 
+impl From<Gap> for Error {
+    fn from(gap: Gap) -> Self {
+        Self::Gap(Box::new(gap))
+    }
+}
+
 impl Error {
     /// What to do about it.
     pub fn fault(&self) -> Fault {
@@ -213,19 +160,17 @@ impl Error {
             Self::Assemble(error) => error.fault(),
             Self::Drift { .. }
             | Self::Reached { .. }
+            | Self::Renewed { .. }
+            | Self::SlotWaits { .. }
+            | Self::Standby { .. }
             | Self::SlotInUse { .. }
             | Self::StreamEnded { .. }
             | Self::Silent { .. } => Fault::Retry,
             Self::Rules { .. }
             | Self::WalLevel { .. }
             | Self::Publication { .. }
-            | Self::UnknownSlot { .. }
-            | Self::SlotGone { .. }
-            | Self::Slot { .. }
-            | Self::Unpublished { .. }
-            | Self::IdentityLost { .. }
-            | Self::Broken
-            | Self::OtherCluster { .. } => Fault::Halt,
+            | Self::Gap(_)
+            | Self::Broken => Fault::Halt,
         }
     }
 }

@@ -19,10 +19,12 @@ use crate::rules::{Flow, Plan};
 
 use super::capture::{Capture, Seen};
 use super::error::Error;
+use super::gap::Gap;
 use super::plan::Told;
 use super::progress::Progress;
 use super::recall::Turn;
 use super::start::{self, Prepared};
+use super::wished::wished;
 
 /// How often parked rows are looked at whose time has come.
 const PARKED_INTERVAL: Duration = Duration::from_secs(5);
@@ -52,6 +54,7 @@ pub(super) async fn run(
     let mut told = Told::default();
     let mut turn = Turn::default();
     let mut halted: Option<String> = None;
+    let mut heard = 0;
     loop {
         progress.send_modify(|progress| {
             if !matches!(progress.phase, Phase::Retrying | Phase::Halted) {
@@ -70,7 +73,12 @@ pub(super) async fn run(
         if is_turn(&flow, &error, &mut turn) {
             continue;
         }
-        let error = lost(error);
+        let error = lost(&flow, error, progress.borrow().applied);
+        if let Error::Gap(gap) = &error
+            && gap.is_of_stream()
+        {
+            turn.gap = Some(Gap::clone(gap));
+        }
         let is_held = matches!(error, Error::Apply(apply::Error::Served { .. }));
         held_since = is_held.then(|| held_since.unwrap_or_else(Instant::now));
         // One that has streamed is its own predecessor: its last statement may still be running.
@@ -81,10 +89,15 @@ pub(super) async fn run(
                 tracing::error!(flow = %flow.name, "flow halted: {reason}");
             }
             halted = Some(reason.clone());
-            progress.send_modify(|progress| progress.enter(Phase::Halted, Some(reason)));
+            progress.send_modify(|progress| {
+                progress.enter(Phase::Halted, Some(reason));
+                progress.has_gap = matches!(&error, Error::Gap(_));
+            });
+            let target = &config.databases[&flow.target];
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(HALTED_INTERVAL) => continue,
+                () = wished(target, &flow.name, &mut heard) => continue,
             }
         }
         let delay = delays.next_delay();
@@ -102,6 +115,11 @@ fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
     if let Error::Drift { .. } = error {
         tracing::info!(flow = %flow.name, "{error}: the flow is prepared anew");
         turn.drifted = true;
+        return true;
+    }
+    if let Error::Renewed { .. } = error {
+        // What was to come of changes before the new slot is over.
+        *turn = Turn::default();
         return true;
     }
     if let Error::Reached { .. } = error {
@@ -122,9 +140,9 @@ fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
 }
 
 /// An identity that the flow has gone over to and that the stream still does not bring: it never will.
-fn lost(error: Error) -> Error {
+fn lost(flow: &Flow, error: Error, checkpoint: Lsn) -> Error {
     if let Error::Apply(apply::Error::Identity { table, at, .. }) = &error {
-        return Error::IdentityLost { table: table.clone(), at: *at };
+        return Gap::identity(flow, checkpoint, table, *at).into();
     }
     error
 }
@@ -159,11 +177,13 @@ async fn attempt(
     turn.fresh.clear();
     let (began, from) = (Instant::now(), prepared.applied);
     let mut another = prepared.drift.another();
-    let ended =
-        stream(config, flow, progress, (prepared, turn), stop).await.map_err(|error| named(error, flow));
+    let ended = stream(config, flow, progress, (prepared, turn), stop)
+        .await
+        .map_err(|error| named(error, flow, from));
     // To be ready is no success: something was written, or nothing failed for a while.
     if progress.borrow().applied > from || began.elapsed() > CALM {
         delays.succeeded();
+        turn.gap = None;
     }
     match ended {
         // What nothing else explains may come of a table that is not what it was.
@@ -174,14 +194,13 @@ async fn attempt(
 
 /// Changes are decoded with the catalog of their time. Where the flow's publication was not there then, the server says that
 /// there is no such thing, and will say so for ever.
-fn named(error: Error, flow: &Flow) -> Error {
+fn named(error: Error, flow: &Flow, checkpoint: Lsn) -> Error {
     const UNDEFINED_OBJECT: &str = "42704";
     let Error::Postgres(refused) = &error else { return error };
     if refused.sqlstate().is_none_or(|state| state.as_str() != UNDEFINED_OBJECT) {
         return error;
     }
-    let (slot, database) = (flow.slot.clone(), flow.source.to_string());
-    Error::Unpublished { slot, database, flow: flow.name.clone() }
+    Gap::unpublished(flow, checkpoint).into()
 }
 
 async fn stream(

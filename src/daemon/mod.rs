@@ -1,6 +1,8 @@
 //! The process: one task for each flow, stopped in order.
 //!
-//! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed since the last time), `capture` reads it, `drift` notices when the plan no
+//! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
+//! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
+//! then), `capture` reads it, `drift` notices when the plan no
 //! longer fits the databases, `flow` writes what was captured and decides what a failure means, this file joins the flows
 //! and writes the state file. Clocks enter here.
 
@@ -8,11 +10,14 @@ mod capture;
 mod drift;
 mod error;
 mod flow;
+mod gap;
 mod plan;
+mod position;
 mod progress;
 mod publish;
 mod recall;
 mod start;
+mod wished;
 
 use std::future::Future;
 use std::path::Path;
@@ -27,9 +32,9 @@ use crate::ops::{self, DaemonState, Phase};
 use crate::rules::Flow;
 
 pub use error::Error;
+pub use gap::{Gap, find_gap};
 pub use plan::read_catalogs;
 pub use publish::publication_gap;
-pub use start::slot_gap;
 
 /// How often the state file is written.
 const STATE_INTERVAL: Duration = Duration::from_secs(1);
@@ -74,12 +79,14 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Ended {
     ended
 }
 
-/// Ready when every flow is halted and none has ever streamed.
+/// Ready when every flow is halted and none has ever streamed. One that a command heals is worth staying for.
 async fn all_refused(watched: &[watch::Receiver<progress::Progress>]) {
     if watched.is_empty() {
         return std::future::pending().await;
     }
-    let refused = |progress: &progress::Progress| progress.phase == Phase::Halted && !progress.has_streamed;
+    let refused = |progress: &progress::Progress| {
+        progress.phase == Phase::Halted && !progress.has_streamed && !progress.has_gap
+    };
     loop {
         for seen in watched {
             if seen.clone().wait_for(refused).await.is_err() {

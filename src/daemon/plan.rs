@@ -157,12 +157,21 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// Writes it down in the target. What somebody should know is of no use any more: everything is compared.
+    pub(super) async fn keep_quietly(&self, flow: &Flow, there: &Client) -> Result<(), postgres::Error> {
+        self.write(flow, there).await
+    }
+
     /// Writes it down in the target, and says what somebody should know.
     pub(super) async fn keep(&self, flow: &Flow, there: &Client) -> Result<(), postgres::Error> {
         for note in &self.notes {
             tracing::warn!(flow = %flow.name, table = %note.table, "{}", note.text);
             shapes::audit(there, &flow.name, note.what, &note.table, &note.text).await?;
         }
+        self.write(flow, there).await
+    }
+
+    async fn write(&self, flow: &Flow, there: &Client) -> Result<(), postgres::Error> {
         for (key, name) in &self.sources {
             let Some(table) = self.catalog.tables.get(name) else { continue };
             let member = self.publication.as_ref().and_then(|found| found.members.get(&table.name).copied());

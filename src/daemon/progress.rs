@@ -16,6 +16,8 @@ pub(crate) struct Progress {
     pub(crate) reason: Option<String>,
     pub(crate) since: i64,
     pub(crate) has_streamed: bool,
+    /// It is halted for want of a slot of use: a command heals that while the daemon runs.
+    pub(crate) has_gap: bool,
     pub(crate) applied: Lsn,
     pub(crate) received: Lsn,
     /// Commit time of the oldest transaction received and not written, microseconds since 2000-01-01.
@@ -33,6 +35,7 @@ pub(crate) fn first_state(name: &str) -> Progress {
         reason: None,
         since: unix_seconds(),
         has_streamed: false,
+        has_gap: false,
         applied: Lsn::ZERO,
         received: Lsn::ZERO,
         oldest_us: None,
@@ -49,6 +52,7 @@ impl Progress {
             self.since = unix_seconds();
         }
         self.phase = phase;
+        self.has_gap = false;
         self.reason = reason;
         self.has_streamed |= phase == Phase::Streaming;
         if phase != Phase::Streaming {

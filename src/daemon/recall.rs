@@ -11,6 +11,8 @@ use crate::name::{Ident, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{Flow, Plan};
 
+use super::gap::Gap;
+
 /// Something that somebody should know, once: it goes into the log and into `acequia.audit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Note {
@@ -35,6 +37,8 @@ pub(super) struct Turn {
     pub(super) drifted: bool,
     /// Partitions that any plan has known, each with its table: what was changed before one was detached still belongs there.
     pub(super) partitions: BTreeMap<u32, SourceKey>,
+    /// The stream has come to where it can't be followed by this slot.
+    pub(super) gap: Option<Gap>,
     /// The table that is about to, with the same.
     next: Option<(SourceKey, Lsn)>,
 }

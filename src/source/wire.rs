@@ -19,6 +19,7 @@ use crate::postgres::socket::Socket;
 use crate::postgres::{Error, Kind};
 use crate::source::duplex::ReplicationStream;
 use crate::source::handshake::{self, BackendKey, Login};
+use crate::source::lineage::Lineage;
 use crate::source::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
 
 /// How long start-up and authentication may take, once the socket is connected.
@@ -26,7 +27,7 @@ const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a command may take that does not wait for anybody.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// How long each wait of slot creation for one older transaction may take: the server gives up by itself.
-const SLOT_LOCK_TIMEOUT: &str = "20s";
+const SLOT_LOCK_TIMEOUT: &str = "10s";
 /// How long slot creation may take in all; then it is cancelled, or it would leave a slot that nobody knows of.
 const SLOT_LIMIT: Duration = Duration::from_mins(2);
 
@@ -80,18 +81,50 @@ impl ReplicationConnection {
         identity(&rows).ok_or_else(|| self.unexpected(COMMAND))
     }
 
+    /// `IDENTIFY_SYSTEM`, and where the timelines before this one were left. A server that lacks the history file of its own
+    /// timeline says so, and the history is then empty.
+    pub async fn lineage(&mut self) -> Result<Lineage, Error> {
+        let SystemIdentity { system_identifier, timeline, wal_position, .. } = self.identify_system().await?;
+        let mut lineage =
+            Lineage { system: system_identifier, timeline, end: wal_position, history: Vec::new() };
+        if timeline == 1 {
+            return Ok(lineage);
+        }
+        match self.simple_query(&format!("TIMELINE_HISTORY {timeline}")).await {
+            Ok(rows) => lineage.read_history(text(&rows, 1).unwrap_or_default()),
+            Err(error) if error.refusal().is_some() => {
+                tracing::warn!(timeline, "the server does not tell the history of its timeline: {error}");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(lineage)
+    }
+
     /// Creates a logical slot for `pgoutput` and returns its consistent point: changes of transactions that commit after
     /// it will be streamed. Gives up (55P03 or 57014, no slot left behind) where old transactions are in the way.
-    pub async fn create_slot(&mut self, slot: &Ident) -> Result<Lsn, Error> {
+    /// `failover`: whether a standby may keep a copy of it; none where the server does not know such slots.
+    pub async fn create_slot(&mut self, slot: &Ident, failover: Option<bool>) -> Result<Lsn, Error> {
         self.simple_query(&format!("SET lock_timeout = '{SLOT_LOCK_TIMEOUT}'")).await?;
-        // The form without parentheses is the one that 14 knows and 18 still takes.
-        let command = format!("CREATE_REPLICATION_SLOT {} LOGICAL pgoutput NOEXPORT_SNAPSHOT", slot.quoted());
+        let slot = slot.quoted();
+        let command = match failover {
+            // The form without parentheses is the only one that 14 knows.
+            None => format!("CREATE_REPLICATION_SLOT {slot} LOGICAL pgoutput NOEXPORT_SNAPSHOT"),
+            Some(failover) => format!(
+                "CREATE_REPLICATION_SLOT {slot} LOGICAL pgoutput (SNAPSHOT 'nothing', FAILOVER {failover})"
+            ),
+        };
         let result = match timeout(SLOT_LIMIT, self.run(&command)).await {
             Ok(result) => result,
             Err(_) => self.cancelled().await,
         };
         let rows = result.map_err(|kind| self.error(&command, kind))?;
         text(&rows, 1).and_then(|point| point.parse().ok()).ok_or_else(|| self.unexpected(&command))
+    }
+
+    /// Whether a standby may keep a copy of the slot. The server must know such slots (17+).
+    pub async fn set_failover(&mut self, slot: &Ident, failover: bool) -> Result<(), Error> {
+        let command = format!("ALTER_REPLICATION_SLOT {} (FAILOVER {failover})", slot.quoted());
+        self.simple_query(&command).await.map(|_| ())
     }
 
     /// Starts streaming `publication` from `slot`: transactions that commit at or after `at`, or after what the slot

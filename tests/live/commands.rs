@@ -92,18 +92,21 @@ practice database and writes changed rows into the schemas of other customers, b
 Usage: acequia [OPTIONS] <COMMAND>
 
 Commands:
-  run      Run the daemon in the foreground until SIGTERM or SIGINT
-  check    Compare the rule files with the databases and say all that is wrong, with the remedy
-  setup    Make what the rules need in the databases: grants, publication, control schema
-  status   Show how far every flow and every customer is
-  parked   Look after rows that are not yet in a customer
-  pause    Have everything wait that comes for a customer, a sync group, a data set or a flow
-  resume   Write what has waited, and go on
-  apply    Write now what waits for its time
-  explain  Tell the way of one row: who is given it, who has it, where it waits and why
-  links    Say whether both sides agree about who is who: rows linked, alone or there twice
-  config   Look at the configuration
-  help     Print this message or the help of the given subcommand(s)
+  run       Run the daemon in the foreground until SIGTERM or SIGINT
+  check     Compare the rule files with the databases and say all that is wrong, with the remedy
+  setup     Make what the rules need in the databases: grants, publication, control schema
+  status    Show how far every flow and every customer is
+  parked    Look after rows that are not yet in a customer
+  pause     Have everything wait that comes for a customer, a sync group, a data set or a flow
+  resume    Write what has waited, and go on
+  resync    Compare with the source and bring up to date; replaces a slot that is of no use
+  apply     Write now what waits for its time
+  backfill  Copy to customers what is there already: rows from before, or from before a rule was
+            changed
+  explain   Tell the way of one row: who is given it, who has it, where it waits and why
+  links     Say whether both sides agree about who is who: rows linked, alone or there twice
+  config    Look at the configuration
+  help      Print this message or the help of the given subcommand(s)
 
 Options:
       --config <DIR>  Directory with acequia.toml and conf.d/ [env: ACEQUIA_CONFIG=] [default:
@@ -119,6 +122,7 @@ First steps:
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
+  acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
@@ -144,6 +148,7 @@ fn every_command_has_a_help_that_teaches() {
             &["--customer <NAME>", "--sync <NAME>", "--flow <NAME>", "parked_limit", "outlives a restart"][..],
         ),
         (&["resume"], &["--from-now", "locked", "resync"]),
+        (&["resync"], &["--yes", "on_delete", "new slot", "acequia resync --customer north"]),
         (&["apply"], &["every", "at"]),
         (&["run"][..], &["SIGTERM", "78", "RUST_LOG"][..]),
         (

@@ -207,7 +207,7 @@ impl Drop for StopAtEnd<'_> {
 }
 
 /// Starts a daemon that dies the `count`-th time that it passes the place. Answers 1, the kill.
-fn die_at(config: &Config<'_>, place: &str, count: u64) -> u64 {
+pub(crate) fn die_at(config: &Config<'_>, place: &str, count: u64) -> u64 {
     let point = format!("{place}:{count}");
     let mut daemon = config.start_with(&[("ACEQUIA_FAILPOINT", point.as_str())]);
     let status = daemon.wait_exit();

@@ -20,4 +20,5 @@ mod odd;
 mod planted;
 mod scenarios;
 mod sessions;
+mod slots;
 mod versions;

@@ -124,6 +124,7 @@ impl Server {
             password: password.map(|text| SecretSource::Inline(SecretString::from(text))),
             tls,
             max_retained_wal_bytes: None,
+            failover: true,
             spot: Spot { file: 0, start: 0, end: 0 },
         }
     }
@@ -421,8 +422,8 @@ impl Tape {
         assert!(identity.system_identifier.parse::<u64>().is_ok() && identity.wal_position > Lsn::ZERO);
         // Slots belong to the whole server.
         let slot = Ident::new(&format!("acequia_{}", database.name())).expect("a name");
-        let point = wire.create_slot(&slot).await.expect("created");
-        let again = wire.create_slot(&slot).await.expect_err("it exists");
+        let point = wire.create_slot(&slot, None).await.expect("created");
+        let again = wire.create_slot(&slot, None).await.expect_err("it exists");
         assert_eq!((sqlstate(&again).as_str(), again.fault()), ("42710", Fault::Halt), "{again}");
         let publication = Ident::new("odd \"name's").expect("a name");
         let stream = wire.start(&slot, &publication, point).await.expect("started");

@@ -66,7 +66,7 @@ fn every_version_is_source_and_target() {
 }
 
 /// The versions beside the machine's own, with their binaries.
-fn versions() -> Vec<(u32, PathBuf)> {
+pub(crate) fn versions() -> Vec<(u32, PathBuf)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/versions.sh");
     let output = Command::new(script).arg("list").output().expect("bash runs tests/support/versions.sh");
     assert!(output.status.success(), "versions.sh: {}", String::from_utf8_lossy(&output.stderr));

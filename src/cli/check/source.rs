@@ -1,9 +1,8 @@
 //! A source: whether its server decodes, has room for the slot, and publishes what the rules need.
 
-use crate::apply::Checkpoint;
 use crate::catalog::{Catalog, Publication, Server, Slot};
 use crate::config::{Config, Database, OnTruncate};
-use crate::daemon::{publication_gap, slot_gap};
+use crate::daemon::{find_gap, publication_gap};
 use crate::name::{Ident, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Problem};
@@ -138,37 +137,21 @@ pub(super) async fn check_slot(
 ) -> Result<(), postgres::Error> {
     let database = &findings.config.databases[&flow.source];
     let slot = Slot::read(here, &flow.slot).await?;
-    if let Some(other) = slot.as_ref().and_then(|slot| not_ours(slot, database)) {
+    if let Some(other) = slot.as_ref().and_then(|slot| slot.stranger(&database.dbname)) {
         let message = format!("slot {} of database {} is {other}", flow.slot, database.name);
         let remedy = "end what uses it and drop it: SELECT pg_drop_replication_slot('…')";
         findings.add(&Problem::error(database.spot, message, remedy.replace('…', &flow.slot)));
         return Ok(());
     }
     // A target without a control schema, or with one that is not ours to read, is told elsewhere.
-    let checkpoint = Checkpoint::read(there, &flow.name).await;
-    if let Ok(checkpoint) = checkpoint
-        && let Some(error) =
-            slot_gap(flow, database, &server.system_identifier, checkpoint.as_ref(), slot.as_ref())
-    {
-        let text = error.to_string();
-        let (what, remedy) = text.split_once(". ").unwrap_or((&text, ""));
-        findings.add(&Problem::error(database.spot, what, remedy));
+    if let Ok(Some(gap)) = find_gap(flow, database, here, there).await {
+        findings.add(&Problem::error(database.spot, gap.finding(), gap.remedy()));
     }
     match slot {
         Some(slot) => check_holder(findings, flow, database, &slot),
         None => check_room(findings, flow, database, server),
     }
     Ok(())
-}
-
-/// What a slot is that can't be Acequia's.
-fn not_ours(slot: &Slot, database: &Database) -> Option<String> {
-    match (slot.plugin.as_deref(), slot.database.as_deref()) {
-        (None, _) => Some("a physical slot".to_owned()),
-        (Some(plugin), _) if plugin != "pgoutput" => Some(format!("a slot of another plugin, {plugin}")),
-        (_, Some(other)) if other != database.dbname => Some(format!("a slot of another database, {other}")),
-        (Some(_), _) => None,
-    }
 }
 
 fn check_holder(findings: &mut Findings<'_>, flow: &Flow, database: &Database, slot: &Slot) {

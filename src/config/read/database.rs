@@ -66,6 +66,7 @@ pub(super) fn read(
     let password = read_password(&section, directory, findings);
     let tls = read_tls(&section, host.as_deref(), directory, findings);
     let max_retained_wal = section.parsed("max_retained_wal", parse_size, "write it as \"20GB\"", findings);
+    let failover = section.flag("failover", findings).is_none_or(|flag| flag.value);
     let database = match DatabaseName::new(name.value) {
         Ok(database) => database,
         Err(error) => {
@@ -82,6 +83,7 @@ pub(super) fn read(
         password,
         tls: tls?,
         max_retained_wal_bytes: max_retained_wal.map(|size| size.value),
+        failover,
         spot: name.spot,
     })
 }

@@ -1,4 +1,4 @@
-//! Connections that end, a server that goes, a slot or a checkpoint that is not what it was, and a second daemon.
+//! Connections that end, a server that goes, a slot that goes under a running daemon, and a second daemon.
 
 use std::time::Instant;
 
@@ -11,18 +11,6 @@ const REFUSED: i32 = 78;
 const LARGE_ROWS: u64 = 300_000;
 /// What the daemon may take of memory, however large a transaction is.
 const MEMORY_LIMIT_KB: u64 = 100 * 1024;
-
-/// A database with some rows in step, and the daemon stopped in good order.
-fn stopped_in_step(database: &Database) -> Config<'_> {
-    make_tables(database);
-    let config = configure(database);
-    let mut daemon = config.start();
-    daemon.wait_streaming();
-    add_events(database, 1, 3);
-    daemon.barrier();
-    daemon.stop();
-    config
-}
 
 fn add_events(database: &Database, first: u64, last: u64) {
     database.execute(&format!(
@@ -58,10 +46,6 @@ fn slot(database: &Database) -> String {
     database.value("SELECT slot FROM acequia.checkpoint")
 }
 
-fn checkpoint(database: &Database) -> String {
-    database.value("SELECT lsn FROM acequia.checkpoint")
-}
-
 #[test]
 fn a_second_daemon_waits_a_while_and_then_names_the_first() {
     let database = Cluster::shared().database();
@@ -80,28 +64,6 @@ fn a_second_daemon_waits_a_while_and_then_names_the_first() {
     add_events(&database, 1, 5);
     first.barrier();
     assert_in_step(&database);
-}
-
-#[test]
-fn a_slot_that_is_gone_halts_the_flow_and_it_never_starts_from_now_by_itself() {
-    let database = Cluster::shared().database();
-    let config = stopped_in_step(&database);
-    let (slot, checkpoint_before) = (slot(&database), checkpoint(&database));
-    database.execute(&format!("SELECT pg_drop_replication_slot('{slot}')"));
-    add_events(&database, 4, 9);
-    for _ in 0..2 {
-        let said = refused(&config);
-        assert_says(
-            &said,
-            &["is gone from database", &slot, &checkpoint_before, "DELETE FROM acequia.checkpoint"],
-        );
-        assert_eq!(
-            database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"),
-            "0"
-        );
-        assert_eq!(checkpoint(&database), checkpoint_before);
-    }
-    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
 }
 
 #[test]
@@ -133,38 +95,6 @@ fn a_slot_dropped_under_a_running_daemon_halts_the_flow() {
         database.value("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()"),
         "0"
     );
-}
-
-#[test]
-fn a_slot_made_anew_lies_ahead_and_is_refused_with_both_positions() {
-    let database = Cluster::shared().database();
-    let config = stopped_in_step(&database);
-    let slot = slot(&database);
-    database.execute(&format!("SELECT pg_drop_replication_slot('{slot}')"));
-    add_events(&database, 4, 9);
-    database.execute(&format!("SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')"));
-    let confirmed = database
-        .value(&format!("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = '{slot}'"));
-    let said = refused(&config);
-    assert_says(
-        &said,
-        &["lies ahead", &confirmed, &checkpoint(&database), &slot, "does not go on by itself"],
-    );
-    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
-}
-
-#[test]
-fn a_checkpoint_of_another_cluster_is_refused() {
-    let database = Cluster::shared().database();
-    let config = stopped_in_step(&database);
-    let real = database.value("SELECT system_identifier FROM pg_control_system()");
-    database.execute("UPDATE acequia.checkpoint SET system_identifier = '7000000000000000007'");
-    let said = refused(&config);
-    assert_says(
-        &said,
-        &["belongs to cluster", &real, "7000000000000000007", "DELETE FROM acequia.checkpoint"],
-    );
-    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "3");
 }
 
 #[test]

@@ -131,6 +131,32 @@ fn past_its_limit_a_customer_needs_a_resync_and_says_so() {
     daemon.stop();
 }
 
+#[test]
+fn a_customer_that_missed_too_much_is_brought_up_to_date_by_a_resync() {
+    let practice = Practice::new(&["north", "south"]);
+    let config = practice.configure();
+    let text = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the settings");
+    config.write("acequia.toml", &text.replacen("[daemon]", "[daemon]\nparked_limit = 100", 1));
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    practice.fill(10);
+    daemon.barrier();
+    config.succeed(&["pause", "--customer", "north"]);
+    practice.execute("INSERT INTO source.word SELECT 'x' || i, i FROM generate_series(1, 200) i");
+    daemon.barrier();
+    assert!(config.succeed(&["status"]).contains("`acequia resync --customer north`"));
+    // Nobody keeps these for it.
+    practice.execute("DELETE FROM source.item WHERE value % 7 = 3; UPDATE source.word SET value = value + 1");
+    config.succeed(&["resume", "--customer", "north"]);
+    daemon.barrier();
+    assert_ne!(practice.difference("north"), Vec::<String>::new());
+    assert!(refuse(&config, &["resync", "--customer", "north"]).contains("Say `--yes` to do it"));
+    let said = config.succeed(&["resync", "--customer", "north", "--yes", "--wait"]);
+    assert!(said.contains("keeps its slot") && said.contains("everything is in"), "{said}");
+    practice.check_end(&mut daemon);
+    daemon.stop();
+}
+
 /// Waits until a customer lacks something although everything has come.
 fn wait_behind(practice: &Practice, daemon: &mut Daemon<'_>, customer: &str, reason: &str) {
     daemon.barrier();

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::database::{Database, connect, run};
+use super::database::{Database, Session, connect, run};
 
 /// A server of the tests. The script owns it, and ends with our end of its input: also when this process is killed.
 pub(crate) struct Cluster {
@@ -89,6 +89,11 @@ impl Cluster {
         self.port
     }
 
+    /// The server's files: only while it is stopped may somebody touch them.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
     /// What the server has logged.
     pub(crate) fn log(&self) -> String {
         let log = std::fs::read(self.directory.join("log")).expect("the server's log can be read");
@@ -106,6 +111,11 @@ impl Cluster {
         let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = pipes.ask("start");
         assert!(answer.starts_with("ready "), "the server did not start again: {answer}");
+    }
+
+    /// A session of the superuser with a database that another server has made: this one is its standby.
+    pub(crate) fn session(&self, dbname: &str) -> Session {
+        Session::new(self.client(dbname))
     }
 
     /// A session of the superuser.

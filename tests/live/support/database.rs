@@ -123,6 +123,10 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    pub(super) fn new(client: Client) -> Self {
+        Self { client }
+    }
+
     /// Runs statements; answers the rows of the last one.
     pub(crate) fn query(&self, sql: &str) -> Rows {
         run(&self.client, sql)
