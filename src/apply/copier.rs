@@ -60,7 +60,7 @@ impl Engine {
         let plan = &self.plan;
         let kind = |job: &Job| {
             let route = &plan.routes[job.route];
-            (route.source, route.cascade, route.crosswalk.is_some(), job.horizon)
+            (route.source, route.cascade, job.horizon)
         };
         let together = |job: &&Job| {
             is_free(job)
@@ -99,7 +99,7 @@ impl Engine {
         let Some(received) = self.received(number, routes).await? else { return Ok(()) };
         let wanted = Wanted::After(cursor.as_deref(), asked);
         let Some(horizon) = self.horizon(number, routes, cursor.is_none()).await? else { return Ok(()) };
-        let own = (&received[..], plan.routes[routes[0]].crosswalk.is_none().then_some(horizon));
+        let own = (&received[..], Some(horizon));
         let read = piece::read(&mut self.context.source, (number, source), wanted, own).await;
         let read = match read {
             Ok(read) => read,
@@ -213,9 +213,9 @@ impl Engine {
         Ok(())
     }
 
-    /// The first transaction whose rows the stream brings too. Where no crosswalk remembers under which key the customer has a
-    /// row, such a row must not be written ahead of the stream: it may have had another key a moment ago, and the customer
-    /// may have it under that. `None` where the source can't be asked.
+    /// The first transaction whose rows the stream brings too. Such a row must not be written ahead of the stream: it may
+    /// have had another identity a moment ago, and the customer may have it under that. `None` where the source can't be
+    /// asked.
     async fn horizon(
         &mut self,
         number: usize,
@@ -392,9 +392,8 @@ fn places<'a>(plan: &'a Plan, routes: &[usize]) -> (Vec<&'a str>, Vec<&'a str>, 
 pub(super) const CREATE_ASIDE: &str = "CREATE TEMP TABLE IF NOT EXISTS parked_aside (LIKE acequia.parked)";
 const HOLD_TAKEN: &str = "UPDATE acequia.parked SET reason = 'backfill', next_try_at = 'infinity' \
     WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3 AND generation >= $4 AND reason = 'taken'";
-const MAKE_ROOM: &str = "DELETE FROM acequia.parked p USING pg_temp.parked_aside a WHERE a.from_customer = $1 \
-    AND a.to_customer = $2 AND a.dataset = $3 AND (p.from_customer, p.to_customer, p.dataset, p.key) = \
-    (a.from_customer, a.to_customer, a.dataset, a.key)";
+const MAKE_ROOM: &str = "DELETE FROM acequia.parked WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3 \
+    AND key = ANY (ARRAY(SELECT key FROM pg_temp.parked_aside))";
 const PARK_AGAIN: &str = "INSERT INTO acequia.parked OVERRIDING SYSTEM VALUE SELECT * FROM pg_temp.parked_aside \
     WHERE from_customer = $1 AND to_customer = $2 AND dataset = $3";
 const FORGET_ASIDE: &str =

@@ -56,8 +56,9 @@ impl HeldSql {
 
 fn put_aside(stage: &str, new: &str) -> String {
     format!(
-        "WITH gone AS (DELETE FROM acequia.parked p USING {stage} s WHERE p.from_customer = $1 AND p.to_customer = $2 \
-         AND p.dataset = $3 AND p.reason IN ('paused', 'locked', 'broken', 'scheduled', 'backfill') AND p.key = {new} RETURNING p.*) \
+        "WITH gone AS (DELETE FROM acequia.parked p WHERE p.from_customer = $1 AND p.to_customer = $2 AND p.dataset = $3 \
+         AND p.reason IN ('paused', 'locked', 'broken', 'scheduled', 'backfill') AND p.key = ANY (ARRAY(SELECT {new} FROM {stage} s)) \
+         RETURNING p.*) \
          INSERT INTO pg_temp.parked_aside SELECT * FROM gone"
     )
 }

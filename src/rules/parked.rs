@@ -145,10 +145,11 @@ pub(super) fn park_rejected(shape: &Shape) -> String {
     ))
 }
 
+/// The keys as one array: looked up in the index, whatever the server thinks of how many rows there are.
 pub(super) fn supersede(shape: &Shape) -> String {
     format!(
-        "DELETE FROM acequia.parked p USING {} s WHERE {PICK} AND p.from_customer = $3 AND p.to_customer = $4 \
-         AND p.dataset = $5 AND p.generation <> $6 AND p.key = ANY (ARRAY[{}, {}])",
+        "DELETE FROM acequia.parked p WHERE p.from_customer = $3 AND p.to_customer = $4 AND p.dataset = $5 AND p.generation <> $6 \
+         AND p.key = ANY (ARRAY(SELECT k FROM {} s CROSS JOIN LATERAL unnest(ARRAY[{}, {}]) k WHERE {PICK}))",
         shape.stage,
         shape.identity_text(),
         shape.old_identity_text(),

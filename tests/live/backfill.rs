@@ -86,7 +86,8 @@ fn differences(database: &Database, customer: &str) -> Vec<String> {
         );
         let row = database.query(&sql).remove(0);
         if row.iter().any(|count| count.as_deref() != Some("0")) {
-            found.push(format!("{what}: {row:?}"));
+            let theirs = database.query(&format!("{theirs} EXCEPT {ours} ORDER BY 1 LIMIT 5"));
+            found.push(format!("{what}: {row:?}, at the customer only: {theirs:?}"));
         }
     }
     found
