@@ -101,6 +101,7 @@ Commands:
   resume    Write what has waited, and go on
   resync    Compare with the source and bring up to date; replaces a slot that is of no use
   apply     Write now what waits for its time
+  plan      Say what a backfill would create, change and leave, without changing anything
   backfill  Copy to customers what is there already: rows from before, or from before a rule was
             changed
   explain   Tell the way of one row: who is given it, who has it, where it waits and why
@@ -126,7 +127,8 @@ First steps:
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
-  0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong
+  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the
+  configuration is wrong
 ";
 
 #[test]

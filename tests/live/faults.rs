@@ -178,7 +178,9 @@ fn killed_at_every_place_and_anywhere_nothing_is_lost_and_nothing_comes_twice() 
         load.pass(20);
         daemon.kill();
         for count in 1..=KILLS_AT_A_PLACE {
-            for place in PLACES.iter().filter(|place| !place.ends_with("-slot")) {
+            // A slot is made once, and nothing is copied here.
+            let again = |place: &&&str| !place.ends_with("-slot") && !place.contains("cop");
+            for place in PLACES.iter().filter(again) {
                 kills += die_at(&config, place, count);
             }
         }
