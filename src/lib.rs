@@ -67,6 +67,9 @@ pub mod notify;
 // -- writing --
 /// Batches into the customers, exactly once.
 pub mod apply;
+// -- comparing --
+/// Whether the customers have what the rules give them.
+pub mod verify;
 // -- telling --
 /// What the daemon says of itself.
 pub mod ops;

@@ -50,6 +50,13 @@ impl<'a> Acequia<'a> {
     }
 }
 
+impl Acequia<'_> {
+    /// Runs a command beside the daemon.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        run(&self.config, arguments)
+    }
+}
+
 impl Consumer for Acequia<'_> {
     fn start(&mut self) {
         let mut daemon = Daemon::start(&self.config);

@@ -21,6 +21,8 @@ enum Part {
     Latency,
     /// Acequia's memory while one transaction of a million rows goes to three customers
     Memory,
+    /// What `acequia verify` costs for a million rows, beside counting them
+    Verify,
     /// What a customer costs where there are many, with 30 data sets each: only where it is named
     Customers,
 }
@@ -77,6 +79,10 @@ impl Choice {
 
     pub(crate) fn wants_memory(&self) -> bool {
         self.wants(Part::Memory)
+    }
+
+    pub(crate) fn wants_comparison(&self) -> bool {
+        self.wants(Part::Verify)
     }
 
     /// Never by itself: to make the tables of 500 customers takes minutes.

@@ -11,6 +11,7 @@
 mod acequia;
 mod choice;
 mod cluster;
+mod comparison;
 mod consumer;
 mod drain;
 mod fleet;
@@ -45,6 +46,7 @@ fn main() {
     drains(&servers, &choice, &mut report);
     latencies(&servers, &choice, &mut report);
     memory(&servers, &choice, &mut report);
+    comparisons(&servers, &choice, &mut report);
     customers(&source, &choice, &mut report);
     print!("{report}");
 }
@@ -87,6 +89,15 @@ fn memory(servers: &Servers<'_>, choice: &Choice, report: &mut Report) {
         if let Some(drained) = drain::median(servers, &case, Side::Acequia, choice.runs) {
             report.memory(&case, &drained);
         }
+    }
+}
+
+fn comparisons(servers: &Servers<'_>, choice: &Choice, report: &mut Report) {
+    if !choice.wants_comparison() || !choice.has(Side::Acequia) {
+        return;
+    }
+    for &shape in &choice.shape {
+        report.comparison(shape, &comparison::measure(servers, shape, choice.scale));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::choice::{Choice, Scale};
+use super::comparison::Compared;
 use super::drain::{Case, Drained};
 use super::fleet::{DATA_SETS, Fleet};
 use super::latency::Latency;
@@ -19,6 +20,7 @@ pub(crate) struct Report {
     drains: Vec<Vec<String>>,
     latencies: Vec<Vec<String>>,
     memory: Vec<Vec<String>>,
+    comparisons: Vec<Vec<String>>,
     fleets: Vec<Vec<String>>,
 }
 
@@ -44,7 +46,14 @@ impl Report {
         if choice.scale != Scale::FULL {
             head.push("The backlogs have not their full size: a quick look, no measurement.".to_owned());
         }
-        Self { head, drains: Vec::new(), latencies: Vec::new(), memory: Vec::new(), fleets: Vec::new() }
+        Self {
+            head,
+            drains: Vec::new(),
+            latencies: Vec::new(),
+            memory: Vec::new(),
+            comparisons: Vec::new(),
+            fleets: Vec::new(),
+        }
     }
 
     pub(crate) fn drain(&mut self, case: &Case, acequia: Option<Drained>, native: Option<Drained>) {
@@ -93,6 +102,19 @@ impl Report {
         ]);
     }
 
+    pub(crate) fn comparison(&mut self, shape: Shape, compared: &Compared) {
+        let seconds = |seconds: f64| cell(Some(seconds), 2, " s");
+        let ratio = |seconds: f64| cell(Some(seconds / compared.counted), 1, "x");
+        self.comparisons.push(vec![
+            format!("{} rows, {}", compared.rows, shape.word()),
+            seconds(compared.counted),
+            seconds(compared.equal),
+            ratio(compared.equal),
+            seconds(compared.one_differs),
+            ratio(compared.one_differs),
+        ]);
+    }
+
     pub(crate) fn customers(&mut self, fleet: &Fleet) {
         let each = |ms: f64| cell(Some(ms / f64::from(fleet.customers)), 2, " ms");
         let ms = |ms: f64| cell(Some(ms), 0, " ms");
@@ -135,6 +157,10 @@ impl fmt::Display for Report {
         section(f, latency, &names, &self.latencies)?;
         let memory = "Memory: Acequia's peak while one huge transaction passes.";
         section(f, memory, &["shape", "customers", "peak", "100 MB"], &self.memory)?;
+        let comparison = "Verify: one customer compared with the source, all of it equal and with one changed value. The ratio is to\n\
+                          SELECT count(*) of the table on both sides, one after the other.";
+        let names = ["count(*)", "equal", "ratio", "one value", "ratio"];
+        section(f, comparison, &names, &self.comparisons)?;
         let fleet = format!(
             "Many customers, {DATA_SETS} data sets each, in one database. \"1 row\": one changed row to all of them, from the \
              commit to visibility.\n\"30 rows\": one in each data set. \"1000 rows\": new ones in one transaction. \"each\": that time \

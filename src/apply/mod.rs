@@ -82,4 +82,5 @@ pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
 pub use rehearse::{Forecast, Rehearsal, Scope};
+pub use stage::write_texts;
 pub use writer::{Applied, Writer};

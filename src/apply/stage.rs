@@ -248,14 +248,28 @@ pub(super) fn write_fetched<'v>(
     packed: usize,
 ) {
     write_number(out, usize::try_from(n).unwrap_or(0));
+    out.put_u8(b'\t');
+    write_texts(out, values, packed);
+}
+
+/// Adds texts as a line of COPY text; the last `packed` of them as an array.
+pub fn write_texts<'v>(
+    out: &mut BytesMut,
+    values: impl ExactSizeIterator<Item = Option<&'v str>>,
+    packed: usize,
+) {
     let plain = values.len() - packed;
     let mut cells = values.map(|value| value.map(|value| Cell::Text(value.as_bytes())));
-    for cell in cells.by_ref().take(plain) {
-        out.put_u8(b'\t');
+    for (place, cell) in cells.by_ref().take(plain).enumerate() {
+        if place > 0 {
+            out.put_u8(b'\t');
+        }
         write_cell(out, cell);
     }
     if packed > 0 {
-        out.put_u8(b'\t');
+        if plain > 0 {
+            out.put_u8(b'\t');
+        }
         write_array(out, cells);
     }
     out.put_u8(b'\n');

@@ -17,6 +17,7 @@ mod setup;
 mod sides;
 mod status;
 mod table;
+mod verify;
 mod wish;
 
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ First steps:
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
   acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
+  acequia verify               do the customers have what the rules give them?
 
 Exit status:
   0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the configuration is wrong";
@@ -100,6 +102,23 @@ is checked as a National Provider Identifier.
   acequia links --dataset referring_provider --customer north --keys
 
 Exit status: 0 compared, whatever was found";
+
+const AFTER_VERIFY: &str = "\
+It compares what the rules give with what the customers have: natural keys, mapped and computed
+columns, references by their own numbers. Both databases compute checksums; only where these differ
+are rows read. Nothing is locked and the stream goes on: a row that seems to differ is looked at
+again until it is certain, so that what is on its way is not reported. What waits (`acequia parked
+list`) is counted as not yet; what is held (`acequia pause`) is left out, by name.
+
+  acequia verify                                  everything
+  acequia verify --customer north --columns       which columns differ
+  acequia verify --dataset cpt_code --keys        natural keys of the rows: they are values
+  acequia verify --customer north --repair        has the daemon write them again, by the rules
+
+`[daemon] verify = { at = \"03:00\", time_zone = \"America/New_York\" }` has the daemon do it each day.
+
+Exit status: 0 equal (or repaired), 2 there are differences, 69 a database can't be reached,
+78 one refused the password or the role";
 
 const AFTER_PAUSE: &str = "\
 What comes for them is parked, the newest state of each row, and written in order after `acequia
@@ -264,6 +283,9 @@ enum Command {
     /// Say whether both sides agree about who is who: rows linked, alone or there twice
     #[command(after_help = AFTER_LINKS)]
     Links(links::Links),
+    /// Compare customers with what the rules give them, while the stream goes on
+    #[command(after_help = AFTER_VERIFY)]
+    Verify(verify::Question),
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -314,6 +336,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Backfill(wanted) => backfill::backfill(&load(&directory)?, &wanted).await,
         Command::Explain(question) => explain::explain(&load(&directory)?, &question).await,
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
+        Command::Verify(question) => verify::verify(&load(&directory)?, &question).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),
     }
 }

@@ -9,7 +9,7 @@ use super::table::{bytes, table};
 use crate::catalog::Slot;
 use crate::config::Config;
 use crate::lsn::Lsn;
-use crate::ops::{self, DaemonState, FlowState, Phase};
+use crate::ops::{self, DaemonState, FlowState, Phase, Verified};
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
 
@@ -31,6 +31,7 @@ struct FlowReport {
     customers: Vec<CustomerReport>,
     holds: Vec<HoldReport>,
     copies: Vec<CopyReport>,
+    verified: Option<Verified>,
     /// A database that could not be asked, and why: what only it knows is missing here.
     unknown: Option<postgres::Error>,
 }
@@ -98,6 +99,7 @@ fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
         customers: Vec::new(),
         holds: Vec::new(),
         copies: Vec::new(),
+        verified: own.and_then(|own| own.verified.clone()),
         unknown: None,
     }
 }
@@ -190,7 +192,7 @@ fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
                 "lag_seconds": report.lag_seconds, "retained_wal_bytes": report.retained_bytes,
                 "applied_lsn": report.applied, "commit_time": report.commit_time,
                 "unknown": report.unknown.as_ref().map(ToString::to_string),
-                "customers": customers.collect::<Vec<_>>(),
+                "verified": report.verified, "customers": customers.collect::<Vec<_>>(),
                 "holds": report.holds.iter().map(HoldReport::as_json).collect::<Vec<_>>(),
                 "copies": report.copies.iter().map(CopyReport::as_json).collect::<Vec<_>>() })
     });
@@ -225,6 +227,11 @@ fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
             say!("  applied     {applied}{time}");
         }
         report.copies.iter().for_each(CopyReport::print);
+        if let Some(Verified { at, differences }) = &report.verified {
+            let time =
+                jiff::Timestamp::from_second(*at).map_or_else(|_| String::new(), |time| time.to_string());
+            say!("  verified    {time}, {differences} difference(s)");
+        }
         report.holds.iter().for_each(HoldReport::print);
         if report.customers.is_empty() {
             continue;

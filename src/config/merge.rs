@@ -1,8 +1,8 @@
 //! What holds for one customer and data set of a group: the most specific table that says a word wins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Config, Sync};
+use super::model::{Config, NotifyEvent, Sync};
 use super::spot::Spot;
 use super::words::{Apply, Gone, Initial, Mode, OnTruncate, Rule, RuleWords, Said};
 use crate::expression::Expression;
@@ -12,6 +12,13 @@ impl Config {
     /// What holds for one data set and one customer of a group.
     pub fn rule(&self, sync: &Sync, to: &CustomerName, dataset: &DatasetName) -> Rule {
         merge(&self.defaults, sync, to, dataset)
+    }
+
+    /// Where it is told of an event, none twice.
+    pub fn channels(&self, event: NotifyEvent) -> Vec<Ident> {
+        let told = self.notifies.iter().filter(|notify| notify.events.contains(&event));
+        let channels: BTreeSet<&Ident> = told.map(|notify| &notify.listen).collect();
+        channels.into_iter().cloned().collect()
     }
 
     /// Whether a group does anything at all.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::source::Sources;
 use super::spot::Spot;
-use super::words::{CustomerWords, RuleWords};
+use super::words::{Apply, CustomerWords, RuleWords};
 use crate::expression::Expression;
 use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, SyncName};
 
@@ -259,10 +259,12 @@ pub struct Notify {
 pub enum NotifyEvent {
     /// `sync.applied`: a source transaction reached the customers.
     SyncApplied,
+    /// `alert.drift`: a customer has other rows than the rules give it.
+    AlertDrift,
 }
 
 /// `[daemon]`: the process itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Daemon {
     /// For the lock file and the control socket. `$RUNTIME_DIRECTORY` unless the file says another, else `/run/acequia`.
     pub runtime_directory: PathBuf,
@@ -271,4 +273,6 @@ pub struct Daemon {
     /// `parked_limit`: so many rows wait at most for one customer; past it the customer needs a resync.
     /// 1,000,000 unless the file says another.
     pub parked_limit: u64,
+    /// `verify`: when the daemon compares customers with what the rules give them; never unless the file says so.
+    pub verify: Option<Apply>,
 }

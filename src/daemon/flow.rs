@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{self, Batch, Writer};
-use crate::config::{Config, Tls};
+use crate::config::{Config, NotifyEvent, Tls};
 use crate::fault::{Delays, Fault};
 use crate::lsn::Lsn;
 use crate::notify::Post;
@@ -20,6 +20,7 @@ use crate::rules::{Flow, Plan};
 use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::gap::Gap;
+use super::inspection::Inspection;
 use super::plan::Told;
 use super::progress::Progress;
 use super::recall::Turn;
@@ -222,6 +223,7 @@ async fn stream(
     let (told, to_tell) = watch::channel(0);
     // A task of its own, gone with this attempt: what is told to applications never holds up the writing.
     let _post = post(config, flow, &plan, to_tell);
+    let _inspection = inspection(config, flow, &plan, (progress, &told));
     let (batches, incoming) = mpsc::channel(1);
     let (applied, applied_seen) = watch::channel(applied);
     let (awaited, awaited_seen) = watch::channel(None);
@@ -263,13 +265,29 @@ fn post(
     plan: &Plan,
     written: watch::Receiver<u64>,
 ) -> Option<AbortOnDropHandle<Infallible>> {
-    if plan.channels.is_empty() {
+    if plan.channels.is_empty() && config.channels(NotifyEvent::AlertDrift).is_empty() {
         return None;
     }
     let source = config.databases.get(&flow.source)?.clone();
     let target = config.databases.get(&flow.target)?.clone();
     let post = Post { flow: flow.name.clone(), source, target };
     Some(AbortOnDropHandle::new(tokio::spawn(post.deliver(written))))
+}
+
+/// Compares customers with what the rules give them, where the files say when.
+fn inspection(
+    config: &Config,
+    flow: &Flow,
+    plan: &Arc<Plan>,
+    (progress, told): (&watch::Sender<Progress>, &watch::Sender<u64>),
+) -> Option<AbortOnDropHandle<Infallible>> {
+    let when = config.daemon.verify.clone()?;
+    let source = config.databases.get(&flow.source)?.clone();
+    let target = config.databases.get(&flow.target)?.clone();
+    let channels = config.channels(NotifyEvent::AlertDrift);
+    let channels = channels.iter().map(|channel| channel.as_str().to_owned()).collect();
+    let inspection = Inspection { plan: Arc::clone(plan), source, target, when, channels };
+    Some(AbortOnDropHandle::new(tokio::spawn(inspection.run(progress.clone(), told.clone()))))
 }
 
 /// How the reading ended: never well, unless the writing has ended before.

@@ -3,7 +3,7 @@
 //! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
 //! then), `capture` reads it, `drift` notices when the plan no
-//! longer fits the databases, `flow` writes what was captured and decides what a failure means, this file joins the flows
+//! longer fits the databases, `inspection` compares customers with what the rules give them, `flow` writes what was captured and decides what a failure means, this file joins the flows
 //! and writes the state file. Clocks enter here.
 
 mod capture;
@@ -11,6 +11,7 @@ mod drift;
 mod error;
 mod flow;
 mod gap;
+mod inspection;
 mod plan;
 mod position;
 mod progress;

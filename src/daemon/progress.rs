@@ -3,7 +3,7 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::lsn::Lsn;
-use crate::ops::{FlowState, Phase};
+use crate::ops::{FlowState, Phase, Verified};
 
 /// Seconds from 1970 to 2000, PostgreSQL's epoch.
 const POSTGRES_EPOCH_SECONDS: i64 = 946_684_800;
@@ -25,6 +25,8 @@ pub(crate) struct Progress {
     pub(crate) transactions: u64,
     pub(crate) changes: u64,
     pub(crate) heard_at: Instant,
+    /// Told by the daemon's own comparison.
+    pub(crate) verified: Option<Verified>,
 }
 
 /// Before a flow has done anything.
@@ -42,6 +44,7 @@ pub(crate) fn first_state(name: &str) -> Progress {
         transactions: 0,
         changes: 0,
         heard_at: Instant::now(),
+        verified: None,
     }
 }
 
@@ -73,6 +76,7 @@ impl Progress {
             transactions: self.transactions,
             changes: self.changes,
             silent_seconds: self.heard_at.elapsed().as_secs_f64(),
+            verified: self.verified.clone(),
         }
     }
 }

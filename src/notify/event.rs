@@ -129,12 +129,17 @@ impl Event {
     }
 
     fn json(&self) -> String {
-        let mut out = Vec::with_capacity(512);
-        // Writing into memory, of text and numbers only, has no way to fail.
-        let written = self.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Ascii));
-        debug_assert!(written.is_ok(), "an event can be written");
-        String::from_utf8(out).unwrap_or_default()
+        ascii(self)
     }
+}
+
+/// An event as JSON that every server can keep and send.
+pub(super) fn ascii(event: &impl Serialize) -> String {
+    let mut out = Vec::with_capacity(512);
+    // Writing into memory, of text and numbers only, has no way to fail.
+    let written = event.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Ascii));
+    debug_assert!(written.is_ok(), "an event can be written");
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// JSON that every server can keep and send, in whatever encoding.
@@ -189,7 +194,7 @@ fn things(dataset: &str, one: bool) -> String {
 }
 
 /// 14113 as "14,113".
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! event      what is told, as JSON that fits into a notification
+//! drift      an alert: a customer has other rows than the rules give it
 //! outbox     the statements over acequia.outbox: the writer puts events there with the data
 //! deliver    carries them to the source by NOTIFY, and forgets them
 //! ```
@@ -10,8 +11,10 @@
 //! Delivery is a matter of its own: it may be late, it may say a thing twice, and it never holds up a flow.
 
 mod deliver;
+mod drift;
 mod event;
 pub mod outbox;
 
 pub use deliver::Post;
+pub use drift::Drift;
 pub use event::{Event, Operation, PAYLOAD_MAX_BYTES, Skipped};

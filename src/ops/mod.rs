@@ -2,4 +2,4 @@
 
 mod state;
 
-pub use state::{DaemonState, FlowState, Phase, STATE_FILE, read, remove, write};
+pub use state::{DaemonState, FlowState, Phase, STATE_FILE, Verified, read, remove, write};

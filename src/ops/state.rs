@@ -64,6 +64,18 @@ pub struct FlowState {
     pub changes: u64,
     /// Seconds since anything came from the source.
     pub silent_seconds: f64,
+    /// When the customers were compared last, and what was found; nothing where `[daemon] verify` is not said.
+    #[serde(default)]
+    pub verified: Option<Verified>,
+}
+
+/// The last comparison of all customers of a flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// When it was done, seconds since 1970.
+    pub at: i64,
+    /// Rows that differed.
+    pub differences: u64,
 }
 
 /// The daemon.

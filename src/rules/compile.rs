@@ -72,7 +72,7 @@ pub fn compile_without(
         routes: Vec::new(),
         customers: Vec::new(),
         broken: Vec::new(),
-        channels: channels(config),
+        channels: config.channels(NotifyEvent::SyncApplied),
         by_name: BTreeMap::new(),
         by_relation: BTreeMap::new(),
     };
@@ -104,13 +104,6 @@ pub fn compile_without(
     }
     plan.broken = broken_routes(&world, &wanted, &found, &plan.sources);
     (plan, found.problems)
-}
-
-/// Where it is told what was applied, none twice.
-fn channels(config: &Config) -> Vec<Ident> {
-    let told = config.notifies.iter().filter(|notify| notify.events.contains(&NotifyEvent::SyncApplied));
-    let channels: BTreeSet<&Ident> = told.map(|notify| &notify.listen).collect();
-    channels.into_iter().cloned().collect()
 }
 
 /// Adds the routes of one customer.

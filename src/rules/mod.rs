@@ -6,8 +6,10 @@
 
 mod broken;
 mod change;
+mod checksum;
 mod circle;
 mod columns;
+mod compare;
 mod compile;
 mod copy;
 mod crosswalk;
@@ -23,6 +25,7 @@ mod links;
 mod order;
 mod parents;
 mod parked;
+mod policy;
 mod probe;
 mod problem;
 mod route;
@@ -43,7 +46,9 @@ use crate::lsn::Lsn;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName, TableName};
 
 pub use broken::BrokenRoute;
+pub use checksum::Checksum;
 pub use circle::Circle;
+pub use compare::{Comparison, Verdict};
 pub use compile::{compile, compile_without, parent_tables, tables_to_read};
 pub use copy::{CURSOR, KEYS, Piece};
 pub use crosswalk::crosswalk_name;

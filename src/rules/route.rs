@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::catalog::Column;
 use crate::config::{Gone, KeyPart, OnTruncate, Rule};
 use crate::expression::Expression;
 use crate::name::Ident;
@@ -12,13 +13,16 @@ use super::customer::{check_filled, check_target};
 use super::doubts::check_doubts;
 use super::input::RouteInput;
 use super::parents::{ParentLink, Resolution};
+use super::policy::Policy;
 use super::problem::Problem;
 use super::shape::{
-    ALIAS, Departure, KeyMatch, PrimaryKeyColumn, Shape, WrittenColumn, comparable, default_value, differs,
+    ALIAS, Carried, Departure, KeyMatch, PrimaryKeyColumn, Shape, WrittenColumn, comparable, default_value,
+    differs,
 };
-use super::sql::Policy;
 use super::stage::{StagedColumn, old_column, stage_rows, staged_type};
-use super::values::{Value, cast, key_value, only_rows, over_source, over_target, parents_and_values};
+use super::values::{
+    Through, Value, cast, key_value, only_rows, over_source, over_target, parents_and_values,
+};
 use super::{Recipe, Route, RuleExpression};
 
 /// Compiles the route. `staged` are the source table's staged columns. `None` where a problem stands in the way.
@@ -175,9 +179,50 @@ fn written_columns(
             Some(_) | None => differs(&value.sql, None, theirs),
         };
         let depends = value.depends.iter().filter_map(place).collect();
-        Some(WrittenColumn { name: theirs.name.quoted(), depends, value: value.sql.clone(), differs })
+        let carried = own.and_then(|own| carried(own, theirs, value));
+        Some(WrittenColumn {
+            name: theirs.name.quoted(),
+            depends,
+            value: value.sql.clone(),
+            differs,
+            carried,
+        })
     });
     columns.collect()
+}
+
+/// How both sides' values are read as texts that mean the same; `None` where SQL of the rules has a part in the value, or
+/// where the reference can't be told back.
+fn carried(own: &Column, theirs: &Column, value: &Value) -> Option<Carried> {
+    if value.computed {
+        return None;
+    }
+    let source = format!("s.{}", own.name.quoted());
+    let target = format!("t.{}", theirs.name.quoted());
+    if let Some(through) = &value.through {
+        // Numbers of each column of its own: one alias for each.
+        let alias = Ident::new(&format!("by {}", theirs.number)).ok()?.quoted();
+        let Through { table, source: numbers, target: key } = through;
+        return Some(Carried {
+            source: format!("{source}::text"),
+            target: format!(
+                "CASE WHEN {target} IS NOT NULL THEN coalesce({alias}.{numbers}::text, 'no link: ' || {target}::text) END"
+            ),
+            join: format!(" LEFT JOIN {table} {alias} ON {alias}.{key} = {target}"),
+        });
+    }
+    if value.translated {
+        // It is written as NULL, whatever it is at the source.
+        return Some(Carried {
+            source: "NULL::text".to_owned(),
+            target: format!("{target}::text"),
+            join: String::new(),
+        });
+    }
+    // Of one built-in type both servers write the same text; a cast would only cost time.
+    let same = own.base.oid == theirs.base.oid && own.base.is_builtin() && own.base.name.as_str() != "bpchar";
+    let text = |column: String| if same { column } else { format!("{column}::text") };
+    Some(Carried { source: text(source), target: text(target), join: String::new() })
 }
 
 /// What the journal keeps of a row: the columns that are written, and those that are set when the source row is gone.

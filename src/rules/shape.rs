@@ -102,6 +102,19 @@ pub(super) struct WrittenColumn {
     pub(super) value: String,
     /// True when the customer's row has another value.
     pub(super) differs: String,
+    /// How the two sides' values can be told to be equal without bringing them together.
+    pub(super) carried: Option<Carried>,
+}
+
+/// A column whose value comes from one column of the source: where the texts of these two are equal, nothing differs.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Carried {
+    /// Over the source's own table, `s`.
+    pub(super) source: String,
+    /// Over the customer's row `t`.
+    pub(super) target: String,
+    /// What the customer's side is joined with: the crosswalk of the parent that the column refers to.
+    pub(super) join: String,
 }
 
 /// One part of the natural key.

@@ -8,13 +8,17 @@
 use std::sync::Arc;
 
 use crate::config::Mode;
+use crate::name::TableName;
 
 use super::change::{depart, gone, left, rename, step_aside, update};
+use super::checksum::{self, Checksum};
 use super::circle::{Circle, circle};
+use super::compare::{self, Comparison};
 use super::fragments::PICK;
 use super::insert::{insert, matched};
 use super::links;
 use super::parked;
+use super::policy::Policy;
 use super::probe::{self, Questions, Survey};
 use super::shape::{Departure, Shape};
 
@@ -123,21 +127,6 @@ impl Recipe {
     }
 }
 
-/// What a route does, as far as its statements depend on it.
-#[derive(Debug)]
-pub(super) struct Policy {
-    /// What may be written.
-    pub(super) mode: Mode,
-    /// `on_delete`
-    pub(super) on_delete: Departure,
-    /// `on_leave`
-    pub(super) on_leave: Departure,
-    /// `on_truncate = "delete"`
-    pub(super) deletes_truncated: bool,
-    /// Staged columns that `where` reads.
-    pub(super) filter_columns: Vec<usize>,
-}
-
 impl RouteSql {
     fn new(recipe: Arc<Recipe>) -> Self {
         let Recipe { shape, policy, number } = &*recipe;
@@ -207,6 +196,21 @@ impl RouteSql {
     /// What can be asked about all rows of the source table.
     pub fn survey(&self) -> Survey {
         probe::survey(&self.recipe.shape)
+    }
+
+    /// The checksums of the two sides, where they can be made apart; `table` is the source's.
+    pub fn checksum(&self, table: &TableName) -> Option<Checksum> {
+        let columns_count = self.recipe.policy.mode == Mode::Override;
+        if self.recipe.policy.mode == Mode::LinkOnly {
+            // A pair is right where the natural keys agree, and only the customer's server can tell.
+            return None;
+        }
+        checksum::checksum(&self.recipe.shape, &table.quoted(), columns_count)
+    }
+
+    /// Compares the customer with rows on the stage.
+    pub fn comparison(&self) -> Comparison {
+        compare::comparison(&self.recipe.shape, &self.recipe.policy)
     }
 
     /// The statements that this route's mode uses.

@@ -26,6 +26,19 @@ pub(super) struct Value {
     pub(super) translated: bool,
     /// SQL of the rules has a part in it.
     pub(super) computed: bool,
+    /// Through which parent's crosswalk it was translated, where that can be told back from the customer's column alone.
+    pub(super) through: Option<Through>,
+}
+
+/// A column of a crosswalk by which a reference is translated.
+#[derive(Debug, Clone)]
+pub(super) struct Through {
+    /// The crosswalk, quoted.
+    pub(super) table: String,
+    /// Its column with the source's value.
+    pub(super) source: String,
+    /// Its column with the customer's.
+    pub(super) target: String,
 }
 
 /// The joins to the parents, and the value of every filled column.
@@ -48,8 +61,8 @@ pub(super) fn parents_and_values(
     (joins, values)
 }
 
-/// The join that finds one parent, and for each referring column the crosswalk's column with its translation.
-fn join_of(input: &RouteInput<'_>, number: usize, link: &ParentLink) -> (ParentJoin, Vec<Option<String>>) {
+/// The join that finds one parent, and for each referring column the crosswalk's columns with its translation.
+fn join_of(input: &RouteInput<'_>, number: usize, link: &ParentLink) -> (ParentJoin, Vec<Option<Through>>) {
     let RouteInput { world, key, source, .. } = input;
     let mut through: Option<(String, Vec<String>)> = None;
     let mut columns = vec![None; link.columns.len()];
@@ -57,15 +70,23 @@ fn join_of(input: &RouteInput<'_>, number: usize, link: &ParentLink) -> (ParentJ
         let parent_key = (key.0.clone(), key.1.clone(), parent.clone());
         let tables = world.source_table(&key.0, parent).zip(world.target_table(&key.1, parent));
         if let Some((theirs, customers)) = tables {
-            let source_columns =
-                link.parent_columns.iter().map(|name| crosswalk_column(world, &parent_key, theirs, name));
-            through = Some((format!("acequia.{}", crosswalk_table(&parent_key)), source_columns.collect()));
+            let source_columns: Vec<String> = link
+                .parent_columns
+                .iter()
+                .map(|name| crosswalk_column(world, &parent_key, theirs, name))
+                .collect();
+            let table = format!("acequia.{}", crosswalk_table(&parent_key));
             columns = link
                 .parent_columns
                 .iter()
-                .map(|name| customers.primary_key().iter().position(|own| own == name))
-                .map(|position| position.map(|position| format!("t{}", position + 1)))
+                .zip(&source_columns)
+                .map(|(name, source)| {
+                    let position = customers.primary_key().iter().position(|own| own == name)?;
+                    let target = format!("t{}", position + 1);
+                    Some(Through { table: table.clone(), source: source.clone(), target })
+                })
                 .collect();
+            through = Some((table, source_columns));
         }
     }
     let parent_table = world.target.tables.get(&link.table);
@@ -85,13 +106,19 @@ struct Reading<'a> {
     input: &'a RouteInput<'a>,
     links: &'a [&'a ParentLink],
     joins: &'a [ParentJoin],
-    translated: &'a [Vec<Option<String>>],
+    translated: &'a [Vec<Option<Through>>],
 }
 
 impl Reading<'_> {
     fn value_of(&self, filled: &Filled, problems: &mut Vec<Problem>) -> Value {
-        let nothing =
-            Value { sql: "NULL".to_owned(), depends: Vec::new(), translated: false, computed: false };
+        let plain = Value {
+            through: None,
+            translated: false,
+            computed: false,
+            sql: String::new(),
+            depends: Vec::new(),
+        };
+        let nothing = Value { sql: "NULL".to_owned(), ..plain.clone() };
         let RouteInput { source, target, .. } = self.input;
         let Some(theirs) = target.column(&filled.target) else { return nothing };
         let mut own = match &filled.origin {
@@ -99,7 +126,7 @@ impl Reading<'_> {
                 let spot = said(self.input, &format!("set.{}", filled.target));
                 let mut depends = Vec::new();
                 let sql = self.render(expression, spot, &mut depends, problems);
-                Value { sql: cast(&sql, theirs), depends, translated: false, computed: true }
+                Value { sql: cast(&sql, theirs), depends, computed: true, ..plain }
             }
             Origin::Column(name) => {
                 let Some(column) = source.column(name) else { return nothing };
@@ -138,15 +165,17 @@ impl Reading<'_> {
         };
         let rank = |i: &usize| usize::from(self.links[*i].resolution == Resolution::Pass);
         match (0..self.links.len()).filter(through).min_by_key(rank) {
-            None => Value { sql: plain, depends, translated: false, computed: false },
+            None => Value { sql: plain, depends, translated: false, computed: false, through: None },
             Some(i) => {
                 let link = self.links[i];
                 let position = link.columns.iter().position(|column| *column == own.name).unwrap_or(0);
-                let column = self.translated[i].get(position).and_then(Option::as_deref);
+                let through = self.translated[i].get(position).and_then(Option::as_ref);
+                let column = through.map(|through| through.target.as_str());
                 let resolved = &self.joins[i].resolved;
                 let sql = parent_value(i + 1, link, position, column, &plain, &theirs.base, resolved);
                 let translated = link.resolution != Resolution::Pass;
-                Value { sql, depends, translated, computed: false }
+                let through = through.filter(|_| link.columns.len() == 1).cloned();
+                Value { sql, depends, translated, computed: false, through }
             }
         }
     }

@@ -106,6 +106,7 @@ Commands:
             changed
   explain   Tell the way of one row: who is given it, who has it, where it waits and why
   links     Say whether both sides agree about who is who: rows linked, alone or there twice
+  verify    Compare customers with what the rules give them, while the stream goes on
   config    Look at the configuration
   help      Print this message or the help of the given subcommand(s)
 
@@ -125,6 +126,7 @@ First steps:
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
   acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
+  acequia verify               do the customers have what the rules give them?
 
 Exit status:
   0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the
@@ -152,6 +154,16 @@ fn every_command_has_a_help_that_teaches() {
         (&["resume"], &["--from-now", "locked", "resync"]),
         (&["resync"], &["--yes", "on_delete", "new slot", "acequia resync --customer north"]),
         (&["apply"], &["every", "at"]),
+        (
+            &["verify"],
+            &[
+                "--repair",
+                "--keys",
+                "Nothing is locked",
+                "2 there are differences",
+                "acequia verify --customer north",
+            ],
+        ),
         (&["run"][..], &["SIGTERM", "78", "RUST_LOG"][..]),
         (
             &["check"],

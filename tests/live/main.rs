@@ -21,4 +21,5 @@ mod planted;
 mod scenarios;
 mod sessions;
 mod slots;
+mod verify;
 mod versions;

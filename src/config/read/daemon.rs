@@ -9,10 +9,16 @@ use crate::config::keys::KeyTable;
 use crate::config::model::Daemon;
 use crate::config::spot::Spot;
 use crate::config::tree::{Item, Section, Spotted};
+use crate::config::words::Apply;
+
+use super::rule::{SCHEDULE_KEYS, read_schedule};
 
 /// `[daemon]`
-const KEYS: KeyTable =
-    KeyTable { title: "[daemon]", known: &["runtime_directory", "journal_keep", "parked_limit"], later: &[] };
+const KEYS: KeyTable = KeyTable {
+    title: "[daemon]",
+    known: &["runtime_directory", "journal_keep", "parked_limit", "verify"],
+    later: &[],
+};
 
 /// Where the runtime directory is when neither the file nor systemd says so.
 const RUNTIME_DIRECTORY: &str = "/run/acequia";
@@ -29,6 +35,7 @@ pub(in crate::config) struct DaemonDraft {
     runtime_directory: Option<Spotted<PathBuf>>,
     journal_keep_days: Option<Spotted<u32>>,
     parked_limit: Option<Spotted<u64>>,
+    verify: Option<Spotted<Apply>>,
 }
 
 impl DaemonDraft {
@@ -42,9 +49,11 @@ impl DaemonDraft {
             .map(|text| Spotted { value: directory.join(text.value), spot: text.spot });
         let journal_keep = section.parsed("journal_keep", parse_days, "write it as \"30d\"", findings);
         let parked_limit = read_parked_limit(&section, findings);
+        let verify = read_verify(&section, findings);
         set_once(&mut self.runtime_directory, runtime_directory, "runtime_directory", findings);
         set_once(&mut self.journal_keep_days, journal_keep, "journal_keep", findings);
         set_once(&mut self.parked_limit, parked_limit, "parked_limit", findings);
+        set_once(&mut self.verify, verify, "verify", findings);
     }
 
     /// Fills in what no file says.
@@ -55,6 +64,7 @@ impl DaemonDraft {
                 .map_or_else(default_runtime_directory, |directory| directory.value),
             journal_keep_days: self.journal_keep_days.map_or(JOURNAL_KEEP_DAYS, |days| days.value),
             parked_limit: self.parked_limit.map_or(PARKED_LIMIT, |limit| limit.value),
+            verify: self.verify.map(|verify| verify.value),
         }
     }
 }
@@ -75,6 +85,15 @@ fn read_parked_limit(section: &Section<'_>, findings: &mut Findings) -> Option<S
         );
     }
     Some(Spotted { value: value?, spot: item.spot() })
+}
+
+/// Reads `verify`: when customers are compared.
+fn read_verify(section: &Section<'_>, findings: &mut Findings) -> Option<Spotted<Apply>> {
+    let item = section.get("verify")?;
+    let spot = item.spot();
+    let table = item.section(&SCHEDULE_KEYS, "`verify`".to_owned(), spot, findings)?;
+    let value = read_schedule("verify", &table, spot, findings)?;
+    Some(Spotted { value, spot })
 }
 
 /// Keeps the first value of a key and records a second one.

@@ -16,7 +16,12 @@ const CHANNEL_KEYS: KeyTable =
     KeyTable { title: "{ listen = \"…\" }", known: &["listen"], later: &["webhook", "secret", "smtp"] };
 
 /// The events that this version tells.
-const EVENTS: [(&str, NotifyEvent); 1] = [("sync.applied", NotifyEvent::SyncApplied)];
+const EVENTS: [(&str, NotifyEvent); 3] = [
+    ("sync.applied", NotifyEvent::SyncApplied),
+    ("alert.drift", NotifyEvent::AlertDrift),
+    // All alerts that there are.
+    ("alert.*", NotifyEvent::AlertDrift),
+];
 
 /// What the names of later versions' events begin with.
 const LATER_EVENTS: [&str; 2] = ["snapshot.", "alert."];

@@ -38,7 +38,7 @@ pub(super) const DEFAULT_KEYS: KeyTable = KeyTable {
 const SET_KEYS: KeyTable = KeyTable { title: "{ set = { column = \"…\" } }", known: &["set"], later: &[] };
 
 /// `{ every = … }` or `{ at = …, time_zone = … }`
-const APPLY_KEYS: KeyTable = KeyTable {
+pub(super) const SCHEDULE_KEYS: KeyTable = KeyTable {
     title: "{ every = \"15m\" } or { at = \"02:00\", time_zone = \"…\" }",
     known: &["every", "at", "time_zone"],
     later: &["cron", "days"],
@@ -202,19 +202,24 @@ fn read_apply(section: &Section<'_>, findings: &mut Findings) -> Option<Said<App
     match item.value.get_ref().as_str() {
         Some("stream") => return Some(Said { value: Apply::Stream, spot }),
         Some(word) => {
-            let help = format!("write \"stream\", {}", APPLY_KEYS.title);
+            let help = format!("write \"stream\", {}", SCHEDULE_KEYS.title);
             findings.error(spot, format!("`apply` cannot be {}", quote(word)), help);
             return None;
         }
         None => {}
     }
-    let table = item.section(&APPLY_KEYS, "`apply`".to_owned(), spot, findings)?;
-    let value = read_schedule(&table, spot, findings)?;
+    let table = item.section(&SCHEDULE_KEYS, "`apply`".to_owned(), spot, findings)?;
+    let value = read_schedule("apply", &table, spot, findings)?;
     Some(Said { value, spot })
 }
 
-/// Reads the table of `apply`.
-fn read_schedule(table: &Section<'_>, spot: Spot, findings: &mut Findings) -> Option<Apply> {
+/// Reads the table of `apply`, or of another word that says when something is done.
+pub(super) fn read_schedule(
+    word: &str,
+    table: &Section<'_>,
+    spot: Spot,
+    findings: &mut Findings,
+) -> Option<Apply> {
     let every =
         table.parsed("every", parse_interval, "write it as \"30s\", \"15m\", \"2h\" or \"1d\"", findings);
     let time = table.parsed("at", parse_time, "write the hour and the minute: \"02:00\"", findings);
@@ -231,8 +236,8 @@ fn read_schedule(table: &Section<'_>, spot: Spot, findings: &mut Findings) -> Op
             Some(Apply::At { time: time?.value, time_zone: zone?.value })
         }
         (both, _) => {
-            let message =
-                if both { "`apply` has `every` and `at`" } else { "`apply` has neither `every` nor `at`" };
+            let has = if both { "has `every` and `at`" } else { "has neither `every` nor `at`" };
+            let message = format!("`{word}` {has}");
             findings.error(spot, message, "write one of the two");
             None
         }
