@@ -47,6 +47,8 @@ pub(super) fn route(
     let on_leave = departure(input, &rule.on_leave, "on_leave", problems);
     let columns = written_columns(input, staged, filled, &values);
     let images = images(&columns, filled, [&on_delete, &on_leave]);
+    let whole = target.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone());
+    let whole: Arc<Vec<Ident>> = Arc::new(whole.collect());
     let shape = Shape {
         stage: stage_rows(source_number, staged, identity.len()),
         released: format!("pg_temp.released_{route_number}"),
@@ -64,6 +66,7 @@ pub(super) fn route(
         higher: rivals(world, key, true),
         others: rivals(world, key, false),
         images: Arc::new(images.iter().map(|(name, depends)| (name.quoted(), depends.clone())).collect()),
+        whole: Arc::clone(&whole),
     };
     if problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
         return None;
@@ -82,6 +85,7 @@ pub(super) fn route(
         crosswalk,
         key_columns: target.primary_key().to_vec(),
         image_columns: Arc::new(images),
+        whole_columns: whole,
         expressions: expressions(input, &links, filled, &shape),
         cascade: rule.cascade,
         initial: rule.initial,
