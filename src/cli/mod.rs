@@ -7,7 +7,9 @@ mod console;
 mod copies;
 mod effective;
 mod explain;
+mod forget;
 mod holds;
+mod journal;
 mod links;
 mod parked;
 mod plan;
@@ -38,6 +40,7 @@ First steps:
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
   acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
+  acequia journal revert ...   put back what was changed or deleted
 
 Exit status:
   0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the configuration is wrong";
@@ -264,6 +267,15 @@ enum Command {
     /// Say whether both sides agree about who is who: rows linked, alone or there twice
     #[command(after_help = AFTER_LINKS)]
     Links(links::Links),
+    /// See what rows were before they were changed or deleted, and put them back
+    #[command(after_help = journal::AFTER_HELP)]
+    Journal {
+        #[command(subcommand)]
+        command: journal::Journal,
+    },
+    /// Drop what is remembered of a customer that left, or of a flow that no rule needs any more
+    #[command(after_help = forget::AFTER_HELP)]
+    Forget(forget::Forget),
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -314,6 +326,8 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Backfill(wanted) => backfill::backfill(&load(&directory)?, &wanted).await,
         Command::Explain(question) => explain::explain(&load(&directory)?, &question).await,
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
+        Command::Journal { command } => journal::journal(&load(&directory)?, command).await,
+        Command::Forget(wanted) => forget::forget(&load(&directory)?, &wanted).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),
     }
 }
