@@ -278,6 +278,11 @@ fn a_chain_is_followed_to_its_first_image_and_is_not_where_somebody_came_between
          UPDATE hq.word SET word = 'wb' WHERE word = 'x'",
     );
     daemon.barrier();
+    // One is deleted, and another one takes its key.
+    database.execute("DELETE FROM hq.word WHERE word = 'wc'");
+    daemon.barrier();
+    database.execute("UPDATE hq.word SET word = 'wc' WHERE word = 'wa'");
+    daemon.barrier();
     assert_eq!(database.value("SELECT description FROM north.code WHERE code = 'c3x'"), "HQ 3");
     // A column is added and one that nobody carries is dropped: old images fit all the same.
     database.execute(
@@ -303,6 +308,36 @@ fn a_chain_is_followed_to_its_first_image_and_is_not_where_somebody_came_between
     );
     // Words were renamed by their primary key, then two of them changed places.
     assert_eq!((told(&done, "word"), rows(&database, "word")), ((3, vec![]), words), "{done:#}");
+    daemon.stop();
+}
+
+#[test]
+fn a_role_that_may_not_update_puts_back_what_it_may_delete() {
+    let database = practice(Cluster::shared());
+    let rules = RULES.replace("\"override\"", "\"create-only\"");
+    let config = Config::new(&[("hq", &database, "hq"), ("north", &database, "north")], &rules);
+    config.set_up();
+    assert_eq!(database.value("SELECT has_table_privilege('acequia', 'north.code', 'UPDATE')"), "f");
+    let mut daemon = streaming(&config);
+    database.execute("INSERT INTO hq.code (code, price) SELECT 'c' || i, i FROM generate_series(1, 10) i");
+    daemon.barrier();
+    let (since, before) = (now(&database), rows(&database, "code"));
+    database.execute("DELETE FROM hq.code WHERE id > 3");
+    daemon.barrier();
+    let deleted = rows(&database, "code");
+    let (status, done) = answer(&revert(&config, &since, &["--yes"]));
+    assert_eq!(
+        (status, told(&done, "code"), rows(&database, "code")),
+        (Some(0), (7, vec![]), before),
+        "{done:#}"
+    );
+    let at = database.value(
+        "SELECT to_char(max(at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM acequia.journal WHERE op = 'I'",
+    );
+    database.execute("UPDATE north.code SET local = 'theirs by now' WHERE id = 7");
+    let (status, back) = answer(&revert(&config, &at, &["--yes"]));
+    assert_eq!((status, told(&back, "code")), (Some(1), (6, vec![("changed".to_owned(), 1)])), "{back:#}");
+    assert_eq!(rows(&database, "code").len(), deleted.len() + 1);
     daemon.stop();
 }
 

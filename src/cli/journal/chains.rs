@@ -41,6 +41,10 @@ pub(super) struct Chains {
     pub(super) key: Vec<String>,
     /// The lists of columns of images.
     pub(super) variants: Vec<Variant>,
+    /// What was done to its rows.
+    pub(super) ops: Vec<String>,
+    /// This role may lock rows: it may update them.
+    pub(super) may_lock: bool,
     /// Crosswalks that link rows of this table, quoted.
     pub(super) links: Vec<String>,
 }
@@ -136,7 +140,9 @@ impl Chains {
              CREATE TEMP TABLE revert_route_{number} (flow text, from_customer text, kind text, id int4) ON COMMIT DROP; "
         );
         sql += &like(self.row_type("key"), &of("t", key));
-        let state = format!("0::int4 AS \"acequia:chain\", false AS \"acequia:there\", {}", of("t", whole));
+        let state =
+            "0::int4 AS \"acequia:chain\", false AS \"acequia:there\", ''::text AS \"acequia:version\"";
+        let state = format!("{state}, {}", of("t", whole));
         sql += &like(self.state(), &state);
         for (i, variant) in self.variants.iter().enumerate().filter(|(_, variant)| variant.fits) {
             sql += &like(self.image_type(i + 1), &of("t", &variant.columns));
@@ -158,9 +164,9 @@ impl Chains {
         )
     }
 
-    /// Which variants are those of changes.
-    pub(super) fn variants_of_changes(&self) -> String {
-        format!("SELECT DISTINCT variant FROM {} WHERE op IN ('u', 'U')", self.entry())
+    /// What was done, and in images of which variant.
+    pub(super) fn deeds(&self) -> String {
+        format!("SELECT DISTINCT op::text, variant FROM {}", self.entry())
     }
 
     /// Finds the chains. An entry goes on with the row that the one before left at its key; what was deleted goes on only
@@ -199,22 +205,18 @@ impl Chains {
         let whole = self.whole.join(", ");
         let mut steps = vec![
             format!(
-                "INSERT INTO {state} (\"acequia:chain\", \"acequia:there\", {whole}) SELECT c.chain, true, {} \
-                 FROM {} JOIN {} t ON {} FOR UPDATE OF t",
+                "INSERT INTO {state} (\"acequia:chain\", \"acequia:there\", \"acequia:version\", {whole}) \
+                 SELECT c.chain, true, t.xmin::text, {} \
+                 FROM {} JOIN {} t ON {}{}",
                 of("t", &self.whole),
                 self.keyed(" AND NOT c.gone"),
                 self.target,
                 self.is_of_chain(),
+                if self.may_lock { " FOR UPDATE OF t" } else { "" },
             ),
             format!(
                 "UPDATE {chain} c SET outcome = 'gone' WHERE {OPEN} AND NOT c.gone \
                  AND NOT EXISTS (SELECT FROM {state} s WHERE s.\"acequia:chain\" = c.chain)"
-            ),
-            format!(
-                "UPDATE {chain} u SET outcome = 'taken' FROM {} JOIN {} t ON {} WHERE u.chain = c.chain",
-                self.keyed(" AND c.gone"),
-                self.target,
-                self.is_of_chain(),
             ),
             format!(
                 "INSERT INTO {state} (\"acequia:chain\", \"acequia:there\") SELECT c.chain, false FROM {chain} c \
@@ -277,17 +279,32 @@ impl Chains {
         )
     }
 
-    /// Puts rows back: what was changed, then what was deleted.
+    /// What needs no change, and what can't be put back because another row has its primary key.
+    pub(super) fn look(&self) -> Vec<String> {
+        let taken = format!(
+            "UPDATE {} u SET outcome = 'taken' FROM {} JOIN {} t ON {} WHERE u.chain = c.chain",
+            self.chain(),
+            self.keyed(" AND c.gone"),
+            self.target,
+            self.is_of_chain(),
+        );
+        vec![self.nothing_to_do(), taken]
+    }
+
+    /// Puts rows back: what was changed, then what was deleted. Only what has to be done: this role has no more privileges
+    /// than the rule needs.
     pub(super) fn put_back(&self) -> Vec<String> {
-        let mut steps = vec![self.nothing_to_do()];
-        if !self.changed().is_empty() {
+        let mut steps = Vec::new();
+        if self.did("uU") {
             steps.push(self.update(&self.changed(), false));
         }
-        let whole: Vec<String> =
-            self.whole.iter().filter(|name| !self.always.contains(name)).cloned().collect();
-        steps.push(self.update(&whole, true));
-        for (i, variant) in self.variants.iter().enumerate().filter(|(_, variant)| variant.fits) {
-            steps.push(self.insert(i + 1, variant));
+        if self.did("I") && self.may_lock {
+            let rest = self.whole.iter().filter(|name| !self.always.contains(name));
+            steps.push(self.update(&rest.cloned().collect::<Vec<_>>(), true));
+        }
+        if self.did("dD") {
+            let fitting = self.variants.iter().enumerate().filter(|(_, variant)| variant.fits);
+            steps.extend(fitting.map(|(i, variant)| self.insert(i + 1, variant)));
         }
         steps.push("SET CONSTRAINTS ALL IMMEDIATE".to_owned());
         steps.push(self.swallowed("s.\"acequia:there\""));
@@ -296,11 +313,19 @@ impl Chains {
 
     /// Takes away what a revert had put back.
     pub(super) fn take_away(&self) -> Vec<String> {
+        if !self.did("I") {
+            return Vec::new();
+        }
         vec![
             self.delete(),
             "SET CONSTRAINTS ALL IMMEDIATE".to_owned(),
             self.swallowed("NOT s.\"acequia:there\" AND NOT c.gone"),
         ]
+    }
+
+    /// Whether one of these was done to some row.
+    fn did(&self, ops: &str) -> bool {
+        self.ops.iter().any(|op| ops.contains(op.as_str()))
     }
 
     /// Rows that are as they are to be.
@@ -394,7 +419,8 @@ impl Chains {
         let key = format!("ROW({})::text", numbered('k', &self.key));
         format!(
             "WITH m AS MATERIALIZED (SELECT c.chain, c.flow, c.from_customer, {}, ROW({})::text AS old FROM {} \
-             JOIN {} s ON s.\"acequia:chain\" = c.chain AND NOT s.\"acequia:there\" JOIN {target} t ON {}), \
+             JOIN {} s ON s.\"acequia:chain\" = c.chain AND NOT s.\"acequia:there\" \
+             JOIN {target} t ON {} AND t.xmin::text = s.\"acequia:version\"), \
              up AS (DELETE FROM {target} t USING m WHERE {} RETURNING m.*), {} \
              UPDATE {} c SET outcome = 'done' FROM up WHERE up.chain = c.chain",
             named("t", &self.key, 'k'),

@@ -133,7 +133,6 @@ impl Customer<'_> {
             let number = tables.len() + 1;
             tables.push(self.walk(number, dataset, table).await?);
         }
-        self.leave_strangers(&tables).await?;
         self.apply(&tables).await?;
         let mut reports = Vec::new();
         for table in &tables {
@@ -209,17 +208,21 @@ impl Customer<'_> {
             always: always.map(|column| column.name.quoted()).collect(),
             key: table.primary_key().iter().map(Ident::quoted).collect(),
             variants,
+            ops: Vec::new(),
+            may_lock: table.privileges.update,
             links: self.links(&dataset).await?,
         };
         batch(self.target, DOING, &chains.prepare()).await?;
         let Parameters { sync, since, until, .. } = self.parameters;
         let params: [&(dyn ToSql + Sync); 7] = [sync, &self.name, &dataset, since, until, &routes, &places];
         query(self.target, DOING, &chains.take(), &params).await?;
-        for row in query(self.target, DOING, &chains.variants_of_changes(), &[]).await? {
-            let place = usize::try_from(row.get::<_, i32>(0)).unwrap_or(0);
-            if let Some(variant) = chains.variants.get_mut(place.wrapping_sub(1)) {
+        for row in query(self.target, DOING, &chains.deeds(), &[]).await? {
+            let (op, place): (String, i32) = (row.get(0), row.get(1));
+            let variant = usize::try_from(place - 1).ok().and_then(|place| chains.variants.get_mut(place));
+            if let Some(variant) = variant.filter(|_| op.eq_ignore_ascii_case("u")) {
                 variant.changes = true;
             }
+            chains.ops.push(op);
         }
         batch(self.target, DOING, &chains.link()).await?;
         self.register(&dataset, &table, &chains).await?;
@@ -298,25 +301,19 @@ impl Customer<'_> {
     }
 
     /// A number that was a row's is another row's by now: nothing is put back that would refer to it.
-    async fn leave_strangers(&self, tables: &[Reverted]) -> Result<(), Error> {
-        for child in tables {
-            for link in &child.table.foreign_keys {
-                let Some(parent) = tables.iter().find(|parent| parent.table.name == link.parent) else {
-                    continue;
-                };
-                let column = |name: &Ident| {
-                    let place = link.parent_columns.iter().position(|own| own == name)?;
-                    link.columns.get(place).map(Ident::quoted)
-                };
-                let columns: Option<Vec<String>> = parent.table.primary_key().iter().map(column).collect();
-                if let Some(columns) = columns {
-                    batch(
-                        self.target,
-                        "looking at references",
-                        &child.chains.strangers(&parent.chains, &columns),
-                    )
-                    .await?;
-                }
+    async fn leave_strangers(&self, child: &Reverted, tables: &[Reverted]) -> Result<(), Error> {
+        for link in &child.table.foreign_keys {
+            let Some(parent) = tables.iter().find(|parent| parent.table.name == link.parent) else {
+                continue;
+            };
+            let column = |name: &Ident| {
+                let place = link.parent_columns.iter().position(|own| own == name)?;
+                link.columns.get(place).map(Ident::quoted)
+            };
+            let columns: Option<Vec<String>> = parent.table.primary_key().iter().map(column).collect();
+            if let Some(columns) = columns {
+                let sql = child.chains.strangers(&parent.chains, &columns);
+                batch(self.target, "looking at references", &sql).await?;
             }
         }
         Ok(())
@@ -327,6 +324,12 @@ impl Customer<'_> {
     async fn apply(&self, tables: &[Reverted]) -> Result<(), Error> {
         let mut left = usize::MAX;
         loop {
+            for table in tables {
+                self.in_halves(&table.chains, &table.chains.look(), table.last, "unread").await?;
+            }
+            for table in tables {
+                self.leave_strangers(table, tables).await?;
+            }
             for table in tables {
                 self.in_halves(&table.chains, &table.chains.put_back(), table.last, "refused").await?;
             }
@@ -426,8 +429,8 @@ impl Customer<'_> {
     }
 }
 
-/// Refused for a constraint: another row may stand in the way, or be missing still.
-const IN_THE_WAY: &str = "outcome = 'refused' AND sqlstate LIKE '23%'";
+/// Another row stands in the way, or is missing still: that may be over when others are put back.
+const IN_THE_WAY: &str = "(outcome IN ('taken', 'stranger') OR outcome = 'refused' AND sqlstate LIKE '23%')";
 
 /// What a refusal is about.
 fn object(refusal: &Refusal) -> Option<String> {
