@@ -83,6 +83,6 @@ pub use batch::{BATCH_BYTES, BATCH_ROWS, Batch};
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
-pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use prune::Keep;
+pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use writer::{Applied, Writer};

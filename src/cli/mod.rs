@@ -273,7 +273,7 @@ enum Command {
         #[command(subcommand)]
         command: journal::Journal,
     },
-    /// Drop what is remembered of a customer that left, or of a flow that no rule needs any more
+    /// Drop what is remembered of a customer that left, or of a flow that no rule needs
     #[command(after_help = forget::AFTER_HELP)]
     Forget(forget::Forget),
     /// Look at the configuration

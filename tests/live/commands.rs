@@ -101,12 +101,13 @@ Commands:
   resume    Write what has waited, and go on
   resync    Compare with the source and bring up to date; replaces a slot that is of no use
   apply     Write now what waits for its time
+  plan      Say what a backfill would create, change and leave, without changing anything
   backfill  Copy to customers what is there already: rows from before, or from before a rule was
             changed
   explain   Tell the way of one row: who is given it, who has it, where it waits and why
   links     Say whether both sides agree about who is who: rows linked, alone or there twice
   journal   See what rows were before they were changed or deleted, and put them back
-  forget    Drop what is remembered of a customer that left, or of a flow that no rule needs any more
+  forget    Drop what is remembered of a customer that left, or of a flow that no rule needs
   config    Look at the configuration
   help      Print this message or the help of the given subcommand(s)
 
@@ -129,7 +130,8 @@ First steps:
   acequia journal revert ...   put back what was changed or deleted
 
 Exit status:
-  0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong
+  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the
+  configuration is wrong
 ";
 
 #[test]
