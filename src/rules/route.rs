@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::catalog::Table;
 use crate::config::{Gone, KeyPart, OnTruncate, Rule};
 use crate::expression::Expression;
 use crate::name::Ident;
@@ -47,8 +48,7 @@ pub(super) fn route(
     let on_leave = departure(input, &rule.on_leave, "on_leave", problems);
     let columns = written_columns(input, staged, filled, &values);
     let images = images(&columns, filled, [&on_delete, &on_leave]);
-    let whole = target.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone());
-    let whole: Arc<Vec<Ident>> = Arc::new(whole.collect());
+    let whole = Arc::new(writable(target));
     let shape = Shape {
         stage: stage_rows(source_number, staged, identity.len()),
         released: format!("pg_temp.released_{route_number}"),
@@ -182,6 +182,11 @@ fn written_columns(
         Some(WrittenColumn { name: theirs.name.quoted(), depends, value: value.sql.clone(), differs })
     });
     columns.collect()
+}
+
+/// All columns that can be written again.
+fn writable(table: &Table) -> Vec<Ident> {
+    table.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone()).collect()
 }
 
 /// What the journal keeps of a row: the columns that are written, and those that are set when the source row is gone.
