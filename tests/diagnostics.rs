@@ -174,6 +174,7 @@ channel = { listen = "Front Desk" }
 [daemon]
 runtime_directory = "/run/acequia-test"
 journal_keep = "90d"
+journal_max = "2 GB"
 parked_limit = 5_000
 "#;
 
@@ -224,7 +225,7 @@ fn a_right_configuration_is_understood_word_for_word() {
     assert_eq!((time.to_string().as_str(), time_zone.iana_name()), ("02:30:00", Some("America/New_York")));
     assert!(matches!(&rule.on_leave, Gone::Set(columns) if columns.len() == 1));
     assert_eq!((config.notifies[0].listen.as_str(), config.daemon.parked_limit), ("Front Desk", 5_000));
-    assert_eq!(config.daemon.journal_keep_days, 90);
+    assert_eq!((config.daemon.journal_keep_days, config.daemon.journal_max_bytes), (90, 2 << 30));
     assert_eq!(config.daemon.runtime_directory, Path::new("/run/acequia-test"));
     assert_eq!(config.sha256.len(), 64);
 }

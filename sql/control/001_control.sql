@@ -193,14 +193,16 @@ CREATE TABLE acequia.source_column (
   PRIMARY KEY (flow, from_customer, dataset, name)
 );
 
--- Old images of overridden and deleted rows. Holds row values. Pruned by age.
+-- Old images of overridden and deleted rows. Holds row values. Pruned by age and by size.
 CREATE TABLE acequia.journal (
+  id    bigint GENERATED ALWAYS AS IDENTITY,     -- the order in which one row was changed
   at    timestamptz NOT NULL,
   lsn   pg_lsn NOT NULL,
   route integer NOT NULL,
-  op    "char" NOT NULL,                         -- u: overridden, d: deleted
-  key   text NOT NULL,                           -- the customer's primary key, as a row's text
-  image text NOT NULL,                           -- the columns before, as a row's text
+  op    "char" NOT NULL,                         -- u: overridden, d: deleted; by a revert U: changed back, I: put back, D: taken away again
+  key   text NOT NULL,                           -- the customer's primary key, as a row's text ...
+  moved text,                                    -- ... and as we left it, where it is another one
+  image text NOT NULL,                           -- the route's columns before, as a row's text; nothing for I
   after bigint                                   -- hash of the same columns' text as we left them; NULL: the row is gone
 );
 CREATE INDEX journal_at ON acequia.journal USING brin (at);

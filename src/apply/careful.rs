@@ -214,7 +214,7 @@ impl Part<'_> {
     pub(super) async fn go_back(&mut self, savepoint: &str, staged: usize, mark: usize) -> Result<(), Error> {
         self.staged[staged].go_back(mark);
         // Numbers that were registered in between are gone with it.
-        self.context.partial_numbers.clear();
+        self.context.more_numbers.clear();
         let back = format!("ROLLBACK TO SAVEPOINT {savepoint}; RELEASE SAVEPOINT {savepoint}");
         Ok(self.statements.batch("going back to a savepoint", &back).await?)
     }

@@ -10,14 +10,23 @@ use super::recent::Recent;
 
 use super::unchanged::Origin;
 
+/// Images whose columns are not the route's usual ones.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Images {
+    /// Without what is made from these staged columns.
+    Without(Vec<usize>),
+    /// Of rows that are deleted: everything.
+    Whole,
+}
+
 /// What the writer knows beside the plan.
 pub(super) struct Context {
     /// The source, for values that the stream leaves out.
     pub(super) source: Origin,
     /// The number of each route in the target's registry.
     pub(super) numbers: Vec<i32>,
-    /// The same for images that leave columns out, by route and the staged columns left out.
-    pub(super) partial_numbers: HashMap<(usize, Vec<usize>), i32>,
+    /// The same for images of other columns. What is registered in a savepoint that is taken back is forgotten here.
+    pub(super) more_numbers: HashMap<(usize, Images), i32>,
     /// The statements of the routes that were at work last.
     pub(super) texts: Recent<usize, Arc<RouteSql>>,
     /// Routes of which something may be parked.

@@ -10,7 +10,7 @@ use crate::config::Mode;
 use crate::name::Ident;
 use crate::rules::{Plan, RouteSql};
 
-use super::context::Context;
+use super::context::{Context, Images};
 use super::error::Error;
 use super::ledger::{self, Circled, Tally};
 use super::stage::Staged;
@@ -306,7 +306,10 @@ impl Part<'_> {
                 (self.sql(route).update.clone(), self.context.numbers[route])
             } else {
                 let unchanged = self.staged[staged].sets[set - 1].clone();
-                (self.sql(route).update_without(&unchanged), self.partial_number(route, unchanged).await?)
+                (
+                    self.sql(route).update_without(&unchanged),
+                    self.number(route, Images::Without(unchanged)).await?,
+                )
             };
             let set = i32::try_from(set).unwrap_or(i32::MAX);
             updated += self.change(route, number, &sql, &[&low, &high, &set]).await?;
@@ -314,18 +317,23 @@ impl Part<'_> {
         Ok(updated)
     }
 
-    /// The route's number for images without these staged columns.
-    async fn partial_number(&mut self, route: usize, unchanged: Vec<usize>) -> Result<i32, Error> {
-        let key = (route, unchanged);
-        if let Some(number) = self.context.partial_numbers.get(&key) {
+    /// The route's number for images of other columns than the usual ones.
+    async fn number(&mut self, route: usize, of: Images) -> Result<i32, Error> {
+        let key = (route, of);
+        if let Some(number) = self.context.more_numbers.get(&key) {
             return Ok(*number);
         }
         let row = &self.plan.routes[route];
-        let is_known = |depends: &[usize]| !depends.iter().any(|column| key.1.contains(column));
-        let known = row.image_columns.iter().filter(|(_, depends)| is_known(depends));
-        let images: Vec<Ident> = known.map(|(name, _)| name.clone()).collect();
+        let images: Vec<Ident> = match &key.1 {
+            Images::Whole => row.whole_columns.to_vec(),
+            Images::Without(unchanged) => {
+                let is_known = |depends: &[usize]| !depends.iter().any(|column| unchanged.contains(column));
+                let known = row.image_columns.iter().filter(|(_, depends)| is_known(depends));
+                known.map(|(name, _)| name.clone()).collect()
+            }
+        };
         let number = ledger::register_one(self.statements, self.plan, row, &images).await?;
-        self.context.partial_numbers.insert(key, number);
+        self.context.more_numbers.insert(key, number);
         Ok(number)
     }
 
@@ -378,9 +386,9 @@ impl Part<'_> {
         let truncated = self.staged[staged].truncated;
         let departs = if truncated { &sql.truncated } else { &sql.gone };
         if let Some(departs) = departs.as_ref().filter(|_| deletes > 0) {
-            let done = self.depart(route, departs, low, high).await?;
-            let count = if truncated || sql.gone_deletes { &mut tally.deleted } else { &mut tally.updated };
-            *count = done;
+            let deletes = truncated || sql.gone_deletes;
+            let done = self.depart(route, (departs, deletes), low, high).await?;
+            *(if deletes { &mut tally.deleted } else { &mut tally.updated }) = done;
         }
         tally.skipped = deletes.saturating_sub(tally.deleted + tally.updated);
         Ok(tally)
@@ -400,7 +408,7 @@ impl Part<'_> {
             return Ok(tally);
         }
         if let Some(left) = &sql.left {
-            let done = self.depart(route, left, low, high).await?;
+            let done = self.depart(route, (left, sql.left_deletes), low, high).await?;
             *(if sql.left_deletes { &mut tally.deleted } else { &mut tally.updated }) = done;
         }
         if let Some(unlink) = &sql.unlink_left {
@@ -410,8 +418,16 @@ impl Part<'_> {
     }
 
     /// Runs a statement that takes rows away or marks them, again where a row was changed in between.
-    async fn depart(&mut self, route: usize, sql: &str, low: i32, high: i32) -> Result<u64, Error> {
-        let (lsn, number) = (self.context.lsn_text(), self.context.numbers[route]);
+    async fn depart(
+        &mut self,
+        route: usize,
+        (sql, deletes): (&str, bool),
+        low: i32,
+        high: i32,
+    ) -> Result<u64, Error> {
+        let number =
+            if deletes { self.number(route, Images::Whole).await? } else { self.context.numbers[route] };
+        let lsn = self.context.lsn_text();
         let mut total = 0;
         for _ in 0..ASK_AGAIN {
             let (expected, written) =

@@ -109,7 +109,7 @@ impl Engine {
         if let Some(failure) = self.all_customers(staged, &mut tallies).await? {
             self.statements.batch("going back to a savepoint", "ROLLBACK TO SAVEPOINT wave").await?;
             tallies.fill(Tally::default());
-            self.context.partial_numbers.clear();
+            self.context.more_numbers.clear();
             for staged in staged.iter_mut() {
                 staged.go_back(0);
             }

@@ -125,7 +125,7 @@ impl Engine {
             staged.go_back(*mark);
         }
         // Numbers that were registered in between are gone with it.
-        self.context.partial_numbers.clear();
+        self.context.more_numbers.clear();
         Ok(())
     }
 

@@ -31,6 +31,7 @@
 //! writer     one batch, one target transaction, and the checkpoint in it
 //! statements the writer's session, every statement prepared once
 //! context    what the writing at hand knows beside the plan
+//! prune      the journal is kept for so long, and no bigger than so
 //! error      what can go wrong while writing
 //! ```
 //!
@@ -63,6 +64,7 @@ mod piece;
 mod preflight;
 mod recent;
 mod projection;
+mod prune;
 mod rebuild;
 mod rehearse;
 pub mod remembered;
@@ -81,6 +83,7 @@ pub use batch::{BATCH_BYTES, BATCH_ROWS, Batch};
 pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
+pub use prune::Keep;
 pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use stage::write_texts;
 pub use writer::{Applied, Writer};

@@ -73,7 +73,7 @@ impl Rehearsal {
         let context = Context {
             source: Origin::new(source.clone()),
             numbers,
-            partial_numbers: std::collections::HashMap::new(),
+            more_numbers: std::collections::HashMap::new(),
             texts: Recent::new(TEXTS_MAX),
             parked: std::collections::HashSet::new(),
             generation: 0,
@@ -130,7 +130,7 @@ impl Rehearsal {
         crosswalk::ensure_of(&mut engine.statements, &plan, plan.customers[customer].customer.as_str())
             .await?;
         engine.context.numbers = ledger::register(&mut engine.statements, &plan).await?;
-        engine.context.partial_numbers.clear();
+        engine.context.more_numbers.clear();
         engine.context.parked = retry::parked_routes(&mut engine.statements, &plan).await?;
         let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
         let row = engine.statements.query("reading the clock", clock, &[]).await?;

@@ -205,7 +205,7 @@ pub(super) async fn again(
         }
         let back = "ROLLBACK TO SAVEPOINT again; RELEASE SAVEPOINT again";
         engine.statements.batch("going back to a savepoint", back).await?;
-        engine.context.partial_numbers.clear();
+        engine.context.more_numbers.clear();
         engine.leave(&staged);
         return Ok(Some(failure));
     }

@@ -20,6 +20,7 @@ use super::drain;
 use super::engine::Engine;
 use super::error::Error;
 use super::ledger::{self, Tally};
+use super::prune::{self, Keep, Surplus};
 use super::recent::Recent;
 use super::statements::{Param, Statements};
 use super::unchanged::Origin;
@@ -59,6 +60,8 @@ pub struct Writer {
     due: Vec<i64>,
     /// Single rows are to be brought up to date.
     repairs: bool,
+    /// What is too much in the journal.
+    surplus: Surplus,
 }
 
 impl Writer {
@@ -83,7 +86,7 @@ impl Writer {
         let context = Context {
             source: Origin::new(source.clone()),
             numbers,
-            partial_numbers: std::collections::HashMap::new(),
+            more_numbers: std::collections::HashMap::new(),
             texts: Recent::new(TEXTS_MAX),
             parked: retry::parked_routes(&mut statements, &plan).await?,
             generation: row.get(0),
@@ -105,6 +108,7 @@ impl Writer {
             applied: Lsn::ZERO,
             due: Vec::new(),
             repairs: false,
+            surplus: Surplus::default(),
         })
     }
 
@@ -249,15 +253,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Forgets a piece of the journal that is older than it has to be kept. Answers how many images.
-    pub async fn prune_journal(&mut self, keep_days: u32) -> Result<u64, Error> {
+    /// Forgets a piece of the journal that need not be kept any more. Answers whether there is more.
+    pub async fn prune_journal(&mut self, keep: Keep) -> Result<bool, Error> {
         if self.open {
-            return Ok(0);
+            return Ok(false);
         }
-        let days = i32::try_from(keep_days).unwrap_or(i32::MAX);
-        let sql = "DELETE FROM acequia.journal WHERE ctid = ANY (ARRAY(SELECT ctid FROM acequia.journal \
-                   WHERE at < now() - make_interval(days => $1) LIMIT 20000))";
-        Ok(self.engine.statements.execute("pruning the journal", sql, &[&days]).await?)
+        prune::piece(&mut self.engine.statements, &mut self.surplus, keep).await
     }
 
     async fn begin(&mut self) -> Result<(), Error> {

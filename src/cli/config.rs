@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::console::{Exit, Output, say};
 use super::effective::{self, Selection};
+use super::table::bytes;
 use crate::config::{Columns, Config, KeyPart, SecretSource, Sync, Tls};
 use crate::name::CustomerName;
 
@@ -75,8 +76,9 @@ fn print_text(config: &Config) {
     say!("sha256 {}\n", config.sha256);
     let daemon = &config.daemon;
     say!(
-        "daemon: images are kept {} days, at most {} rows wait for one customer\n",
+        "daemon: images are kept {} days and {} at most, at most {} rows wait for one customer\n",
         daemon.journal_keep_days,
+        bytes(i64::try_from(daemon.journal_max_bytes).unwrap_or(i64::MAX)),
         daemon.parked_limit
     );
     for database in config.databases.values() {
@@ -165,5 +167,6 @@ fn as_json(config: &Config) -> Value {
             "customers": customers.collect::<Vec<_>>(), "sync": syncs.collect::<Vec<_>>(),
             "notify": notifies.collect::<Vec<_>>(),
             "daemon": { "journal_keep_days": config.daemon.journal_keep_days,
+                        "journal_max_bytes": config.daemon.journal_max_bytes,
                         "parked_limit": config.daemon.parked_limit } })
 }

@@ -7,7 +7,9 @@ mod console;
 mod copies;
 mod effective;
 mod explain;
+mod forget;
 mod holds;
+mod journal;
 mod links;
 mod parked;
 mod plan;
@@ -40,6 +42,7 @@ First steps:
   acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
   acequia verify               do the customers have what the rules give them?
+  acequia journal revert ...   put back what was changed or deleted
 
 Exit status:
   0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the configuration is wrong";
@@ -286,6 +289,15 @@ enum Command {
     /// Compare customers with what the rules give them, while the stream goes on
     #[command(after_help = AFTER_VERIFY)]
     Verify(verify::Question),
+    /// See what rows were before they were changed or deleted, and put them back
+    #[command(after_help = journal::AFTER_HELP)]
+    Journal {
+        #[command(subcommand)]
+        command: journal::Journal,
+    },
+    /// Drop what is remembered of a customer that left, or of a flow that no rule needs
+    #[command(after_help = forget::AFTER_HELP)]
+    Forget(forget::Forget),
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -337,6 +349,8 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Explain(question) => explain::explain(&load(&directory)?, &question).await,
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
         Command::Verify(question) => verify::verify(&load(&directory)?, &question).await,
+        Command::Journal { command } => journal::journal(&load(&directory)?, command).await,
+        Command::Forget(wanted) => forget::forget(&load(&directory)?, &wanted).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),
     }
 }

@@ -270,6 +270,8 @@ pub struct Daemon {
     pub runtime_directory: PathBuf,
     /// `journal_keep`: for how many days old images are kept. 30 unless the file says another.
     pub journal_keep_days: u32,
+    /// `journal_max`: of old images so many bytes are kept in one database. 10 GB unless the file says another.
+    pub journal_max_bytes: u64,
     /// `parked_limit`: so many rows wait at most for one customer; past it the customer needs a resync.
     /// 1,000,000 unless the file says another.
     pub parked_limit: u64,

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinError;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::apply::{self, Batch, Writer};
+use crate::apply::{self, Batch, Keep, Writer};
 use crate::config::{Config, NotifyEvent, Tls};
 use crate::fault::{Delays, Fault};
 use crate::lsn::Lsn;
@@ -33,8 +34,10 @@ const PARKED_INTERVAL: Duration = Duration::from_secs(5);
 const HOLDS_INTERVAL: Duration = Duration::from_secs(1);
 /// A flow that has streamed for so long begins with a short delay after its next failure.
 const CALM: Duration = Duration::from_secs(30);
-/// How often the journal is looked at for images that are too old.
+/// How often the journal is looked at for images that need not be kept any more.
 const JOURNAL_INTERVAL: Duration = Duration::from_mins(10);
+/// How long what waits has its turn between two pieces of them.
+const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 /// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
 const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
 /// … and over TCP when the keepalives of the dead session have gone unanswered.
@@ -246,9 +249,10 @@ async fn stream(
     let mut capture = tokio::spawn(capture.run(stream));
     let drift = AbortOnDropHandle::new(tokio::spawn(drift.changed()));
     let incoming = (incoming, drift);
+    let keep = Keep { days: config.daemon.journal_keep_days, bytes: config.daemon.journal_max_bytes };
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
-        written = write(writer, incoming, (&applied, &told, &awaited), watched, (progress, stop), config.daemon.journal_keep_days) => written,
+        written = write(writer, incoming, (&applied, &told, &awaited), watched, (progress, stop), keep) => written,
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.
@@ -314,6 +318,14 @@ async fn aside(writer: &mut Writer, awaited: &watch::Sender<Option<Lsn>>) -> Res
     Ok(())
 }
 
+/// Forgets a piece of the journal; soon again where there is more.
+async fn prune(writer: &mut Writer, timer: &mut Interval, keep: Keep) -> Result<(), Error> {
+    if writer.prune_journal(keep).await? {
+        timer.reset_after(JOURNAL_PAUSE);
+    }
+    Ok(())
+}
+
 /// Writes batches as they come, and parked rows when their time has come.
 async fn write(
     mut writer: Writer,
@@ -321,7 +333,7 @@ async fn write(
     (applied, told, awaited): (&watch::Sender<Lsn>, &watch::Sender<u64>, &watch::Sender<Option<Lsn>>),
     seen: watch::Receiver<Seen>,
     (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
-    journal_keep_days: u32,
+    keep: Keep,
 ) -> Result<(), Error> {
     let mut parked = tokio::time::interval(PARKED_INTERVAL);
     let mut look = tokio::time::interval(Duration::from_millis(500));
@@ -346,9 +358,7 @@ async fn write(
                 writer.attend().await?;
                 awaited.send_if_modified(|known| std::mem::replace(known, writer.awaited()) != *known);
             }
-            _ = journal.tick() => {
-                writer.prune_journal(journal_keep_days).await?;
-            }
+            _ = journal.tick() => prune(&mut writer, &mut journal, keep).await?,
             _ = look.tick() => look_over(progress, *seen.borrow()),
             () = std::future::ready(()), if turn && (writer.can_catch_up() || writer.can_copy()) => {
                 turn = false;

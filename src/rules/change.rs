@@ -1,5 +1,7 @@
 //! The statements of a route that change and take away the customer's rows. Each writes the old image to the journal.
 
+use crate::name::Ident;
+
 use super::fragments::{LIVING, PICK, THERE, equal, joined, numbered, prefixed};
 use super::shape::{Departure, Shape, old_identity};
 
@@ -12,7 +14,7 @@ fn change(
     set: &str,
     unchanged: &[usize],
     (lsn, route): (&str, &str),
-    links: &[&String],
+    (moves, links): (bool, &[&String]),
 ) -> String {
     let keys =
         shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
@@ -23,14 +25,15 @@ fn change(
         prefixed("m", &numbered('k', shape.primary_key.len())),
     );
     format!(
-        "WITH m AS MATERIALIZED (SELECT {outputs}, t.xmin AS version, {} AS old {find}), \
-         up AS (UPDATE {} t SET {set} FROM m WHERE {same_row} AND t.xmin = m.version RETURNING {}), \
+        "WITH m AS MATERIALIZED (SELECT {outputs}, t.xmin AS version, {image} AS old {find}), \
+         up AS (UPDATE {} t SET {set} FROM m WHERE {same_row} AND t.xmin = m.version \
+         RETURNING {}, m.old, hashtextextended({image}, 0) AS after), \
          j AS ({}){} SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM up)",
-        shape.image(unchanged),
         shape.target,
         moved_keys(shape),
-        shape.journal('u', lsn, route),
+        journal(shape, moves, lsn, route),
         follow(shape, links),
+        image = shape.image(unchanged),
     )
 }
 
@@ -40,6 +43,18 @@ fn moved_keys(shape: &Shape) -> String {
     let before = prefixed("m", &numbered('k', count)).into_iter().zip(numbered('o', count));
     let after = prefixed("t", &shape.primary_key_names()).into_iter().zip(numbered('n', count));
     joined(before.chain(after).map(|(value, name)| format!("{value} AS {name}")), ", ")
+}
+
+/// Keeps what `up` has written over: the old image, and what the row was left as, triggers included.
+fn journal(shape: &Shape, moves: bool, lsn: &str, route: &str) -> String {
+    let key =
+        |letter: char| format!("ROW({})::text", joined(numbered(letter, shape.primary_key.len()), ", "));
+    let new_key = if moves { format!("nullif({}, {})", key('n'), key('o')) } else { "NULL".to_owned() };
+    format!(
+        "INSERT INTO acequia.journal (at, lsn, route, op, key, moved, image, after) \
+         SELECT now(), {lsn}::text::pg_lsn, {route}::int4, 'u', {}, {new_key}, old, after FROM up",
+        key('o')
+    )
 }
 
 /// Has links follow rows whose primary key is written.
@@ -92,7 +107,7 @@ pub(super) fn update(shape: &Shape, unchanged: &[usize]) -> String {
     let writes_key = columns.iter().any(|column| shape.primary_key.iter().any(|key| key.name == column.name));
     let links: Vec<&String> =
         if writes_key { shape.crosswalk.iter().chain(&shape.others).collect() } else { Vec::new() };
-    change(shape, &find, &values, &joined(set, ", "), unchanged, ("$4", "$5"), &links)
+    change(shape, &find, &values, &joined(set, ", "), unchanged, ("$4", "$5"), (writes_key, &links))
 }
 
 /// Moves a row to its new key; see [`super::RouteSql::rename`].
@@ -111,7 +126,7 @@ pub(super) fn rename(shape: &Shape) -> String {
         shape.key_match("n"),
         target = shape.target,
     );
-    change(shape, &find, &values, &set, &[], ("$4", "$5"), &[])
+    change(shape, &find, &values, &set, &[], ("$4", "$5"), (true, &[]))
 }
 
 /// Gives rows a key that nobody has, for as long as it takes others to pass; `$3` LSN, `$4` route. Answers (expected,
@@ -129,7 +144,7 @@ pub(super) fn step_aside(shape: &Shape) -> Option<String> {
         shape.given(),
         shape.not_linked_by(&shape.higher),
     );
-    Some(change(shape, &find, &[spare], &format!("{name} = m.v1"), &[], ("$3", "$4"), &links))
+    Some(change(shape, &find, &[spare], &format!("{name} = m.v1"), &[], ("$3", "$4"), (is_own, &links)))
 }
 
 /// What becomes of the rows that a condition finds (`FROM … WHERE …`, the customer's row is `t`). `$3` LSN, `$4` route.
@@ -146,7 +161,9 @@ pub(super) fn depart(shape: &Shape, departure: &Departure, find: &str) -> Option
                 .iter()
                 .map(|(name, value)| format!("t.{}::text IS DISTINCT FROM ({value})::text", name.quoted()));
             let find = format!("{find} AND ({})", joined(differs, " OR "));
-            Some(change(shape, &find, &values, &joined(set, ", "), &[], ("$3", "$4"), &[]))
+            let is_key = |name: &Ident| shape.primary_key.iter().any(|key| key.name == name.quoted());
+            let moves = columns.iter().any(|(name, _)| is_key(name));
+            Some(change(shape, &find, &values, &joined(set, ", "), &[], ("$3", "$4"), (moves, &[])))
         }
     }
 }
@@ -203,7 +220,9 @@ pub(super) fn left(shape: &Shape, released: bool, only_created: bool) -> Option<
     ))
 }
 
+/// Takes rows away. Their images are whole, so that they can be put back.
 fn delete(shape: &Shape, find: &str) -> String {
+    let names = numbered('k', shape.primary_key.len());
     let keys =
         shape.primary_key.iter().enumerate().map(|(i, column)| format!("t.{} AS k{}", column.name, i + 1));
     let same_row = equal(
@@ -212,11 +231,14 @@ fn delete(shape: &Shape, find: &str) -> String {
     );
     format!(
         "WITH m AS MATERIALIZED (SELECT {}, t.xmin AS version, {} AS old {find}), \
-         del AS (DELETE FROM {} t USING m WHERE {same_row} AND t.xmin = m.version RETURNING 1), j AS ({}) \
+         del AS (DELETE FROM {} t USING m WHERE {same_row} AND t.xmin = m.version RETURNING {}, m.old), \
+         j AS (INSERT INTO acequia.journal (at, lsn, route, op, key, image) \
+         SELECT now(), $3::text::pg_lsn, $4::int4, 'd', ROW({})::text, old FROM del) \
          SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM del)",
         joined(keys, ", "),
-        shape.image(&[]),
+        shape.whole_image(),
         shape.target,
-        shape.journal('d', "$3", "$4"),
+        joined(prefixed("m", &names), ", "),
+        joined(names, ", "),
     )
 }

@@ -151,19 +151,16 @@ impl Shape {
         format!("ROW({})::text", joined(known.map(|(name, _)| format!("t.{name}")), ", "))
     }
 
+    /// All columns of the customer's row that can be written again, as text.
+    pub(super) fn whole_image(&self) -> String {
+        format!("ROW({})::text", joined(self.whole.iter().map(|name| format!("t.{}", name.quoted())), ", "))
+    }
+
     pub(super) fn identity_text(&self) -> String {
         key_text(&self.identity_values())
     }
 
     pub(super) fn old_identity_text(&self) -> String {
         key_text(&old_identity(self.identity.len()))
-    }
-
-    pub(super) fn journal(&self, op: char, lsn: &str, route: &str) -> String {
-        let key = joined(numbered('k', self.primary_key.len()), ", ");
-        format!(
-            "INSERT INTO acequia.journal (at, lsn, route, op, key, image) \
-             SELECT now(), {lsn}::text::pg_lsn, {route}::int4, '{op}', ROW({key})::text, old FROM m"
-        )
     }
 }

@@ -54,6 +54,7 @@ pub use copy::{CURSOR, KEYS, Piece};
 pub use crosswalk::crosswalk_name;
 pub use flow::Flow;
 pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
+pub use order::parents_first;
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
 pub use sql::{Recipe, RouteSql};
@@ -179,6 +180,8 @@ pub struct Route {
     /// The customer's columns that the journal keeps, in order, each with the staged columns that it is made from: where
     /// the stream left one of these out, the column is neither written nor kept.
     pub image_columns: Arc<Vec<(Ident, Vec<usize>)>>,
+    /// Those that it keeps of a row that is deleted.
+    pub whole_columns: Arc<Vec<Ident>>,
     /// Rows that a flow of ours wrote at the source go on.
     pub cascade: bool,
     /// What is done about the rows that were there before.
@@ -218,6 +221,9 @@ impl Route {
     fn share(&mut self, other: &Self) {
         if self.image_columns == other.image_columns {
             self.image_columns = Arc::clone(&other.image_columns);
+        }
+        if self.whole_columns == other.whole_columns {
+            self.whole_columns = Arc::clone(&other.whole_columns);
         }
         if let Some(recipe) = Arc::get_mut(&mut self.recipe) {
             recipe.share(&other.recipe);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 ///
 /// In a circle somebody must come first: the one that stands first in `nodes`. Its rows that refer forwards wait,
 /// parked, until the others have arrived.
-pub(super) fn parents_first<N: Ord + Clone>(nodes: &[N], parents: &BTreeMap<N, BTreeSet<N>>) -> Vec<N> {
+pub fn parents_first<N: Ord + Clone>(nodes: &[N], parents: &BTreeMap<N, BTreeSet<N>>) -> Vec<N> {
     let mut placed: BTreeSet<N> = BTreeSet::new();
     let mut rest: Vec<N> = nodes.to_vec();
     let mut sorted = Vec::with_capacity(nodes.len());

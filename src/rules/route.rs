@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::Column;
+use crate::catalog::{Column, Table};
 use crate::config::{Gone, KeyPart, OnTruncate, Rule};
 use crate::expression::Expression;
 use crate::name::Ident;
@@ -51,6 +51,7 @@ pub(super) fn route(
     let on_leave = departure(input, &rule.on_leave, "on_leave", problems);
     let columns = written_columns(input, staged, filled, &values);
     let images = images(&columns, filled, [&on_delete, &on_leave]);
+    let whole = Arc::new(writable(target));
     let shape = Shape {
         stage: stage_rows(source_number, staged, identity.len()),
         released: format!("pg_temp.released_{route_number}"),
@@ -68,6 +69,7 @@ pub(super) fn route(
         higher: rivals(world, key, true),
         others: rivals(world, key, false),
         images: Arc::new(images.iter().map(|(name, depends)| (name.quoted(), depends.clone())).collect()),
+        whole: Arc::clone(&whole),
     };
     if problems[before..].iter().any(|problem| problem.severity == super::Severity::Error) {
         return None;
@@ -86,6 +88,7 @@ pub(super) fn route(
         crosswalk,
         key_columns: target.primary_key().to_vec(),
         image_columns: Arc::new(images),
+        whole_columns: whole,
         expressions: expressions(input, &links, filled, &shape),
         cascade: rule.cascade,
         initial: rule.initial,
@@ -223,6 +226,11 @@ fn carried(own: &Column, theirs: &Column, value: &Value) -> Option<Carried> {
     let same = own.base.oid == theirs.base.oid && own.base.is_builtin() && own.base.name.as_str() != "bpchar";
     let text = |column: String| if same { column } else { format!("{column}::text") };
     Some(Carried { source: text(source), target: text(target), join: String::new() })
+}
+
+/// All columns that can be written again.
+fn writable(table: &Table) -> Vec<Ident> {
+    table.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone()).collect()
 }
 
 /// What the journal keeps of a row: the columns that are written, and those that are set when the source row is gone.

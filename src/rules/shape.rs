@@ -45,6 +45,8 @@ pub(super) struct Shape {
     pub(super) others: Vec<String>,
     /// The columns that the journal keeps, with the staged columns that have to be there.
     pub(super) images: Arc<Vec<(String, Vec<usize>)>>,
+    /// The columns that it keeps of a row that is deleted: all that can be written again.
+    pub(super) whole: Arc<Vec<Ident>>,
 }
 
 impl Shape {
@@ -54,6 +56,7 @@ impl Shape {
         share(&mut self.key, &other.key);
         share(&mut self.staged, &other.staged);
         share(&mut self.images, &other.images);
+        share(&mut self.whole, &other.whole);
     }
 }
 

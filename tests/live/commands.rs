@@ -107,6 +107,8 @@ Commands:
   explain   Tell the way of one row: who is given it, who has it, where it waits and why
   links     Say whether both sides agree about who is who: rows linked, alone or there twice
   verify    Compare customers with what the rules give them, while the stream goes on
+  journal   See what rows were before they were changed or deleted, and put them back
+  forget    Drop what is remembered of a customer that left, or of a flow that no rule needs
   config    Look at the configuration
   help      Print this message or the help of the given subcommand(s)
 
@@ -127,6 +129,7 @@ First steps:
   acequia resync --customer C  bring a customer up to date that missed too much
   acequia explain --dataset D --key K    the way of one row
   acequia verify               do the customers have what the rules give them?
+  acequia journal revert ...   put back what was changed or deleted
 
 Exit status:
   0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the
@@ -184,6 +187,14 @@ fn every_command_has_a_help_that_teaches() {
         (&["parked", "drop"], &["<IDS>...", "written no more"]),
         (&["explain"], &["--dataset <NAME>", "--key <VALUE>", "--customer <NAME>", "changes nothing"]),
         (&["links"], &["--dataset <NAME>", "--customer <NAME>", "--keys", "National Provider Identifier"]),
+        (&["journal"], &["list", "show", "revert", "journal_keep", "UTC"]),
+        (&["journal", "list"], &["--since <TIME>", "--sync <NAME>", "--customer <NAME>", "--limit <LINES>"]),
+        (&["journal", "show"], &["--keys", "--values", "values of rows"]),
+        (
+            &["journal", "revert"],
+            &["--dry-run", "--yes", "--until <TIME>", "writes over it again", "Exit status"],
+        ),
+        (&["forget"], &["--customer <NAME>", "--flow <NAME>", "--yes", "journal revert", "Exit status"]),
         (&["config"], &["show"]),
         (&["config", "show"], &["no password"]),
     ] {

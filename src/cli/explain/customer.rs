@@ -103,7 +103,7 @@ const COUNTS: &str = "SELECT coalesce(sum(c.created), 0)::int8, coalesce(sum(c.u
 
 const WRITTEN: &str = "SELECT to_char(j.at, 'YYYY-MM-DD HH24:MI:SSOF'), j.lsn::text, j.op::text \
     FROM acequia.journal j JOIN acequia.route r ON r.id = j.route \
-    WHERE r.from_customer = $1 AND r.to_customer = $2 AND r.dataset = $3 AND j.key = $4 ORDER BY j.at DESC, j.lsn DESC LIMIT 1";
+    WHERE r.from_customer = $1 AND r.to_customer = $2 AND r.dataset = $3 AND j.key = $4 ORDER BY j.id DESC LIMIT 1";
 
 impl CustomerWay {
     /// The row, or something about it, is here.
@@ -267,7 +267,11 @@ impl Place<'_> {
         Ok(rows.first().map(|row| Written {
             at: row.get(0),
             lsn: row.get(1),
-            op: if row.get::<_, &str>(2) == "d" { "deleted" } else { "changed" },
+            op: match row.get(2) {
+                "d" | "D" => "deleted",
+                "I" => "put back",
+                _changed => "changed",
+            },
         }))
     }
 }

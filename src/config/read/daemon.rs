@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::config::amount::parse_days;
+use crate::config::amount::{parse_days, parse_size};
 use crate::config::finding::Findings;
 use crate::config::keys::KeyTable;
 use crate::config::model::Daemon;
@@ -16,7 +16,7 @@ use super::rule::{SCHEDULE_KEYS, read_schedule};
 /// `[daemon]`
 const KEYS: KeyTable = KeyTable {
     title: "[daemon]",
-    known: &["runtime_directory", "journal_keep", "parked_limit", "verify"],
+    known: &["runtime_directory", "journal_keep", "journal_max", "parked_limit", "verify"],
     later: &[],
 };
 
@@ -26,6 +26,9 @@ const RUNTIME_DIRECTORY: &str = "/run/acequia";
 /// For how many days old images are kept when the file does not say so.
 const JOURNAL_KEEP_DAYS: u32 = 30;
 
+/// How many bytes of old images are kept in one database when the file does not say so.
+const JOURNAL_MAX_BYTES: u64 = 10 << 30;
+
 /// How many rows wait at most for one customer when the file does not say so.
 const PARKED_LIMIT: u64 = 1_000_000;
 
@@ -34,6 +37,7 @@ const PARKED_LIMIT: u64 = 1_000_000;
 pub(in crate::config) struct DaemonDraft {
     runtime_directory: Option<Spotted<PathBuf>>,
     journal_keep_days: Option<Spotted<u32>>,
+    journal_max_bytes: Option<Spotted<u64>>,
     parked_limit: Option<Spotted<u64>>,
     verify: Option<Spotted<Apply>>,
 }
@@ -48,10 +52,12 @@ impl DaemonDraft {
             .text("runtime_directory", findings)
             .map(|text| Spotted { value: directory.join(text.value), spot: text.spot });
         let journal_keep = section.parsed("journal_keep", parse_days, "write it as \"30d\"", findings);
+        let journal_max = section.parsed("journal_max", parse_size, "write it as \"10GB\"", findings);
         let parked_limit = read_parked_limit(&section, findings);
         let verify = read_verify(&section, findings);
         set_once(&mut self.runtime_directory, runtime_directory, "runtime_directory", findings);
         set_once(&mut self.journal_keep_days, journal_keep, "journal_keep", findings);
+        set_once(&mut self.journal_max_bytes, journal_max, "journal_max", findings);
         set_once(&mut self.parked_limit, parked_limit, "parked_limit", findings);
         set_once(&mut self.verify, verify, "verify", findings);
     }
@@ -63,6 +69,7 @@ impl DaemonDraft {
                 .runtime_directory
                 .map_or_else(default_runtime_directory, |directory| directory.value),
             journal_keep_days: self.journal_keep_days.map_or(JOURNAL_KEEP_DAYS, |days| days.value),
+            journal_max_bytes: self.journal_max_bytes.map_or(JOURNAL_MAX_BYTES, |size| size.value),
             parked_limit: self.parked_limit.map_or(PARKED_LIMIT, |limit| limit.value),
             verify: self.verify.map(|verify| verify.value),
         }
