@@ -25,6 +25,7 @@ mod parents;
 mod parked;
 mod probe;
 mod problem;
+mod reads;
 mod route;
 pub mod setup;
 mod shape;
@@ -51,6 +52,7 @@ pub use flow::Flow;
 pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
+pub use reads::{Concern, Reads};
 pub use sql::{Recipe, RouteSql};
 pub use stage::{META_COLUMNS, MORE_COLUMN, StageSql, StagedColumn};
 
