@@ -12,6 +12,9 @@ const NAMES_SHOWN: usize = 5;
 /// Words of `[daemon]` that a running process can't change.
 const NEEDS_RESTART: [&str; 1] = ["runtime_directory"];
 
+/// A word, what it said and what it says.
+pub type ChangedWord = (String, String, String);
+
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
@@ -27,9 +30,9 @@ pub struct Difference {
     pub customers: Vec<String>,
     /// What became of it.
     pub change: Change,
-    /// The words that changed: (word, before, now).
+    /// The words that changed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub words: Vec<(String, String, String)>,
+    pub words: Vec<ChangedWord>,
     /// It takes effect at the next start.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub needs_restart: bool,
@@ -130,7 +133,7 @@ fn things(
     }
 }
 
-fn changed(old: &Words, new: &Words) -> Vec<(String, String, String)> {
+fn changed(old: &Words, new: &Words) -> Vec<ChangedWord> {
     let words: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let value = |words: &Words, word: &String| words.get(word).cloned().unwrap_or_default();
     let both = words.into_iter().map(|word| (word.clone(), value(old, word), value(new, word)));
@@ -166,7 +169,7 @@ fn groups(
     // By customer, data sets that came and went; then customers to whom the same happened.
     let empty = BTreeMap::new();
     let mut alike: BTreeMap<(bool, Vec<String>), Vec<String>> = BTreeMap::new();
-    let mut other: BTreeMap<(String, Vec<(String, String, String)>), Vec<String>> = BTreeMap::new();
+    let mut other: BTreeMap<(String, Vec<ChangedWord>), Vec<String>> = BTreeMap::new();
     let customers: BTreeSet<&String> = old.routes.keys().chain(new.routes.keys()).collect();
     for customer in customers {
         let before = old.routes.get(customer).unwrap_or(&empty);

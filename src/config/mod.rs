@@ -44,7 +44,7 @@ mod tree;
 mod words;
 
 pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, Style};
-pub use difference::{Change, Difference};
+pub use difference::{Change, ChangedWord, Difference};
 pub use model::{
     ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, KEY_COLUMNS_MAX, KeyPart,
     Missing, Notify, NotifyEvent, Reference, RestingSlot, SecretSource, Sync, Tls,

@@ -25,6 +25,8 @@ pub(crate) struct Progress {
     pub(crate) transactions: u64,
     pub(crate) changes: u64,
     pub(crate) heard_at: Instant,
+    /// The number of the order that is followed.
+    pub(crate) order: u64,
 }
 
 /// Before a flow has done anything.
@@ -42,6 +44,7 @@ pub(crate) fn first_state(name: &str) -> Progress {
         transactions: 0,
         changes: 0,
         heard_at: Instant::now(),
+        order: 0,
     }
 }
 
@@ -60,6 +63,13 @@ impl Progress {
         }
     }
 
+    /// Another attempt begins: what is retried or halted stays so until it has come to something.
+    pub(crate) fn begin(&mut self) {
+        if !matches!(self.phase, Phase::Retrying | Phase::Halted) {
+            self.enter(Phase::Starting, None);
+        }
+    }
+
     /// As it is told to others.
     pub(crate) fn state(&self) -> FlowState {
         FlowState {
@@ -73,6 +83,7 @@ impl Progress {
             transactions: self.transactions,
             changes: self.changes,
             silent_seconds: self.heard_at.elapsed().as_secs_f64(),
+            new_rules_from: None,
         }
     }
 }
