@@ -94,6 +94,7 @@ Usage: acequia [OPTIONS] <COMMAND>
 Commands:
   run       Run the daemon in the foreground until SIGTERM or SIGINT
   check     Compare the rule files with the databases and say all that is wrong, with the remedy
+  reload    Have the daemon run by the rule files as they are now, all of it or nothing
   setup     Make what the rules need in the databases: grants, publication, control schema
   status    Show how far every flow and every customer is
   parked    Look after rows that are not yet in a customer
@@ -101,6 +102,7 @@ Commands:
   resume    Write what has waited, and go on
   resync    Compare with the source and bring up to date; replaces a slot that is of no use
   apply     Write now what waits for its time
+  plan      Say what a backfill would create, change and leave, without changing anything
   backfill  Copy to customers what is there already: rows from before, or from before a rule was
             changed
   explain   Tell the way of one row: who is given it, who has it, where it waits and why
@@ -119,6 +121,7 @@ First steps:
   acequia setup --print-sql    the SQL that a DBA runs: grants, publication, control schema
   acequia check                do files and databases fit together?
   acequia run                  the daemon (usually started by systemd)
+  acequia reload               changed rule files, without a restart
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
@@ -126,7 +129,8 @@ First steps:
   acequia explain --dataset D --key K    the way of one row
 
 Exit status:
-  0 done, 1 failed, 2 wrong usage, 69 a server can't be reached, 78 the configuration is wrong
+  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the
+  configuration is wrong
 ";
 
 #[test]
