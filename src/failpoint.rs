@@ -23,6 +23,9 @@ pub const PLACES: [&str; 13] = [
 /// The places that a piece of a copy passes.
 pub const COPY_PLACES: [&str; 2] = ["copied-to-stage", "before-copy-commit"];
 
+/// Places that a flow passes which comes to rest, in their order: moved along, or dropped.
+pub const RESTING: [&str; 3] = ["resting-moved", "resting-left", "resting-dropped"];
+
 /// Passes a place.
 #[cfg(feature = "failpoints")]
 pub fn hit(place: &'static str) {
@@ -36,7 +39,8 @@ pub fn hit(place: &'static str) {
         let (place, count) = text.split_once(':')?;
         Some((place.to_owned(), count.parse().ok()?))
     });
-    debug_assert!(PLACES.contains(&place) || COPY_PLACES.contains(&place), "a place that is listed");
+    let listed = PLACES.iter().chain(&COPY_PLACES).chain(&RESTING);
+    debug_assert!(listed.clone().any(|one| *one == place), "a place that is listed");
     if let Some((name, count)) = wanted
         && name == place
         && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *count

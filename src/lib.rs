@@ -24,7 +24,7 @@
 //! Between `daemon::capture`, which reads, and `daemon::flow`, which writes, lies a channel that holds one batch: that is
 //! the back-pressure. Whatever fails on the way, the target rolls back, and the stream is read again from the checkpoint.
 //! A plan is made by `daemon::plan` and never changed: where a catalog is no longer what it was (`daemon::drift`), the flow
-//! begins anew at its checkpoint, with another plan. What comes for a customer that is *held* (paused, locked, broken, or
+//! begins anew at its checkpoint, with another plan. A reload (`daemon::reload`) changes plans the same way. What comes for a customer that is *held* (paused, locked, broken, or
 //! written at certain times only) is parked by `apply::withhold` and written later by `apply::drain`, in its order.
 //!
 //! # The modules

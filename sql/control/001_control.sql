@@ -16,7 +16,7 @@ CREATE TABLE acequia.checkpoint (
   lost              text,                        -- what is wrong with the position where no slot shows it: said until a resync
   source_database   text NOT NULL,
   slot              text NOT NULL,
-  state             text NOT NULL CHECK (state IN ('creating', 'live')),
+  state             text NOT NULL CHECK (state IN ('creating', 'live', 'resting')),   -- resting: all its groups are disabled
   lsn               pg_lsn NOT NULL,
   commit_time       timestamptz,                 -- of the last applied source transaction
   source_shape      text,                        -- fingerprints of the tables' definitions ...

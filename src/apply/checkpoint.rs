@@ -1,5 +1,6 @@
 //! The checkpoint: how far a flow has come, a row in the target that moves in the same transaction as the data.
 
+use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
 use crate::lsn::Lsn;
@@ -19,6 +20,8 @@ pub struct Checkpoint {
     pub lost: Option<Lost>,
     /// The slot is being created: nothing was read from it yet.
     pub creating: bool,
+    /// The flow rests: when it runs again, it goes on from then.
+    pub resting: bool,
     /// Everything that committed before this position is in the customers.
     pub lsn: Lsn,
 }
@@ -49,7 +52,7 @@ impl Lost {
 }
 
 const READ: &str = "SELECT system_identifier, timeline, timeline_from::text, lost, state = 'creating' AS creating, \
-                    lsn::text AS lsn FROM acequia.checkpoint WHERE flow = $1";
+                    state = 'resting' AS resting, lsn::text AS lsn FROM acequia.checkpoint WHERE flow = $1";
 
 const ANNOUNCE: &str = "INSERT INTO acequia.checkpoint (flow, system_identifier, timeline, timeline_from, source_database, \
     slot, state, lsn) VALUES ($1, $2, $3, $4::text::pg_lsn, $5, $6, 'creating', '0/0') ON CONFLICT (flow) DO UPDATE SET \
@@ -97,8 +100,50 @@ impl Checkpoint {
             timeline_from: began.map(str::parse).transpose().map_err(|_| none())?,
             lost: lost.map(|text| Lost::from_text(text).ok_or_else(none)).transpose()?,
             creating: row.get("creating"),
+            resting: row.get("resting"),
             lsn: row.get::<_, &str>("lsn").parse().map_err(|_| none())?,
         })
+    }
+
+    /// The same where there may be no control schema yet.
+    pub async fn look(client: &Client, flow: &str) -> Result<Option<Self>, Error> {
+        let known = client.query_one("SELECT to_regclass('acequia.checkpoint') IS NOT NULL", &[]).await;
+        let known = known.map_err(|error| Error::from_driver("looking for the control schema", &error))?;
+        if known.get(0) { Self::read(client, flow).await } else { Ok(None) }
+    }
+
+    /// All flows that have one: (flow, source database, slot). None where there is no control schema.
+    pub async fn all(client: &Client) -> Result<Vec<(String, String, String)>, Error> {
+        let failed = |error| Error::from_driver("reading the checkpoints", &error);
+        let known = client.query_one("SELECT to_regclass('acequia.checkpoint') IS NOT NULL", &[]).await;
+        if !known.map_err(failed)?.get::<_, bool>(0) {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT flow, source_database, slot FROM acequia.checkpoint ORDER BY flow";
+        let rows = client.query(sql, &[]).await.map_err(failed)?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+    }
+
+    /// The flow rests, and this is how far its source has come. `false` where somebody writes it.
+    pub async fn rest(client: &Client, flow: &str, at: Lsn) -> Result<bool, Error> {
+        let sql = "UPDATE acequia.checkpoint SET state = 'resting', lsn = greatest(lsn, $2::text::pg_lsn), updated_at = now() \
+                   WHERE flow = $1 AND state <> 'creating'";
+        alone(client, flow, "moving the checkpoint of a flow that rests", sql, &[&flow, &at.to_string()])
+            .await
+    }
+
+    /// The flow's slot is about to be dropped: whoever starts it from here on makes it anew. `false` where somebody writes it.
+    pub async fn leave(client: &Client, flow: &str) -> Result<bool, Error> {
+        let sql = "UPDATE acequia.checkpoint SET state = 'creating', lsn = '0/0', updated_at = now() WHERE flow = $1";
+        alone(client, flow, "leaving the slot of a flow that rests", sql, &[&flow]).await
+    }
+
+    /// The flow's slot is dropped.
+    pub async fn forget(client: &Client, flow: &str) -> Result<(), Error> {
+        let sql = "DELETE FROM acequia.checkpoint WHERE flow = $1 AND state = 'creating'";
+        let gone = client.execute(sql, &[&flow]).await;
+        gone.map_err(|error| Error::from_driver("forgetting the checkpoint of a flow that rests", &error))?;
+        Ok(())
     }
 
     /// Says that the slot is about to be created, so that a death in between is recognized.
@@ -183,6 +228,32 @@ pub async fn asked_for_resync(client: &Client, flow: &str) -> Result<Option<i64>
 fn timeline(lineage: &Lineage) -> (Option<i32>, Option<String>) {
     let began = lineage.began(lineage.timeline).map(|at| at.to_string());
     (i32::try_from(lineage.timeline).ok(), began)
+}
+
+/// Runs a statement where nobody else writes the flow, which a lock of the writer's session says.
+async fn alone(
+    client: &Client,
+    flow: &str,
+    doing: &str,
+    sql: &str,
+    params: &[&(dyn ToSql + Sync)],
+) -> Result<bool, Error> {
+    let failed = |error| Error::from_driver(doing, &error);
+    let lock = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+    let key = lock_key(flow);
+    if !client.query_one(lock, &[&key]).await.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    let done = client.execute(sql, params).await;
+    let unlock = client.query_one("SELECT pg_advisory_unlock(hashtextextended($1, 0))", &[&key]).await;
+    done.map_err(failed)?;
+    unlock.map_err(failed)?;
+    Ok(true)
+}
+
+/// What the flow's lock is made from.
+pub(super) fn lock_key(flow: &str) -> String {
+    format!("acequia flow {flow}")
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::postgres;
 use crate::rules::{CREATE_MOVED, Plan};
 
 use super::batch::Batch;
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, lock_key};
 use super::context::{Context, TEXTS_MAX};
 use super::copier::{self, CREATE_ASIDE};
 use super::drain;
@@ -324,7 +324,7 @@ impl Writer {
 
 /// Nobody else may write this flow while this session lives.
 async fn lock(statements: &mut Statements, flow: &str) -> Result<(), Error> {
-    let key = format!("acequia flow {flow}");
+    let key = lock_key(flow);
     let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
     let rows = statements.query("taking the flow's lock", sql, &[&key]).await?;
     if rows.first().is_some_and(|row| row.get::<_, bool>(0)) {

@@ -144,6 +144,23 @@ impl Server {
             .map_err(|error| Error::from_driver("looking for the oldest transaction", &error))?;
         Ok(row.map(|row| (row.get("pid"), row.get("application"))))
     }
+
+    /// How far its log is on disk: a slot can be moved there.
+    pub async fn flushed(client: &Client) -> Result<Lsn, Error> {
+        const DOING: &str = "asking for the server's flushed position";
+        let row = client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await;
+        let row = row.map_err(|error| Error::from_driver(DOING, &error))?;
+        row.get::<_, &str>(0).parse().map_err(|_| Error::protocol(DOING, "a position that is none"))
+    }
+
+    /// Marks a place in the log by a message of our own. What has committed by now lies before it, and what commits later
+    /// lies behind it.
+    pub async fn mark(client: &Client) -> Result<Lsn, Error> {
+        const DOING: &str = "marking a place in the log";
+        let sql = "SELECT pg_logical_emit_message(true, 'acequia', 'rules')::text";
+        let row = client.query_one(sql, &[]).await.map_err(|error| Error::from_driver(DOING, &error))?;
+        row.get::<_, &str>(0).parse().map_err(|_| Error::protocol(DOING, "a position that is none"))
+    }
 }
 
 impl Slot {
@@ -155,6 +172,22 @@ impl Slot {
             (Some(_), Some(other)) if other != dbname => Some(format!("a slot of another database, {other}")),
             (Some(_), _) => None,
         }
+    }
+
+    /// Moves one that nobody reads.
+    pub async fn advance(client: &Client, name: &str, to: Lsn) -> Result<(), Error> {
+        let sql = "SELECT pg_replication_slot_advance($1::text::name, $2::text::pg_lsn) \
+                   FROM pg_replication_slots WHERE slot_name = $1::text AND confirmed_flush_lsn < $2::text::pg_lsn";
+        let moved = client.execute(sql, &[&name, &to.to_string()]).await;
+        moved.map_err(|error| Error::from_driver(format!("moving slot {name}"), &error))?;
+        Ok(())
+    }
+
+    /// Drops one that nobody reads.
+    pub async fn drop(client: &Client, name: &str) -> Result<(), Error> {
+        let dropped = client.execute("SELECT pg_drop_replication_slot($1::text::name)", &[&name]).await;
+        dropped.map_err(|error| Error::from_driver(format!("dropping slot {name}"), &error))?;
+        Ok(())
     }
 
     /// Reads it; `None` where there is none of that name.

@@ -96,7 +96,7 @@ pub(super) fn exit_of(failure: &anyhow::Error) -> Exit {
         return Exit::Configuration;
     }
     match failure.downcast_ref::<postgres::Error>().map(postgres::Error::kind) {
-        Some(kind) if is_unreachable(kind) => Exit::Unavailable,
+        Some(kind) if kind.is_unreachable() => Exit::Unavailable,
         Some(kind) if is_refused(kind) => Exit::Configuration,
         Some(_) | None => Exit::Failed,
     }
@@ -113,22 +113,6 @@ fn is_refused(kind: &postgres::Kind) -> bool {
         | postgres::Kind::TimedOut(_)
         | postgres::Kind::Closed
         | postgres::Kind::Io(_)
-        | postgres::Kind::Protocol(_)
-        | postgres::Kind::Driver(_) => false,
-    }
-}
-
-/// The server was not there to answer.
-pub(super) fn is_unreachable(kind: &postgres::Kind) -> bool {
-    match kind {
-        postgres::Kind::Connect(..)
-        | postgres::Kind::TimedOut(_)
-        | postgres::Kind::Closed
-        | postgres::Kind::Io(_) => true,
-        postgres::Kind::Server(refusal) => refusal.sqlstate.class() == "57",
-        postgres::Kind::Tls(_)
-        | postgres::Kind::Authentication(_)
-        | postgres::Kind::Secret(_)
         | postgres::Kind::Protocol(_)
         | postgres::Kind::Driver(_) => false,
     }

@@ -4,13 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::{Map, Value, json};
 
 use super::console::{Output, say};
-use crate::config::{Apply, Config, Gone, Place, Rule, Spot, Sync, nearest};
+use crate::config::{Apply, Config, Gone, Place, Rule, Spot, Sync, interval_text, nearest};
 use crate::expression::Expression;
 use crate::name::{CustomerName, DatasetName, Ident, SyncName};
 
@@ -114,63 +113,11 @@ fn entries<'a>(config: &'a Config, sync: &'a Sync, selection: &Selection) -> Vec
 
 /// Every word of a rule, in the order of the documentation.
 fn words(rule: &Rule) -> Vec<Word> {
-    let mut words = Vec::new();
-    let mut add = |name: String, value: String| {
+    let word = |(name, value): (String, String)| {
         let spot = rule.spots.get(&name).copied();
-        words.push(Word { name, value, spot });
+        Word { name, value, spot }
     };
-    add("enabled".to_owned(), rule.enabled.to_string());
-    add("mode".to_owned(), rule.mode.as_str().to_owned());
-    add("where".to_owned(), rule.filter.as_ref().map_or("every row", Expression::text).to_owned());
-    add("on_delete".to_owned(), gone_text(&rule.on_delete));
-    add("on_leave".to_owned(), gone_text(&rule.on_leave));
-    add("on_truncate".to_owned(), rule.on_truncate.as_str().to_owned());
-    for (column, source) in &rule.map {
-        add(format!("map.{column}"), source.to_string());
-    }
-    for (column, sql) in &rule.set {
-        add(format!("set.{column}"), sql.text().to_owned());
-    }
-    for (column, chain) in &rule.default {
-        let chain: Vec<&str> = chain.iter().map(Expression::text).collect();
-        add(format!("default.{column}"), chain.join(", else "));
-    }
-    add("priority".to_owned(), rule.priority.to_string());
-    add("cascade".to_owned(), rule.cascade.to_string());
-    add("initial".to_owned(), rule.initial.as_str().to_owned());
-    add("apply".to_owned(), apply_text(&rule.apply));
-    words
-}
-
-fn gone_text(gone: &Gone) -> String {
-    match gone {
-        Gone::Ignore | Gone::Delete => gone.as_str().to_owned(),
-        Gone::Set(columns) => {
-            let columns = columns.iter().map(|(column, sql)| format!("{column} = {}", sql.text()));
-            format!("set {}", columns.collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
-fn apply_text(apply: &Apply) -> String {
-    match apply {
-        Apply::Stream => "stream".to_owned(),
-        Apply::Every(interval) => format!("every {}", interval_text(*interval)),
-        Apply::At { time, time_zone } => {
-            let zone = time_zone.iana_name().unwrap_or("UTC");
-            format!("at {} {zone}", time.strftime("%H:%M"))
-        }
-    }
-}
-
-/// An interval as the files write it, in the largest unit that fits.
-fn interval_text(interval: Duration) -> String {
-    let seconds = interval.as_secs();
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60)];
-    match units.into_iter().find(|(_, size)| seconds.is_multiple_of(*size)) {
-        Some((unit, size)) => format!("{}{unit}", seconds / size),
-        None => format!("{seconds}s"),
-    }
+    rule.spoken().into_iter().map(word).collect()
 }
 
 fn print_text(config: &Config, entries: &[Entry<'_>]) {

@@ -13,6 +13,7 @@ mod journal;
 mod links;
 mod parked;
 mod plan;
+mod reload;
 mod resync;
 mod run;
 mod setup;
@@ -36,6 +37,7 @@ First steps:
   acequia setup --print-sql    the SQL that a DBA runs: grants, publication, control schema
   acequia check                do files and databases fit together?
   acequia run                  the daemon (usually started by systemd)
+  acequia reload               changed rule files, without a restart
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables
@@ -52,6 +54,18 @@ Logs go to standard error; RUST_LOG=debug says more. What heals by itself (a ser
 a password that is about to be changed) is tried again for ever. What somebody has to mend halts
 its flow; where no flow can start, the exit status is 78. SIGTERM ends the daemon with 0. It may
 be killed at any time and loses nothing.";
+
+const AFTER_RELOAD: &str = "\
+All or nothing. The daemon reads the files anew and compares them with the databases, while
+everything goes on by the old rules; with any error it keeps these and says why. A flow that the
+change concerns first writes, by the old rules, what had committed at its source before; the others
+do not notice. SIGHUP does the same. [daemon] runtime_directory needs a restart.
+
+  acequia reload --dry-run             what is different; changes nothing
+  acequia check && acequia reload
+
+Exit status:
+  0 taken over, 1 no daemon runs here, 69 a database can't be reached, 78 refused: something is wrong";
 
 const AFTER_CHECK: &str = "\
 Nothing is changed. Every finding has its place in the files, and what to do; SQL is printed as a
@@ -73,6 +87,7 @@ A flow is one of:
   starting    it opens sessions and reads catalogs
   retrying    it was interrupted and tries again by itself
   halted      somebody has to mend what it says; it looks again every 15 seconds
+  resting     all its groups are disabled; its slot keeps no WAL
   stopping    it was told to stop
   stopped     no daemon runs on this host
 
@@ -224,6 +239,16 @@ enum Command {
         #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
     },
+    /// Have the daemon run by the rule files as they are now, all of it or nothing
+    #[command(after_help = AFTER_RELOAD)]
+    Reload {
+        /// Only say what is different
+        #[arg(long)]
+        dry_run: bool,
+        /// For people or for programs
+        #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
+        output: Output,
+    },
     /// Make what the rules need in the databases: grants, publication, control schema
     #[command(after_help = AFTER_SETUP)]
     Setup {
@@ -332,10 +357,11 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command {
         Command::Run => run::run(&directory).await,
         Command::Check { offline, output } => check::check(&directory, offline, output).await,
+        Command::Reload { dry_run, output } => reload::reload(&directory, dry_run, output).await,
         Command::Setup { print_sql, database, as_role } => {
             setup::setup(&load(&directory)?, print_sql, database.as_deref(), as_role.as_deref()).await
         }
-        Command::Status { output } => status::status(&load(&directory)?, output).await,
+        Command::Status { output } => status::status(&directory, &load(&directory)?, output).await,
         Command::Parked { command } => parked::parked(&load(&directory)?, command).await,
         Command::Pause { scope } => wish::wish(&load(&directory)?, Wish::Pause, &scope).await,
         Command::Resume { scope, from_now } => {

@@ -12,6 +12,8 @@ use crate::rules::Flow;
 
 pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
     start_logging();
+    // From here on a hangup is no reason to die.
+    let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let config = load(directory)?;
     let flows = Flow::all(&config);
     if flows.is_empty() {
@@ -27,7 +29,7 @@ pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
         }
         tracing::info!("told to stop");
     };
-    match daemon::run(config, shutdown).await {
+    match daemon::run(config, directory, hangup, shutdown).await {
         Ended::Stopped => {
             tracing::info!("stopped");
             Ok(Exit::Done)

@@ -1,5 +1,7 @@
 //! `acequia status`: how far every flow and every customer is, from the databases and the daemon's own state file.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::console::{Exit, Output, say, session};
@@ -8,6 +10,7 @@ use super::holds::{HoldReport, holds};
 use super::table::{bytes, table};
 use crate::catalog::Slot;
 use crate::config::Config;
+use crate::daemon::{self, LeftBehind};
 use crate::lsn::Lsn;
 use crate::ops::{self, DaemonState, FlowState, Phase, Verified};
 use crate::postgres::{self, Session};
@@ -21,6 +24,9 @@ struct FlowReport {
     flow: Flow,
     state: String,
     reason: Option<String>,
+    /// Where rules begin that were reloaded.
+    new_rules_from: Option<String>,
+    rests: bool,
     lag_bytes: Option<i64>,
     lag_seconds: Option<f64>,
     retained_bytes: Option<i64>,
@@ -47,21 +53,76 @@ struct CustomerReport {
     last_at: Option<String>,
 }
 
-pub(super) async fn status(config: &Config, output: Output) -> anyhow::Result<Exit> {
+pub(super) async fn status(directory: &Path, config: &Config, output: Output) -> anyhow::Result<Exit> {
     let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten();
     let mut reports = Vec::new();
-    for flow in Flow::all(config) {
+    // Those that rest too: their customers have what they have.
+    let resting = Flow::resting(config);
+    for flow in Flow::all(config).into_iter().chain(resting.iter().cloned()) {
         let mut report = from_daemon(flow, daemon.as_ref());
+        report.rests = resting.contains(&report.flow);
         report.unknown = from_databases(config, &mut report).await.err();
         reports.push(report);
     }
+    reports.retain(FlowReport::is_something);
+    let left = daemon::left_behind(config).await;
+    let running =
+        Running { daemon: daemon.filter(is_fresh), on_disk: Config::sha256_of_files(directory), left };
     match output {
-        Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(&reports, daemon.as_ref()))?),
-        Output::Text => print_text(&reports, daemon.as_ref()),
+        Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(&reports, &running))?),
+        Output::Text => print_text(&reports, &running),
     }
     match reports.into_iter().find_map(|report| report.unknown) {
         None => Ok(Exit::Done),
         Some(error) => Err(error.into()),
+    }
+}
+
+/// What is told beside the flows.
+struct Running {
+    /// The daemon, if one runs.
+    daemon: Option<DaemonState>,
+    /// SHA-256 of the files.
+    on_disk: String,
+    /// Flows that the files no longer have.
+    left: Vec<LeftBehind>,
+}
+
+impl Running {
+    /// The files are not what runs.
+    fn is_changed(&self) -> bool {
+        self.daemon.as_ref().is_some_and(|daemon| daemon.config_sha256 != self.on_disk)
+    }
+
+    /// … and the daemon has refused them.
+    fn is_refused(&self) -> bool {
+        self.daemon.as_ref().is_some_and(|daemon| daemon.refused_sha256.as_ref() == Some(&self.on_disk))
+    }
+
+    fn as_json(&self) -> Value {
+        let Some(daemon) = &self.daemon else { return Value::Null };
+        json!({ "pid": daemon.pid, "version": daemon.version, "config_sha256": daemon.config_sha256,
+                "config_directory": daemon.config_directory, "loaded_at": daemon.loaded_at,
+                "files_changed": self.is_changed(), "files_refused": self.is_refused(),
+                "reloads": daemon.reloads_ended })
+    }
+
+    fn print(&self) {
+        let Some(daemon) = &self.daemon else {
+            say!("no daemon runs on this host with this runtime directory");
+            return;
+        };
+        let at = jiff::Timestamp::from_second(daemon.loaded_at)
+            .map_or_else(|_| String::new(), |at| at.to_string());
+        say!("acequia {} runs as process {}, by the rules that it read at {at}", daemon.version, daemon.pid);
+        if self.is_changed() {
+            say!(
+                "  the rule files have changed since: `acequia reload --dry-run` says what, `acequia reload` takes it over"
+            );
+        }
+        if self.is_refused() {
+            say!("  they were refused: `acequia check` says why");
+        }
     }
 }
 
@@ -78,6 +139,13 @@ pub(super) fn state_of_flow(config: &Config, name: &str) -> String {
     flows.iter().find(|flow| flow.name == name).map_or("stopped", |flow| flow.state.as_str()).to_owned()
 }
 
+impl FlowReport {
+    /// A flow that rests and has never begun is nothing to tell of.
+    fn is_something(&self) -> bool {
+        !self.rests || self.applied.is_some()
+    }
+}
+
 /// What the daemon itself says. A state file of a daemon that is gone counts for nothing.
 fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
     let own: Option<&FlowState> = daemon
@@ -87,6 +155,8 @@ fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
         flow,
         state: own.map_or("stopped", |own| own.state.as_str()).to_owned(),
         reason: own.and_then(|own| own.reason.clone()),
+        new_rules_from: own.and_then(|own| own.new_rules_from.clone()),
+        rests: false,
         lag_bytes: None,
         lag_seconds: own.map(|own| own.lag_seconds),
         retained_bytes: None,
@@ -143,7 +213,7 @@ async fn checkpoint(target: &Session, flow: &str) -> Result<Option<(Lsn, Option<
     let row = target
         .query_opt(
             "SELECT lsn::text, to_char(commit_time, 'YYYY-MM-DD HH24:MI:SSOF') FROM acequia.checkpoint \
-             WHERE flow = $1 AND state = 'live'",
+             WHERE flow = $1 AND state <> 'creating'",
             &[&flow],
         )
         .await
@@ -180,7 +250,7 @@ async fn customers(target: &Session, flow: &Flow) -> Result<Vec<CustomerReport>,
     Ok(rows.iter().map(customer).collect())
 }
 
-fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
+fn as_json(reports: &[FlowReport], running: &Running) -> Value {
     let flows = reports.iter().map(|report| {
         let customers = report.customers.iter().map(|customer| {
             json!({ "customer": customer.customer, "created": customer.created, "updated": customer.updated,
@@ -188,7 +258,7 @@ fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
                     "oldest_parked_seconds": customer.oldest_parked_seconds, "last_at": customer.last_at })
         });
         json!({ "name": report.flow.name, "source": report.flow.source.as_str(), "target": report.flow.target.as_str(),
-                "slot": report.flow.slot, "state": report.state, "reason": report.reason, "lag_bytes": report.lag_bytes,
+                "slot": report.flow.slot, "state": report.state, "reason": report.reason, "new_rules_from": report.new_rules_from, "lag_bytes": report.lag_bytes,
                 "lag_seconds": report.lag_seconds, "retained_wal_bytes": report.retained_bytes,
                 "applied_lsn": report.applied, "commit_time": report.commit_time,
                 "unknown": report.unknown.as_ref().map(ToString::to_string),
@@ -196,15 +266,17 @@ fn as_json(reports: &[FlowReport], daemon: Option<&DaemonState>) -> Value {
                 "holds": report.holds.iter().map(HoldReport::as_json).collect::<Vec<_>>(),
                 "copies": report.copies.iter().map(CopyReport::as_json).collect::<Vec<_>>() })
     });
-    let daemon = daemon.filter(|daemon| is_fresh(daemon));
-    json!({ "daemon": daemon.map(|daemon| json!({ "pid": daemon.pid, "version": daemon.version,
-            "config_sha256": daemon.config_sha256 })), "flows": flows.collect::<Vec<_>>() })
+    let left = running.left.iter().map(|left| {
+        json!({ "flow": left.flow, "slot": left.slot, "source": left.source, "target": left.target.as_str(),
+                "retained_wal_bytes": left.retained_bytes })
+    });
+    json!({ "daemon": running.as_json(), "flows": flows.collect::<Vec<_>>(), "left_behind": left.collect::<Vec<_>>() })
 }
 
-fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
-    match daemon.filter(|daemon| is_fresh(daemon)) {
-        Some(daemon) => say!("acequia {} runs as process {}", daemon.version, daemon.pid),
-        None => say!("no daemon runs on this host with this runtime directory"),
+fn print_text(reports: &[FlowReport], running: &Running) {
+    running.print();
+    for left in &running.left {
+        say!("\n{}\n  {}", left.message(), left.remedy());
     }
     for report in reports {
         say!("\nflow {}: {}", report.flow.name, report.state);
@@ -213,6 +285,9 @@ fn print_text(reports: &[FlowReport], daemon: Option<&DaemonState>) {
         }
         if report.state == Phase::Halted.as_str() {
             say!("  Mend it; the daemon looks again every 15 seconds.");
+        }
+        if let Some(from) = &report.new_rules_from {
+            say!("  new rules   hold from {from} on; what committed before is written by the old ones first");
         }
         let seconds = report.lag_seconds.map_or_else(String::new, |seconds| format!(", {seconds:.1} s"));
         if let Some(lag) = report.lag_bytes {

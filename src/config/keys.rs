@@ -27,6 +27,7 @@ pub(super) const DATABASE_KEYS: KeyTable = KeyTable {
         "sslkey",
         "max_retained_wal",
         "failover",
+        "resting_slot",
     ],
     later: &[],
 };

@@ -48,6 +48,11 @@ impl Config {
         Ok((resolved.finish(sources), problems))
     }
 
+    /// SHA-256 of the files as they are now, right or wrong: [`Config::sha256`] of what they would be.
+    pub fn sha256_of_files(dir: &Path) -> String {
+        Sources::read(dir).0.sha256
+    }
+
     /// A problem that was found later, at a place of the configuration.
     pub fn diagnostic(
         &self,

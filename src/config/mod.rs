@@ -9,6 +9,7 @@
 //! resolve   drafts → model: names looked up, defaults filled in
 //! semantic  contradictions (circle: customers in a circle)
 //! load      the way through all of these
+//! outline   what it says as text, without places and secrets (spoken: a rule's words); difference: two of these
 //! model     what comes out (words: what a rule can say; merge: the most specific word wins)
 //! secret, pgpass              passwords, read when they are needed
 //! finding, diagnostic, spot   what is wrong, and where
@@ -21,18 +22,21 @@
 mod amount;
 mod circle;
 mod diagnostic;
+mod difference;
 mod finding;
 mod keys;
 mod load;
 mod mask;
 mod merge;
 mod model;
+mod outline;
 pub mod pgpass;
 mod read;
 mod resolve;
 mod secret;
 mod semantic;
 mod source;
+mod spoken;
 mod spelling;
 mod spot;
 mod syntax;
@@ -40,11 +44,14 @@ mod tree;
 mod words;
 
 pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, Style};
+pub use difference::{Change, ChangedWord, Difference};
 pub use model::{
     ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, KEY_COLUMNS_MAX, KeyPart,
-    Missing, Notify, NotifyEvent, Reference, SecretSource, Sync, Tls,
+    Missing, Notify, NotifyEvent, Reference, RestingSlot, SecretSource, Sync, Tls,
 };
+pub use outline::{Group, Outline, Words};
 pub use secret::SecretError;
 pub use spelling::nearest;
+pub use spoken::interval_text;
 pub use spot::Spot;
 pub use words::{Apply, CustomerWords, Gone, Initial, Mode, OnTruncate, Rule, RuleWords, Said};

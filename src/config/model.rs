@@ -64,8 +64,29 @@ pub struct Database {
     pub max_retained_wal_bytes: Option<u64>,
     /// `failover`: a standby may keep a copy of the slot, where the server can have it so (17+).
     pub failover: bool,
+    /// `resting_slot`: what becomes of the slots here whose groups are all disabled.
+    pub resting_slot: RestingSlot,
     /// NAME in its header.
     pub spot: Spot,
+}
+
+/// What becomes of a flow's slot while all its groups are disabled: it must not keep WAL that nobody will ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestingSlot {
+    /// The daemon moves it along. The default.
+    Advance,
+    /// It is dropped, and made anew when a group is enabled again.
+    Drop,
+}
+
+impl RestingSlot {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Advance => "advance",
+            Self::Drop => "drop",
+        }
+    }
 }
 
 /// Where a secret comes from. Only [`SecretSource::Inline`] holds one, and it does not print it.

@@ -23,6 +23,7 @@ use crate::source::pgoutput;
 
 use super::drift::Watch;
 use super::error::Error;
+use super::order::Orders;
 
 /// How often the server hears from us without a reason.
 const FEEDBACK_INTERVAL: Duration = Duration::from_secs(1);
@@ -58,6 +59,8 @@ pub(super) struct Capture {
     pub(super) partitions: BTreeMap<u32, SourceKey>,
     /// The transaction that commits there is not taken any more.
     pub(super) stop_before: Option<Lsn>,
+    /// Where other rules hold, it is not taken by these either.
+    pub(super) orders: Orders,
     /// What the target has committed.
     pub(super) applied: watch::Receiver<Lsn>,
     /// The writer waits for the stream to pass this position, be there a change or not.
@@ -73,7 +76,9 @@ struct Reading {
     /// Nothing before this position is left to come.
     passed: Lsn,
     idle_at: Instant,
-    /// It has come to where it shall stop.
+    /// The transaction that commits there is not taken any more.
+    stop_before: Option<Lsn>,
+    /// It has come to there.
     stopped: bool,
     drift: Watch,
 }
@@ -82,27 +87,13 @@ impl Capture {
     /// Reads until the stream fails or the writer is gone.
     pub(super) async fn run(self, stream: ReplicationStream) -> Result<(), Error> {
         let ReplicationStream { mut reader, mut writer } = stream;
-        let mut applied = self.applied.clone();
-        let start = *applied.borrow_and_update();
-        let mut reading = Reading {
-            assembler: Assembler::new(start, self.plan.cascades()),
-            batch: Batch::new(Arc::clone(&self.plan)),
-            handed: start,
-            passed: start,
-            idle_at: Instant::now(),
-            stopped: false,
-            drift: self.drift.another(),
-        };
-        for ((from, dataset), until) in &self.borne {
-            reading.batch.bear(from, dataset, *until);
-        }
-        for (partition, (from, dataset)) in &self.partitions {
-            reading.batch.know_partition(*partition, from, dataset);
-        }
+        let (mut applied, mut orders) = (self.applied.clone(), self.orders.clone());
+        let mut reading = self.begin(*applied.borrow_and_update());
+        reading.stop_before = earlier(self.stop_before, orders.mark(&self.source).await?);
         let mut feedback = tokio::time::interval(FEEDBACK_INTERVAL);
         feedback.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            if let Some(at) = self.stop_before.filter(|_| reading.stopped && reading.batch.is_empty())
+            if let Some(at) = reading.stop_before.filter(|_| reading.stopped && reading.batch.is_empty())
                 && reading.handed <= *applied.borrow()
             {
                 return Err(Error::Reached { at });
@@ -126,6 +117,12 @@ impl Capture {
                         self.confirm(&mut writer, &applied, &reading, false).await?;
                     }
                 }
+                () = orders.arrived() => {
+                    if orders.is_pressing() {
+                        return Err(Error::Ordered);
+                    }
+                    reading.stop_before = earlier(self.stop_before, orders.mark(&self.source).await?);
+                }
                 changed = applied.changed() => {
                     if changed.is_err() {
                         return Ok(());
@@ -147,6 +144,26 @@ impl Capture {
         }
     }
 
+    fn begin(&self, start: Lsn) -> Reading {
+        let mut reading = Reading {
+            assembler: Assembler::new(start, self.plan.cascades()),
+            batch: Batch::new(Arc::clone(&self.plan)),
+            handed: start,
+            passed: start,
+            idle_at: Instant::now(),
+            stop_before: None,
+            stopped: false,
+            drift: self.drift.another(),
+        };
+        for ((from, dataset), until) in &self.borne {
+            reading.batch.bear(from, dataset, *until);
+        }
+        for (partition, (from, dataset)) in &self.partitions {
+            reading.batch.know_partition(*partition, from, dataset);
+        }
+        reading
+    }
+
     /// Takes one frame; answers whether the server wants to hear from us now.
     async fn take(&self, frame: Frame, reading: &mut Reading) -> Result<bool, Error> {
         let (position, reply) = match frame {
@@ -154,13 +171,15 @@ impl Capture {
             Frame::Keepalive { end, reply_requested, .. } => {
                 if !reading.assembler.in_transaction() {
                     reading.passed = reading.passed.max(end);
+                    // Everything that commits before is here.
+                    reading.stopped |= reading.stop_before.is_some_and(|stop| stop <= end);
                 }
                 (end, reply_requested)
             }
             Frame::WalData { end, data, .. } => {
                 let event = reading.assembler.push(pgoutput::decode(&data)?)?;
                 let at = reading.assembler.commits_at();
-                if self.stop_before.is_some_and(|stop| stop <= at) {
+                if reading.stop_before.is_some_and(|stop| stop <= at) {
                     reading.stopped = true;
                     return Ok(false);
                 }
@@ -230,6 +249,11 @@ impl Capture {
         writer.send_status(received, durable, durable, ask).await?;
         Ok(())
     }
+}
+
+/// The earlier one of two positions.
+fn earlier(one: Option<Lsn>, other: Option<Lsn>) -> Option<Lsn> {
+    [one, other].into_iter().flatten().min()
 }
 
 /// With nothing in flight, the position that the source has reached is worth writing down: else an idle flow would

@@ -48,6 +48,9 @@ pub enum Error {
         /// Where the transaction commits that brings the new identity.
         at: Lsn,
     },
+    /// The rules are to be changed at once: no failure, the flow begins anew by the others.
+    #[error("the rules have changed")]
+    Ordered,
     /// The source does not write what is needed.
     #[error(
         "database {database} runs with wal_level = {found}, and logical replication needs wal_level = logical: set it \
@@ -163,6 +166,7 @@ impl Error {
             | Self::Renewed { .. }
             | Self::SlotWaits { .. }
             | Self::Standby { .. }
+            | Self::Ordered
             | Self::SlotInUse { .. }
             | Self::StreamEnded { .. }
             | Self::Silent { .. } => Fault::Retry,

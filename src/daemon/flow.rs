@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{self, Batch, Keep, Writer};
-use crate::config::{Config, NotifyEvent, Tls};
+use crate::config::{Config, Database, NotifyEvent, Tls};
 use crate::fault::{Delays, Fault};
 use crate::lsn::Lsn;
 use crate::notify::Post;
@@ -22,6 +22,7 @@ use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::gap::Gap;
 use super::inspection::Inspection;
+use super::order::{Followed, Orders};
 use super::plan::Told;
 use super::progress::Progress;
 use super::recall::Turn;
@@ -46,9 +47,9 @@ const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
 /// A halted flow looks again this often whether somebody has mended it.
 const HALTED_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Runs the flow until it is told to stop. Never returns before that.
+/// Runs the flow until it is told to stop, or until its orders say that it has come to its end. Never returns before that.
 pub(super) async fn run(
-    config: Arc<Config>,
+    mut orders: Orders,
     flow: Flow,
     progress: watch::Sender<Progress>,
     stop: CancellationToken,
@@ -59,22 +60,29 @@ pub(super) async fn run(
     let mut turn = Turn::default();
     let mut halted: Option<String> = None;
     let mut heard = 0;
+    let mut followed = Followed::Same;
     loop {
-        progress.send_modify(|progress| {
-            if !matches!(progress.phase, Phase::Retrying | Phase::Halted) {
-                progress.enter(Phase::Starting, None);
-            }
-        });
+        if followed == Followed::Same {
+            followed = orders.anew();
+        }
+        if !goes_on(&flow, &mut followed, &orders, &mut turn, &progress) {
+            return stopped(&progress);
+        }
+        let Some(config) = orders.config().map(Arc::clone) else { return stopped(&progress) };
+        progress.send_modify(Progress::begin);
         let ended = tokio::select! {
             biased;
             () = stop.cancelled() => return stopped(&progress),
-            ended = attempt(&config, &flow, &progress, (&mut delays, &mut told, &mut turn), &stop) => ended,
+            ended = attempt((&config, &orders), &flow, &progress, (&mut delays, &mut told, &mut turn), &stop) => ended,
         };
         let Err(error) = ended else { return stopped(&progress) };
         if progress.borrow().phase == Phase::Streaming {
             halted = None;
         }
         if is_turn(&flow, &error, &mut turn) {
+            if let Error::Reached { at } = error {
+                followed = orders.reached(at);
+            }
             continue;
         }
         let error = lost(&flow, error, progress.borrow().applied);
@@ -88,28 +96,79 @@ pub(super) async fn run(
         // One that has streamed is its own predecessor: its last statement may still be running.
         let patient = progress.borrow().has_streamed;
         if fault(&error, &config, &flow, held_since.filter(|_| !patient)) == Fault::Halt {
-            let reason = error.to_string();
-            if halted.as_ref() != Some(&reason) {
-                tracing::error!(flow = %flow.name, "flow halted: {reason}");
+            if halted.replace(error.to_string()).as_ref() != Some(&error.to_string()) {
+                tracing::error!(flow = %flow.name, "flow halted: {error}");
             }
-            halted = Some(reason.clone());
-            progress.send_modify(|progress| {
-                progress.enter(Phase::Halted, Some(reason));
-                progress.has_gap = matches!(&error, Error::Gap(_));
-            });
             let target = &config.databases[&flow.target];
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(HALTED_INTERVAL) => continue,
-                () = wished(target, &flow.name, &mut heard) => continue,
-            }
+            let ended = halt(&mut orders, (target, &flow, &mut heard), &error, (&progress, &stop)).await;
+            let Some(next) = ended else { return };
+            followed = next;
+            continue;
         }
         let delay = delays.next_delay();
         tracing::warn!(flow = %flow.name, retry_in_ms = delay.as_millis(), "flow interrupted: {error}");
         progress.send_modify(|progress| progress.enter(Phase::Retrying, Some(error.to_string())));
+        followed = orders.interrupted();
         tokio::select! {
             () = stop.cancelled() => return stopped(&progress),
-            () = tokio::time::sleep(delay) => {}
+            () = wait(&mut orders, delay) => {}
+        }
+    }
+}
+
+/// Waits until it is worth looking again whether somebody has mended the flow; new rules are followed at once. `None`: it is
+/// told to stop.
+async fn halt(
+    orders: &mut Orders,
+    (target, flow, heard): (&Database, &Flow, &mut i64),
+    error: &Error,
+    (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
+) -> Option<Followed> {
+    progress.send_modify(|progress| {
+        progress.enter(Phase::Halted, Some(error.to_string()));
+        progress.has_gap = matches!(error, Error::Gap(_));
+    });
+    let followed = orders.halted();
+    if followed != Followed::Same {
+        return Some(followed);
+    }
+    tokio::select! {
+        () = stop.cancelled() => return None,
+        () = wished(target, &flow.name, heard) => {}
+        () = wait(orders, HALTED_INTERVAL) => {}
+    }
+    Some(orders.halted())
+}
+
+/// Waits for so long, or until there is something new among the orders.
+async fn wait(orders: &mut Orders, limit: Duration) {
+    tokio::select! {
+        () = orders.arrived() => {}
+        () = tokio::time::sleep(limit) => {}
+    }
+}
+
+/// Says which rules the flow goes on by, where they are others than before. `false`: by none.
+fn goes_on(
+    flow: &Flow,
+    followed: &mut Followed,
+    orders: &Orders,
+    turn: &mut Turn,
+    progress: &watch::Sender<Progress>,
+) -> bool {
+    progress.send_modify(|progress| progress.order = orders.number());
+    match std::mem::replace(followed, Followed::Same) {
+        Followed::Same => true,
+        Followed::Another => {
+            let sha256 = orders.config().map_or("", |config| &config.sha256);
+            tracing::info!(flow = %flow.name, config = sha256, "goes on by the new rules");
+            // What was refused by the old rules is tried again by the new ones.
+            turn.drifted = true;
+            true
+        }
+        Followed::End => {
+            tracing::info!(flow = %flow.name, "no rule needs this flow any more: it ends, and its customers keep their data");
+            false
         }
     }
 }
@@ -126,8 +185,13 @@ fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
         *turn = Turn::default();
         return true;
     }
-    if let Error::Reached { .. } = error {
-        turn.reach();
+    if let Error::Ordered = error {
+        return true;
+    }
+    if let Error::Reached { at } = error {
+        if turn.stop_before().is_some_and(|before| before <= *at) {
+            turn.reach();
+        }
         return true;
     }
     if let Error::Apply(apply::Error::Identity { from, dataset, at, .. }) = error {
@@ -168,7 +232,7 @@ fn fault(error: &Error, config: &Config, flow: &Flow, held_since: Option<Instant
 
 /// Brings the flow up and streams until something fails or it is told to stop.
 async fn attempt(
-    config: &Config,
+    (config, orders): (&Config, &Orders),
     flow: &Flow,
     progress: &watch::Sender<Progress>,
     (delays, told, turn): (&mut Delays, &mut Told, &mut Turn),
@@ -181,7 +245,7 @@ async fn attempt(
     turn.fresh.clear();
     let (began, from) = (Instant::now(), prepared.applied);
     let mut another = prepared.drift.another();
-    let ended = stream(config, flow, progress, (prepared, turn), stop)
+    let ended = stream((config, orders), flow, progress, (prepared, turn), stop)
         .await
         .map_err(|error| named(error, flow, from));
     // To be ready is no success: something was written, or nothing failed for a while.
@@ -208,7 +272,7 @@ fn named(error: Error, flow: &Flow, checkpoint: Lsn) -> Error {
 }
 
 async fn stream(
-    config: &Config,
+    (config, orders): (&Config, &Orders),
     flow: &Flow,
     progress: &watch::Sender<Progress>,
     (prepared, turn): (Prepared, &Turn),
@@ -239,6 +303,7 @@ async fn stream(
         batches,
         borne: turn.adopted.iter().map(|(table, at)| (table.clone(), *at)).collect(),
         stop_before: turn.stop_before(),
+        orders: orders.clone(),
         partitions: turn.partitions.clone(),
         drift: drift.another(),
         applied: applied_seen,

@@ -2,46 +2,60 @@
 //!
 //! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
-//! then), `capture` reads it, `drift` notices when the plan no
-//! longer fits the databases, `inspection` compares customers with what the rules give them, `flow` writes what was captured and decides what a failure means, this file joins the flows
-//! and writes the state file. Clocks enter here.
+//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `inspection` compares customers with
+//! what the rules give them, `flow` writes what was captured and
+//! decides what a failure means. `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
+//! from holding back WAL, `left` finds those that no rule knows. `check` compares files and databases, `reload` changes the
+//! rules of a running process; this file listens for what happens and writes the state file. Clocks enter here.
 
 mod capture;
+mod check;
 mod drift;
 mod error;
 mod flow;
 mod gap;
 mod inspection;
+mod left;
+mod order;
 mod plan;
 mod position;
 mod progress;
 mod publish;
 mod recall;
+mod reload;
+mod rest;
 mod start;
+mod tasks;
 mod wished;
 
 use std::future::Future;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::signal::unix::Signal;
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
-use crate::config::Config;
-use crate::ops::{self, DaemonState, Phase};
+use crate::config::{Config, Outline};
+use crate::ops::{self, DaemonState, Reload};
 use crate::rules::Flow;
 
+use order::When;
+use reload::{Kind, Running, Taken, Verdict};
+use tasks::Tasks;
+
+pub use check::{Finding, Findings, check_everything};
 pub use error::Error;
 pub use gap::{Gap, find_gap};
+pub use left::{LeftBehind, left_behind};
 pub use plan::read_catalogs;
 pub use publish::publication_gap;
 
 /// How often the state file is written.
 const STATE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long flows may take to notice that they shall stop. What they are writing is dropped with its transaction, and
-/// written at the next start.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How often slots are looked for that nobody uses any more.
+const LEFT_INTERVAL: Duration = Duration::from_hours(1);
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,87 +66,175 @@ pub enum Ended {
     Refused,
 }
 
-/// Runs every flow until `shutdown` is ready, or until no flow can ever start.
-pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Ended {
-    let stop = CancellationToken::new();
-    let tasks = TaskTracker::new();
-    let flows = Flow::all(&config);
-    let mut watched = Vec::new();
-    let config = std::sync::Arc::new(config);
-    for flow in flows {
-        let (state, seen) = watch::channel(progress::first_state(&flow.name));
-        watched.push(seen);
-        tasks.spawn(flow::run(std::sync::Arc::clone(&config), flow, state, stop.clone()));
+/// What the process owns.
+struct Process {
+    config: Arc<Config>,
+    /// Where the files are.
+    directory: PathBuf,
+    /// Where the state file is: the one of the start, whatever the files say later.
+    runtime_directory: PathBuf,
+    loaded_at: i64,
+    tasks: Tasks,
+    reloads_begun: u64,
+    last_reload: Option<Reload>,
+    /// That the state file can't be written is said once.
+    told: bool,
+}
+
+/// Runs every flow until `shutdown` is ready, or until no flow can ever start. Each hangup has the files in `directory` read
+/// anew; those that come while that is being done are answered together afterwards.
+pub async fn run(
+    config: Config,
+    directory: &Path,
+    mut hangup: Signal,
+    shutdown: impl Future<Output = ()>,
+) -> Ended {
+    let mut process = Process::start(Arc::new(config), directory);
+    let mut reloading: Option<JoinHandle<Verdict>> = None;
+    let mut state = tokio::time::interval(STATE_INTERVAL);
+    let mut left = tokio::time::interval(LEFT_INTERVAL);
+    for timer in [&mut state, &mut left] {
+        timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
-    tasks.close();
-    let ended = tokio::select! {
-        () = shutdown => Ended::Stopped,
-        () = all_refused(&watched) => Ended::Refused,
-        () = publish(&config.daemon.runtime_directory, &config.sha256, &watched) => Ended::Stopped,
+    tokio::pin!(shutdown);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break Ended::Stopped,
+            // One that has been given new rules since is not what systemd should start anew.
+            () = process.tasks.all_refused(), if process.reloads_begun == 0 => break Ended::Refused,
+            _ = hangup.recv(), if reloading.is_none() => reloading = Some(process.begin_reload()),
+            verdict = ended(&mut reloading) => {
+                reloading = None;
+                process.end_reload(verdict);
+            }
+            _ = left.tick() => {
+                let config = Arc::clone(&process.config);
+                tokio::spawn(async move { left::warn(&config).await });
+            }
+            _ = state.tick() => process.write_state(),
+        }
     };
-    stop.cancel();
-    if tokio::time::timeout(STOP_LIMIT, tasks.wait()).await.is_err() {
-        tracing::warn!(
-            "a flow did not stop in time; what it was writing will be written again at the next start"
-        );
+    if let Some(reloading) = reloading {
+        reloading.abort();
     }
-    ops::remove(&config.daemon.runtime_directory);
+    process.tasks.stop().await;
+    ops::remove(&process.runtime_directory);
     ended
 }
 
-/// Ready when every flow is halted and none has ever streamed. One that a command heals is worth staying for.
-async fn all_refused(watched: &[watch::Receiver<progress::Progress>]) {
-    if watched.is_empty() {
-        return std::future::pending().await;
-    }
-    let refused = |progress: &progress::Progress| {
-        progress.phase == Phase::Halted && !progress.has_streamed && !progress.has_gap
-    };
-    loop {
-        for seen in watched {
-            if seen.clone().wait_for(refused).await.is_err() {
-                return std::future::pending().await;
-            }
-        }
-        // One that was halted may have found its way while others were waited for.
-        if watched.iter().all(|seen| refused(&seen.borrow())) {
-            return;
-        }
+/// Ready when the reload at hand is.
+async fn ended(reloading: &mut Option<JoinHandle<Verdict>>) -> Option<Verdict> {
+    match reloading {
+        Some(task) => task.await.ok(),
+        None => std::future::pending().await,
     }
 }
 
-/// Writes the state file on a timer, for ever.
-async fn publish(directory: &Path, sha256: &str, watched: &[watch::Receiver<progress::Progress>]) {
-    let mut timer = tokio::time::interval(STATE_INTERVAL);
-    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut told = false;
-    loop {
-        timer.tick().await;
-        let written = write_state(directory, sha256, watched);
-        if let Err(error) = &written
-            && !told
+impl Process {
+    fn start(config: Arc<Config>, directory: &Path) -> Self {
+        let mut tasks = Tasks::default();
+        for flow in Flow::all(&config) {
+            tasks.run(&flow, &config, When::AtOnce);
+        }
+        tasks.rest(&Flow::resting(&config), &config);
+        let mut process = Self {
+            runtime_directory: config.daemon.runtime_directory.clone(),
+            config,
+            directory: directory.to_owned(),
+            loaded_at: progress::unix_seconds(),
+            tasks,
+            reloads_begun: 0,
+            last_reload: None,
+            told: false,
+        };
+        process.write_outline();
+        process
+    }
+
+    fn begin_reload(&mut self) -> JoinHandle<Verdict> {
+        tracing::info!("reading the rule files anew");
+        self.reloads_begun += 1;
+        self.write_state();
+        let running = Running {
+            config: Arc::clone(&self.config),
+            directory: self.directory.clone(),
+            phases: self.tasks.phases(),
+        };
+        tokio::spawn(reload::reload(running, self.reloads_begun))
+    }
+
+    fn end_reload(&mut self, verdict: Option<Verdict>) {
+        let Some(Verdict { record, taken }) = verdict else {
+            tracing::error!(
+                "the task that reloads broke down, and nothing was changed; this is a fault of Acequia, please report it"
+            );
+            return;
+        };
+        reload::tell(&record);
+        if let Some(taken) = taken {
+            self.take(taken);
+        }
+        // Before the state file, which says that it is there.
+        let written = ops::write_reload(&self.runtime_directory, &record);
+        self.tell(&written);
+        self.last_reload = Some(record);
+        self.write_state();
+    }
+
+    /// Runs by another configuration from now on.
+    fn take(&mut self, taken: Taken) {
+        let Taken { config, steps } = taken;
+        for step in &steps {
+            match step.kind {
+                Kind::Same | Kind::Touched | Kind::Begins => self.tasks.run(&step.flow, &config, step.when),
+                Kind::Ends => self.tasks.end(&step.flow, step.when),
+            }
+        }
+        self.tasks.rest(&Flow::resting(&config), &config);
+        self.config = config;
+        self.loaded_at = progress::unix_seconds();
+        self.write_outline();
+        let config = Arc::clone(&self.config);
+        tokio::spawn(async move { left::warn(&config).await });
+    }
+
+    fn write_outline(&mut self) {
+        let written = ops::write_outline(&self.runtime_directory, &Outline::of(&self.config));
+        self.tell(&written);
+    }
+
+    fn write_state(&mut self) {
+        let state = DaemonState {
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config_sha256: self.config.sha256.clone(),
+            config_directory: self.directory.display().to_string(),
+            loaded_at: self.loaded_at,
+            reloads_begun: self.reloads_begun,
+            reloads_ended: self.last_reload.as_ref().map_or(0, |last| last.number),
+            refused_sha256: self
+                .last_reload
+                .as_ref()
+                .filter(|last| !last.taken)
+                .map(|last| last.config_sha256.clone()),
+            written_at: progress::unix_seconds(),
+            flows: self.tasks.states(),
+        };
+        let written = ops::write(&self.runtime_directory, &state);
+        self.tell(&written);
+    }
+
+    fn tell(&mut self, written: &std::io::Result<()>) {
+        if let Err(error) = written
+            && !self.told
         {
             tracing::warn!(
-                directory = %directory.display(),
+                directory = %self.runtime_directory.display(),
                 kind = %error.kind(),
                 "the state file can't be written; check the directory's owner ([daemon] runtime_directory)"
             );
         }
-        told = written.is_err();
+        self.told = written.is_err();
     }
-}
-
-fn write_state(
-    directory: &Path,
-    sha256: &str,
-    watched: &[watch::Receiver<progress::Progress>],
-) -> std::io::Result<()> {
-    let state = DaemonState {
-        pid: std::process::id(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        config_sha256: sha256.to_owned(),
-        written_at: progress::unix_seconds(),
-        flows: watched.iter().map(|seen| seen.borrow().state()).collect(),
-    };
-    ops::write(directory, &state)
 }

@@ -232,6 +232,6 @@ async fn has_begun(flow: &Flow, there: &Session) -> Result<bool, postgres::Error
     if !known.map_err(failed)?.get::<_, bool>(0) {
         return Ok(false);
     }
-    let sql = "SELECT EXISTS (SELECT FROM acequia.checkpoint WHERE flow = $1 AND state = 'live')";
+    let sql = "SELECT EXISTS (SELECT FROM acequia.checkpoint WHERE flow = $1 AND state <> 'creating')";
     Ok(there.query_one(sql, &[&flow.name]).await.map_err(failed)?.get(0))
 }

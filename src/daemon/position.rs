@@ -69,9 +69,17 @@ impl Ends<'_> {
             Some(checkpoint) => {
                 self.follow(&lineage, &checkpoint).await?;
                 self.set_failover(connection, slot.as_ref()).await;
-                Ok(checkpoint.lsn)
+                if checkpoint.resting { self.wake().await } else { Ok(checkpoint.lsn) }
             }
         }
+    }
+
+    /// The flow's groups are enabled again: it goes on from now.
+    async fn wake(&self) -> Result<Lsn, Error> {
+        let now = Server::mark(self.session).await?;
+        Checkpoint::begin(self.there, &self.flow.name, now).await?;
+        tracing::info!(flow = %self.flow.name, position = %now, "its groups are enabled again; changes from here on are synchronized");
+        Ok(now)
     }
 
     /// Writes the source's timeline down where it is another one.

@@ -27,6 +27,8 @@ pub(crate) struct Progress {
     pub(crate) heard_at: Instant,
     /// Told by the daemon's own comparison.
     pub(crate) verified: Option<Verified>,
+    /// The number of the order that is followed.
+    pub(crate) order: u64,
 }
 
 /// Before a flow has done anything.
@@ -45,6 +47,7 @@ pub(crate) fn first_state(name: &str) -> Progress {
         changes: 0,
         heard_at: Instant::now(),
         verified: None,
+        order: 0,
     }
 }
 
@@ -63,6 +66,13 @@ impl Progress {
         }
     }
 
+    /// Another attempt begins: what is retried or halted stays so until it has come to something.
+    pub(crate) fn begin(&mut self) {
+        if !matches!(self.phase, Phase::Retrying | Phase::Halted) {
+            self.enter(Phase::Starting, None);
+        }
+    }
+
     /// As it is told to others.
     pub(crate) fn state(&self) -> FlowState {
         FlowState {
@@ -77,6 +87,7 @@ impl Progress {
             changes: self.changes,
             silent_seconds: self.heard_at.elapsed().as_secs_f64(),
             verified: self.verified.clone(),
+            new_rules_from: None,
         }
     }
 }

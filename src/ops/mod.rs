@@ -2,4 +2,7 @@
 
 mod state;
 
-pub use state::{DaemonState, FlowState, Phase, STATE_FILE, Verified, read, remove, write};
+pub use state::{
+    DaemonState, FlowState, Found, Phase, Reload, STATE_FILE, Verified, read, read_outline, read_reload,
+    remove, write, write_outline, write_reload,
+};

@@ -5,12 +5,19 @@
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::config::{Difference, Outline};
 
 /// The file's name in the runtime directory.
 pub const STATE_FILE: &str = "status.json";
+/// What the daemon runs by, beside it.
+const OUTLINE_FILE: &str = "rules.json";
+/// What came of the last reload.
+const RELOAD_FILE: &str = "reload.json";
 
 /// What a flow is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +33,8 @@ pub enum Phase {
     Halted,
     /// Told to stop.
     Stopping,
+    /// All its groups are disabled.
+    Resting,
 }
 
 impl Phase {
@@ -37,6 +46,7 @@ impl Phase {
             Self::Retrying => "retrying",
             Self::Halted => "halted",
             Self::Stopping => "stopping",
+            Self::Resting => "resting",
         }
     }
 }
@@ -67,6 +77,9 @@ pub struct FlowState {
     /// When the customers were compared last, and what was found; nothing where `[daemon] verify` is not said.
     #[serde(default)]
     pub verified: Option<Verified>,
+    /// Rules that were reloaded hold from this position on, and the flow has not come so far yet.
+    #[serde(default)]
+    pub new_rules_from: Option<String>,
 }
 
 /// The last comparison of all customers of a flow.
@@ -87,35 +100,107 @@ pub struct DaemonState {
     pub version: String,
     /// SHA-256 of the configuration that runs.
     pub config_sha256: String,
+    /// The directory that it was read from.
+    pub config_directory: String,
+    /// When it was read, seconds since 1970.
+    pub loaded_at: i64,
+    /// Reloads that were begun.
+    pub reloads_begun: u64,
+    /// The number of the last one that has ended; what came of it is in a file of its own.
+    pub reloads_ended: u64,
+    /// SHA-256 of the files that the last one refused.
+    pub refused_sha256: Option<String>,
     /// When this was written, seconds since 1970.
     pub written_at: i64,
     /// The flows, in the order of their names.
     pub flows: Vec<FlowState>,
 }
 
+/// What came of a reload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Counts the reloads of this process, from 1.
+    pub number: u64,
+    /// When it ended, seconds since 1970.
+    pub at: i64,
+    /// The rules on disk run now. Otherwise nothing has changed.
+    pub taken: bool,
+    /// SHA-256 of the files that were read.
+    pub config_sha256: String,
+    /// What is different.
+    pub differences: Vec<Difference>,
+    /// What was found wrong, errors first.
+    pub found: Vec<Found>,
+    /// A database server did not answer.
+    pub unreachable: bool,
+    /// Flows that take the new rules over, begin or end.
+    pub flows: Vec<String>,
+}
+
+/// Something that a check has found, as it is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Found {
+    /// It stood in the way.
+    pub is_error: bool,
+    /// For people, with the line of the file.
+    pub text: String,
+    /// For programs.
+    pub diagnostic: serde_json::Value,
+    /// What a DBA runs.
+    pub sql: Option<String>,
+}
+
 /// Replaces the file in one step; it is 0600 in a directory of 0700.
 pub fn write(directory: &Path, state: &DaemonState) -> std::io::Result<()> {
+    replace(directory, STATE_FILE, &serde_json::to_vec(state)?)
+}
+
+/// Writes down what runs, so that others can say what would be different.
+pub fn write_outline(directory: &Path, outline: &Outline) -> std::io::Result<()> {
+    replace(directory, OUTLINE_FILE, &serde_json::to_vec(outline)?)
+}
+
+/// Writes down what came of a reload.
+pub fn write_reload(directory: &Path, reload: &Reload) -> std::io::Result<()> {
+    replace(directory, RELOAD_FILE, &serde_json::to_vec(reload)?)
+}
+
+/// What came of the last reload; `None` where there was none.
+pub fn read_reload(directory: &Path) -> std::io::Result<Option<Reload>> {
+    read_file(directory, RELOAD_FILE)
+}
+
+/// What runs; `None` where no daemon has written it.
+pub fn read_outline(directory: &Path) -> std::io::Result<Option<Outline>> {
+    read_file(directory, OUTLINE_FILE)
+}
+
+fn replace(directory: &Path, name: &str, text: &[u8]) -> std::io::Result<()> {
     if !directory.is_dir() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
-    let text = serde_json::to_vec(state)?;
-    let (new, file) = (directory.join(format!(".{STATE_FILE}.new")), directory.join(STATE_FILE));
+    let (new, file) = (directory.join(format!(".{name}.new")), directory.join(name));
     let mut out =
         std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-    out.write_all(&text)?;
+    out.write_all(text)?;
     std::fs::rename(new, file)
 }
 
-/// Removes the file, if it is there: no daemon runs any more.
+/// Removes the files, if they are there: no daemon runs any more.
 pub fn remove(directory: &Path) {
-    // What can't be removed is stale within seconds, and known by its age.
-    let _ = std::fs::remove_file(directory.join(STATE_FILE));
+    for name in [STATE_FILE, OUTLINE_FILE, RELOAD_FILE] {
+        // What can't be removed is stale within seconds, and known by its age.
+        let _ = std::fs::remove_file(directory.join(name));
+    }
 }
 
 /// Reads the file; `None` where no daemon has written one.
 pub fn read(directory: &Path) -> std::io::Result<Option<DaemonState>> {
-    let file: PathBuf = directory.join(STATE_FILE);
-    match std::fs::read(file) {
+    read_file(directory, STATE_FILE)
+}
+
+fn read_file<T: DeserializeOwned>(directory: &Path, name: &str) -> std::io::Result<Option<T>> {
+    match std::fs::read(directory.join(name)) {
         Ok(text) => Ok(serde_json::from_slice(&text).ok()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -136,6 +221,11 @@ mod tests {
             pid: 1,
             version: "0".to_owned(),
             config_sha256: String::new(),
+            config_directory: "/etc/acequia".to_owned(),
+            loaded_at: 6,
+            reloads_begun: 0,
+            reloads_ended: 0,
+            refused_sha256: None,
             written_at: 7,
             flows: Vec::new(),
         };

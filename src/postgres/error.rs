@@ -129,6 +129,21 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 impl Kind {
+    /// The server was not there to answer.
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Connect(..) | Self::TimedOut(_) | Self::Closed | Self::Io(_) => true,
+            Self::Server(refusal) => refusal.sqlstate.class() == "57",
+            Self::Tls(_)
+            | Self::Authentication(_)
+            | Self::Secret(_)
+            | Self::Protocol(_)
+            | Self::Driver(_) => false,
+        }
+    }
+}
+
+impl Kind {
     fn fault(&self) -> Fault {
         match self {
             Self::Server(refusal) => refusal.fault(),

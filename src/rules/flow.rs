@@ -55,6 +55,19 @@ impl Flow {
         pairs.iter().map(|(source, target)| Self::new(source, target)).collect()
     }
 
+    /// The flows that only disabled groups would need, in the order of their names.
+    pub fn resting(config: &Config) -> Vec<Self> {
+        let database = |customer| config.customers.get(customer).map(|customer| customer.database.clone());
+        let mut pairs = BTreeSet::new();
+        for sync in config.syncs.iter().filter(|sync| !sync.data.is_empty()) {
+            let Some(source) = database(&sync.from) else { continue };
+            pairs.extend(sync.to.iter().filter_map(database).map(|target| (source.clone(), target)));
+        }
+        let all = pairs.iter().map(|(source, target)| Self::new(source, target));
+        let needed = Self::all(config);
+        all.filter(|flow| !needed.contains(flow)).collect()
+    }
+
     /// The groups that have a route between the two databases.
     pub fn syncs<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = &'a Sync> {
         let lives_in = |customer: &CustomerName, database: &DatabaseName| {

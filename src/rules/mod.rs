@@ -28,6 +28,7 @@ mod parked;
 mod policy;
 mod probe;
 mod problem;
+mod reads;
 mod route;
 pub mod setup;
 mod shape;
@@ -57,6 +58,7 @@ pub use held::{CREATE_MOVED, FORGET_MOVED, HeldSql};
 pub use order::parents_first;
 pub use probe::{Discrepancy, Questions, Survey};
 pub use problem::{Problem, Scope, Severity};
+pub use reads::{Concern, Reads};
 pub use sql::{Recipe, RouteSql};
 pub use stage::{META_COLUMNS, MORE_COLUMN, StageSql, StagedColumn};
 

@@ -94,6 +94,7 @@ Usage: acequia [OPTIONS] <COMMAND>
 Commands:
   run       Run the daemon in the foreground until SIGTERM or SIGINT
   check     Compare the rule files with the databases and say all that is wrong, with the remedy
+  reload    Have the daemon run by the rule files as they are now, all of it or nothing
   setup     Make what the rules need in the databases: grants, publication, control schema
   status    Show how far every flow and every customer is
   parked    Look after rows that are not yet in a customer
@@ -123,6 +124,7 @@ First steps:
   acequia setup --print-sql    the SQL that a DBA runs: grants, publication, control schema
   acequia check                do files and databases fit together?
   acequia run                  the daemon (usually started by systemd)
+  acequia reload               changed rule files, without a restart
   acequia status               how far every flow and every customer is
   acequia parked list          rows that could not be written, and why
   acequia pause --customer C   have a customer's rows wait while somebody works on its tables

@@ -20,6 +20,7 @@ mod model;
 mod notices;
 mod odd;
 mod planted;
+mod reload;
 mod scenarios;
 mod sessions;
 mod slots;

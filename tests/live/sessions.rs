@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use acequia::config::{ClientCertificate, Database as Place, SecretSource, Spot, Tls};
+use acequia::config::{ClientCertificate, Database as Place, RestingSlot, SecretSource, Spot, Tls};
 use acequia::fault::Fault;
 use acequia::lsn::Lsn;
 use acequia::name::{DatabaseName, Ident};
@@ -125,6 +125,7 @@ impl Server {
             tls,
             max_retained_wal_bytes: None,
             failover: true,
+            resting_slot: RestingSlot::Advance,
             spot: Spot { file: 0, start: 0, end: 0 },
         }
     }

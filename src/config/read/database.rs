@@ -9,7 +9,7 @@ use crate::config::amount::parse_size;
 use crate::config::finding::Findings;
 use crate::config::keys::{DATABASE_KEYS, KeyTable};
 use crate::config::mask::quote;
-use crate::config::model::{ClientCertificate, Database, SecretSource, Tls};
+use crate::config::model::{ClientCertificate, Database, RestingSlot, SecretSource, Tls};
 use crate::config::tree::{Item, Section, Spotted, Words};
 use crate::name::{DatabaseName, Ident};
 
@@ -46,6 +46,10 @@ enum SslMode {
 const SSL_MODES: Words<SslMode> =
     Words { known: &[("verify-full", SslMode::VerifyFull), ("disable", SslMode::Disable)], later: &[] };
 
+/// `resting_slot`
+const RESTING_SLOTS: Words<RestingSlot> =
+    Words { known: &[("advance", RestingSlot::Advance), ("drop", RestingSlot::Drop)], later: &[] };
+
 /// Words of libpq for connections that are encrypted at best, and talk to whoever answers.
 const UNVERIFIED_MODES: [&str; 4] = ["allow", "prefer", "require", "verify-ca"];
 
@@ -67,6 +71,7 @@ pub(super) fn read(
     let tls = read_tls(&section, host.as_deref(), directory, findings);
     let max_retained_wal = section.parsed("max_retained_wal", parse_size, "write it as \"20GB\"", findings);
     let failover = section.flag("failover", findings).is_none_or(|flag| flag.value);
+    let resting_slot = section.word("resting_slot", &RESTING_SLOTS, findings);
     let database = match DatabaseName::new(name.value) {
         Ok(database) => database,
         Err(error) => {
@@ -84,6 +89,7 @@ pub(super) fn read(
         tls: tls?,
         max_retained_wal_bytes: max_retained_wal.map(|size| size.value),
         failover,
+        resting_slot: resting_slot.map_or(RestingSlot::Advance, |word| word.value),
         spot: name.spot,
     })
 }

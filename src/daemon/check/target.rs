@@ -16,7 +16,7 @@ pub(super) async fn check_control(
     there: &Session,
     server: &Server,
     plan: &Plan,
-) -> anyhow::Result<()> {
+) -> Result<(), postgres::Error> {
     let target = &findings.config.databases[&flow.target];
     let name = format!("the control schema \"acequia\" of database {}", target.name);
     let may_make =

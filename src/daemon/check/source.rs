@@ -2,11 +2,12 @@
 
 use crate::catalog::{Catalog, Publication, Server, Slot};
 use crate::config::{Config, Database, OnTruncate};
-use crate::daemon::{find_gap, publication_gap};
 use crate::name::{Ident, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Problem};
 
+use super::super::gap::find_gap;
+use super::super::publish::publication_gap;
 use super::findings::Findings;
 
 /// Settings of the server, rights of the role, encoding of the database.

@@ -1,0 +1,200 @@
+//! `acequia reload`: has the daemon read the rule files anew, and says what it did.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use super::check;
+use super::console::{Exit, Output, say};
+use super::status::is_fresh;
+use crate::config::{Config, Difference, Outline};
+use crate::daemon::Finding;
+use crate::ops::{self, DaemonState, Found, Reload};
+
+/// How often the daemon's answer is looked for.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// Comparing the rules with many databases takes a while; longer than this is too long.
+const ANSWER_WITHIN: Duration = Duration::from_mins(10);
+/// So long it is waited for flows to write what they had to write before; then it is said that they have not yet.
+const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> anyhow::Result<Exit> {
+    let sha256 = Config::sha256_of_files(directory);
+    let config = match Config::load(directory) {
+        Ok((config, _)) => config,
+        Err(problems) => {
+            // The daemon would say the same: it is not even asked.
+            let found: Vec<Finding> = problems.diagnostics.into_iter().map(Finding::from).collect();
+            return refused_files(&found, output);
+        }
+    };
+    let place = &config.daemon.runtime_directory;
+    let Some(before) = ops::read(place).with_context(|| reading(place))?.filter(is_fresh) else {
+        bail!(
+            "no daemon runs with the runtime directory {}, so there is nothing to reload: start one (`systemctl start \
+             acequia`, `acequia run`). If [daemon] runtime_directory was changed, restart the daemon",
+            place.display()
+        );
+    };
+    if dry_run {
+        return dry(&config, output);
+    }
+    let pid =
+        i32::try_from(before.pid).ok().and_then(Pid::from_raw).context("the state file names no process")?;
+    kill_process(pid, Signal::HUP).with_context(|| {
+        format!("sending SIGHUP to process {} (as root, or as the user that the daemon runs as)", before.pid)
+    })?;
+    let record = answer(place, before.reloads_ended, &sha256).await?;
+    let waiting = if record.taken { flows_on_their_way(place).await } else { Vec::new() };
+    report(&record, &waiting, output)
+}
+
+fn reading(place: &Path) -> String {
+    format!(
+        "reading the daemon's state in {} (as root, or as the user that the daemon runs as)",
+        place.display()
+    )
+}
+
+/// What would be different. The databases are not asked: `check` does that.
+fn dry(config: &Config, output: Output) -> anyhow::Result<Exit> {
+    let place = &config.daemon.runtime_directory;
+    let running = ops::read_outline(place).with_context(|| reading(place))?;
+    let running = running.context("the daemon has not written down what it runs by: restart it")?;
+    let differences = running.differences(&Outline::of(config));
+    match output {
+        Output::Json => say!("{}", serde_json::to_string_pretty(&json!({ "differences": differences }))?),
+        Output::Text => {
+            print_differences(&differences);
+            say!(
+                "Nothing was changed. `acequia check` compares the files with the databases, `acequia reload` does it."
+            );
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn print_differences(differences: &[Difference]) {
+    if differences.is_empty() {
+        say!("The files say what the daemon runs by.");
+    }
+    for difference in differences {
+        say!("  {difference}");
+    }
+}
+
+/// Waits for the end of a reload that has read these files.
+async fn answer(place: &Path, before: u64, sha256: &str) -> anyhow::Result<Reload> {
+    let began = Instant::now();
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        let Some(state) = ops::read(place).with_context(|| reading(place))?.filter(is_fresh) else {
+            bail!("the daemon has ended meanwhile; its log says why");
+        };
+        let DaemonState { reloads_begun, reloads_ended, .. } = state;
+        let last = if reloads_ended > before {
+            ops::read_reload(place).with_context(|| reading(place))?
+        } else {
+            None
+        };
+        let Some(last) = last else {
+            if began.elapsed() > ANSWER_WITHIN {
+                bail!("the daemon has not answered within {} s; its log says more", ANSWER_WITHIN.as_secs());
+            }
+            continue;
+        };
+        // One that had begun before may have read what was there before; the daemon answers the signal after it. Where the
+        // files have been changed once more, nothing newer is coming.
+        let is_last = reloads_begun == last.number && began.elapsed() > Duration::from_secs(3);
+        if last.config_sha256 == sha256 || is_last {
+            return Ok(last);
+        }
+    }
+}
+
+/// The flows that have not come to where the new rules hold, after a while.
+async fn flows_on_their_way(place: &Path) -> Vec<(String, String)> {
+    let began = Instant::now();
+    loop {
+        let state = ops::read(place).ok().flatten();
+        let flows = state.map(|state| state.flows).unwrap_or_default();
+        let waiting: Vec<(String, String)> =
+            flows.into_iter().filter_map(|flow| Some((flow.name, flow.new_rules_from?))).collect();
+        if waiting.is_empty() || began.elapsed() > TAKEN_OVER_WITHIN {
+            return waiting;
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+fn report(record: &Reload, waiting: &[(String, String)], output: Output) -> anyhow::Result<Exit> {
+    match output {
+        Output::Json => {
+            let diagnostics: Vec<Value> = record.found.iter().map(as_json).collect();
+            let waiting: Vec<Value> =
+                waiting.iter().map(|(flow, from)| json!({ "flow": flow, "new_rules_from": from })).collect();
+            let answer = json!({ "taken": record.taken, "config_sha256": record.config_sha256,
+                "differences": record.differences, "flows": record.flows, "waiting": waiting,
+                "diagnostics": diagnostics });
+            say!("{}", serde_json::to_string_pretty(&answer)?);
+        }
+        Output::Text => print(record, waiting),
+    }
+    Ok(match (record.taken, record.unreachable) {
+        (true, _) => Exit::Done,
+        (false, true) => Exit::Unavailable,
+        (false, false) => Exit::Configuration,
+    })
+}
+
+fn as_json(found: &Found) -> Value {
+    let mut diagnostic = found.diagnostic.clone();
+    if let Value::Object(fields) = &mut diagnostic {
+        fields.insert("sql".to_owned(), json!(found.sql));
+    }
+    diagnostic
+}
+
+fn print(record: &Reload, waiting: &[(String, String)]) {
+    for found in &record.found {
+        eprintln!("{}", found.text);
+        if let Some(sql) = &found.sql {
+            let lines: Vec<String> = sql.lines().map(|line| format!("    {line}")).collect();
+            eprintln!("{}", lines.join("\n"));
+        }
+        eprintln!();
+    }
+    if !record.taken {
+        let errors = record.found.iter().filter(|found| found.is_error).count();
+        eprintln!("refused: {errors} error(s); everything goes on by the rules as they were");
+        return;
+    }
+    if record.differences.is_empty() {
+        say!("reloaded: the files say what the daemon ran by already");
+        return;
+    }
+    say!("reloaded:");
+    print_differences(&record.differences);
+    for flow in &record.flows {
+        say!("{flow}");
+    }
+    for (flow, _) in waiting {
+        say!("flow {flow} still writes what had committed before, by the old rules (`acequia status`)");
+    }
+}
+
+fn refused_files(found: &[Finding], output: Output) -> anyhow::Result<Exit> {
+    if output == Output::Text {
+        let exit = check::report(found, output, false)?;
+        eprintln!("refused: a running daemon goes on by the rules as they were");
+        return Ok(exit);
+    }
+    let diagnostics: Result<Vec<Value>, serde_json::Error> = found.iter().map(check::as_json).collect();
+    let answer =
+        json!({ "taken": false, "differences": [], "flows": [], "waiting": [], "diagnostics": diagnostics? });
+    say!("{}", serde_json::to_string_pretty(&answer)?);
+    Ok(Exit::Configuration)
+}
