@@ -158,6 +158,9 @@ impl Part<'_> {
         if extent.moved > 0 {
             tally.updated += self.rename(route, low, high).await?;
         }
+        if extent.passing > 0 {
+            self.follow(route, staged, low, high).await?;
+        }
         if extent.inserts > 0 && given > 0 && mode != Mode::LinkOnly {
             tally.created += self.insert(route, low, high).await?;
         }
@@ -334,6 +337,22 @@ impl Part<'_> {
         // What is renamed is then compared and updated like every other row: it is counted there, or was equal.
         self.change(route, self.context.numbers[route], &sql, &[&low, &high, &0_i32]).await?;
         Ok(0)
+    }
+
+    /// Moves the keys of rows on their way. They are not counted: what becomes of them in the end is.
+    async fn follow(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<(), Error> {
+        for set in self.staged[staged].sets_in(low, high) {
+            let unchanged = set.checked_sub(1).map_or(&[][..], |set| &self.staged[staged].sets[set]).to_vec();
+            let Some(sql) = self.sql(route).follow_without(&unchanged) else { return Ok(()) };
+            let number = if set == 0 {
+                self.context.numbers[route]
+            } else {
+                self.partial_number(route, unchanged).await?
+            };
+            let set = i32::try_from(set).unwrap_or(i32::MAX);
+            self.change(route, number, &sql, &[&low, &high, &set]).await?;
+        }
+        Ok(())
     }
 
     /// Runs a statement that journals and changes rows, again where a row was changed in between.

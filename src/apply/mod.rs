@@ -3,6 +3,7 @@
 //! ```text
 //! projection where the plan's columns stand in a relation, and which of them it does not bring
 //! fold       the changes of one source row become its last state
+//! passing    rows on their way through a transaction learn where they end
 //! batch      whole transactions, in waves that can be applied as sets
 //! stage      a wave as COPY text, sent once
 //! customer   one customer's routes over the stage: the quick way
@@ -59,6 +60,7 @@ mod job;
 mod ledger;
 mod notice;
 mod park;
+mod passing;
 mod piece;
 mod preflight;
 mod recent;
