@@ -39,7 +39,7 @@ const TEXT: u8 = b't';
 /// The values of one row in the order of the relation's columns.
 ///
 /// Holds TupleData without its leading count: per column a tag byte, and for text a 4-byte length and the bytes.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tuple {
     data: Bytes,
     columns: u16,
@@ -106,9 +106,15 @@ impl Tuple {
     /// This row with every unchanged value taken from an older state of it, as far as that one has it.
     #[must_use]
     pub fn filled_from(&self, older: &Self) -> Self {
-        let mut data = Vec::with_capacity(self.data.len() + older.data.len());
-        for (cell, before) in self.cells().zip(older.cells()) {
-            match if cell == Cell::Unchanged { before } else { cell } {
+        self.mixed_with(older, |_, own| own == Cell::Unchanged)
+    }
+
+    /// This row with the other one's value in every place that is `taken`, given the place and the own value.
+    #[must_use]
+    pub fn mixed_with(&self, other: &Self, taken: impl Fn(usize, Cell<'_>) -> bool) -> Self {
+        let mut data = Vec::with_capacity(self.data.len() + other.data.len());
+        for (place, (cell, theirs)) in self.cells().zip(other.cells()).enumerate() {
+            match if taken(place, cell) { theirs } else { cell } {
                 Cell::Null => data.push(NULL),
                 Cell::Unchanged => data.push(UNCHANGED),
                 Cell::Text(value) => {

@@ -10,8 +10,9 @@ use crate::row::{Change, CommitPoint, Relation};
 use crate::rules::Plan;
 
 use super::error::Error;
-use super::fold::{Earlier, Moment, NewWave, WaveTable};
+use super::fold::{Earlier, Moment, NewWave, Op, WaveTable};
 use super::notice::Notices;
+use super::passing;
 use super::projection::Projection;
 
 /// A batch is closed when it has taken this many changes …
@@ -100,6 +101,9 @@ impl Batch {
     /// The next one: empty, in the same transaction where this one is open, with the relations known so far.
     #[must_use]
     pub fn follow(&mut self) -> Self {
+        if self.open {
+            self.settle_passing();
+        }
         let next = Self {
             open: self.open,
             own: self.own,
@@ -247,8 +251,18 @@ impl Batch {
         known.find_map(|table| table.retract(change, self.transaction)).unwrap_or_default()
     }
 
+    /// Lets the transaction's rows that are on their way know what becomes of them.
+    fn settle_passing(&mut self) {
+        let waves = self.waves.get_mut(self.first_wave..).unwrap_or_default();
+        let mut rows = waves.iter().flat_map(|wave| &wave.tables).flat_map(|table| &table.rows);
+        if waves.len() > 1 && rows.any(|row| row.op == Op::Passing) {
+            passing::settle(waves.iter_mut().rev().flat_map(|wave| &mut wave.tables));
+        }
+    }
+
     /// The transaction is whole.
     pub fn commit(&mut self, point: CommitPoint) {
+        self.settle_passing();
         self.open = false;
         self.commit = Some(point);
         self.idle = None;

@@ -24,6 +24,7 @@ pub(super) enum Step {
     Release,
     Upsert,
     Aside,
+    Back,
     Leave,
     Delete,
 }
@@ -152,7 +153,7 @@ impl Part<'_> {
             let extent = self.staged[staged].extent(low, high);
             let busy = match step {
                 Step::Upsert => extent.living + extent.moved,
-                Step::Release | Step::Aside | Step::Leave => extent.living,
+                Step::Release | Step::Aside | Step::Back | Step::Leave => extent.living,
                 Step::Delete => extent.deletes,
             };
             if low > high || busy == 0 {
@@ -194,6 +195,7 @@ impl Part<'_> {
             Step::Release => self.release_left(route, staged, low, high).await.map(|()| Tally::default()),
             Step::Upsert => self.upsert(route, staged, low, high).await,
             Step::Aside => self.step_aside(route, low, high).await,
+            Step::Back => self.put_back(route, low, high).await,
             Step::Leave => self.leave(route, staged, low, high).await,
             Step::Delete => self.delete(route, staged, low, high).await,
         };
@@ -236,6 +238,11 @@ impl Part<'_> {
                 // A new source row has the identity by now: the old row is the customer's own from here on.
                 return Ok(Tally { skipped: 1, ..Tally::default() });
             }
+        }
+        // It has been elsewhere in earlier waves: under a name, maybe, that was never committed.
+        if step == Step::Upsert && self.staged[staged].ways_back.contains(&n) {
+            // Where that fails it stays as it is.
+            _ = self.attempt(Step::Back, route, staged, -n, -n).await?;
         }
         let object = object(error);
         let parked = self.park_rejected(route, staged, n, (error.sqlstate(), object.as_deref())).await?;

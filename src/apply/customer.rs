@@ -20,7 +20,7 @@ use super::unchanged;
 /// `character_not_in_repertoire`.
 pub(super) const ILLEGIBLE: &str = "22021";
 /// How often a statement is asked again when rows change under its feet.
-const ASK_AGAIN: usize = 3;
+pub(super) const ASK_AGAIN: usize = 3;
 
 /// Everything that one customer's part of a wave needs.
 pub(super) struct Part<'a> {
@@ -157,6 +157,9 @@ impl Part<'_> {
         let given = self.given(route, staged, low, high).await?;
         if extent.moved > 0 {
             tally.updated += self.rename(route, low, high).await?;
+        }
+        if extent.passing > 0 {
+            self.follow(route, staged, low, high).await?;
         }
         if extent.inserts > 0 && given > 0 && mode != Mode::LinkOnly {
             tally.created += self.insert(route, low, high).await?;
@@ -318,7 +321,7 @@ impl Part<'_> {
     }
 
     /// The route's number for images of other columns than the usual ones.
-    async fn number(&mut self, route: usize, of: Images) -> Result<i32, Error> {
+    pub(super) async fn number(&mut self, route: usize, of: Images) -> Result<i32, Error> {
         let key = (route, of);
         if let Some(number) = self.context.more_numbers.get(&key) {
             return Ok(*number);
@@ -342,6 +345,22 @@ impl Part<'_> {
         // What is renamed is then compared and updated like every other row: it is counted there, or was equal.
         self.change(route, self.context.numbers[route], &sql, &[&low, &high, &0_i32]).await?;
         Ok(0)
+    }
+
+    /// Moves the keys of rows on their way. They are not counted: what becomes of them in the end is.
+    async fn follow(&mut self, route: usize, staged: usize, low: i32, high: i32) -> Result<(), Error> {
+        for set in self.staged[staged].sets_in(low, high) {
+            let unchanged = set.checked_sub(1).map_or(&[][..], |set| &self.staged[staged].sets[set]).to_vec();
+            let Some(sql) = self.sql(route).follow_without(&unchanged) else { return Ok(()) };
+            let number = if set == 0 {
+                self.context.numbers[route]
+            } else {
+                self.number(route, Images::Without(unchanged)).await?
+            };
+            let set = i32::try_from(set).unwrap_or(i32::MAX);
+            self.change(route, number, &sql, &[&low, &high, &set]).await?;
+        }
+        Ok(())
     }
 
     /// Runs a statement that journals and changes rows, again where a row was changed in between.
@@ -370,74 +389,6 @@ impl Part<'_> {
     async fn matched(&mut self, route: usize, low: i32, high: i32) -> Result<u64, Error> {
         let sql = self.sql(route);
         Ok(self.statements.count("matching rows", &sql.matched, &[&low, &high]).await?)
-    }
-
-    /// What is gone at the source, and what the rule does about it.
-    pub(super) async fn delete(
-        &mut self,
-        route: usize,
-        staged: usize,
-        low: i32,
-        high: i32,
-    ) -> Result<Tally, Error> {
-        let deletes = self.staged[staged].extent(low, high).deletes;
-        let mut tally = Tally::default();
-        let sql = self.sql(route);
-        let truncated = self.staged[staged].truncated;
-        let departs = if truncated { &sql.truncated } else { &sql.gone };
-        if let Some(departs) = departs.as_ref().filter(|_| deletes > 0) {
-            let deletes = truncated || sql.gone_deletes;
-            let done = self.depart(route, (departs, deletes), low, high).await?;
-            *(if deletes { &mut tally.deleted } else { &mut tally.updated }) = done;
-        }
-        tally.skipped = deletes.saturating_sub(tally.deleted + tally.updated);
-        Ok(tally)
-    }
-
-    /// What an update moved out of `where`, and what the rule does about it.
-    pub(super) async fn leave(
-        &mut self,
-        route: usize,
-        staged: usize,
-        low: i32,
-        high: i32,
-    ) -> Result<Tally, Error> {
-        let sql = self.sql(route);
-        let mut tally = Tally::default();
-        if self.staged[staged].extent(low, high).living == 0 {
-            return Ok(tally);
-        }
-        if let Some(left) = &sql.left {
-            let done = self.depart(route, (left, sql.left_deletes), low, high).await?;
-            *(if sql.left_deletes { &mut tally.deleted } else { &mut tally.updated }) = done;
-        }
-        if let Some(unlink) = &sql.unlink_left {
-            self.statements.execute("dropping links of rows that left", unlink, &[&low, &high]).await?;
-        }
-        Ok(tally)
-    }
-
-    /// Runs a statement that takes rows away or marks them, again where a row was changed in between.
-    async fn depart(
-        &mut self,
-        route: usize,
-        (sql, deletes): (&str, bool),
-        low: i32,
-        high: i32,
-    ) -> Result<u64, Error> {
-        let number =
-            if deletes { self.number(route, Images::Whole).await? } else { self.context.numbers[route] };
-        let lsn = self.context.lsn_text();
-        let mut total = 0;
-        for _ in 0..ASK_AGAIN {
-            let (expected, written) =
-                self.statements.counts("following what is gone", sql, &[&low, &high, &lsn, &number]).await?;
-            total += written;
-            if expected == written {
-                return Ok(total);
-            }
-        }
-        Err(Error::Ignored { table: self.plan.routes[route].target.to_string() })
     }
 
     /// Parks what can't be read; forgets released links, and what was parked and has been overtaken by this wave. Answers

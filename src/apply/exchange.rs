@@ -57,6 +57,15 @@ impl Part<'_> {
         Ok(None)
     }
 
+    /// Gives rows the key back that they had before the transaction.
+    pub(super) async fn put_back(&mut self, route: usize, low: i32, high: i32) -> Result<Tally, Error> {
+        let sql = self.sql(route);
+        if let Some(back) = &sql.put_back {
+            self.change(route, self.context.numbers[route], back, &[&low, &high]).await?;
+        }
+        Ok(Tally::default())
+    }
+
     /// Gives rows a key that nobody has.
     pub(super) async fn step_aside(&mut self, route: usize, low: i32, high: i32) -> Result<Tally, Error> {
         let sql = self.sql(route);

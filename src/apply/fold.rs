@@ -28,6 +28,8 @@ pub(super) enum Op {
     Nothing,
     /// Changed again by the same transaction in a later wave: nobody may see this state, but its identity moves.
     Passing,
+    /// The same, and in the end the transaction deletes it.
+    Vanishing,
 }
 
 /// One source row's changes in one wave.
@@ -63,6 +65,16 @@ impl FoldedRow {
     /// One state on its own.
     pub(super) fn update(old: Option<Tuple>, new: Tuple) -> Self {
         Self { op: Op::Update, old, new: Some(new), history: History::new(), transaction: 0 }
+    }
+
+    /// Its last state beside the identity that it had before the transaction, where it has had others on the way.
+    pub(super) fn way_back(&self) -> Option<Self> {
+        let (first, last) = self.history.first().zip(self.history.last())?;
+        let (origin, new) = first.old.as_ref().zip(self.new.as_ref())?;
+        let is_long = self.op == Op::Update
+            && first.transaction == last.transaction
+            && self.old.as_ref() != Some(origin);
+        is_long.then(|| Self::update(Some(origin.clone()), new.clone()))
     }
 
     /// Takes back what a transaction did to the row, which it then deletes: nobody was to see that. Not where it also

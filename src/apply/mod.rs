@@ -3,9 +3,11 @@
 //! ```text
 //! projection where the plan's columns stand in a relation, and which of them it does not bring
 //! fold       the changes of one source row become its last state
+//! passing    rows on their way through a transaction learn where they end
 //! batch      whole transactions, in waves that can be applied as sets
 //! stage      a wave as COPY text, sent once
 //! customer   one customer's routes over the stage: the quick way
+//! depart     what is gone at the source, or has left `where`
 //! park       rows that are set aside
 //! careful    the same where the server refuses something: halve, park, replay
 //! exchange   rows that change places, of which only the last states are known
@@ -48,6 +50,7 @@ mod context;
 mod copier;
 mod crosswalk;
 mod customer;
+mod depart;
 mod drain;
 mod engine;
 mod error;
@@ -60,6 +63,7 @@ mod job;
 mod ledger;
 mod notice;
 mod park;
+mod passing;
 mod piece;
 mod preflight;
 mod recent;

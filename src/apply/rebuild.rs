@@ -1,8 +1,9 @@
 //! A crosswalk that was made for other columns is made anew: the links stay, under the new names of both rows.
 //!
 //! What identifies a source row has changed (another replica identity), or what children refer to, or the customer's
-//! primary key. The source is asked what each row is called both ways, the customer's table likewise; links of rows that
-//! neither knows any more are dropped, and such rows are linked again by their natural key when they come.
+//! primary key. A link often holds both names of its row. Else the source is asked what each row is called both ways, the
+//! customer's table likewise; links of rows that neither knows any more are dropped, and such rows are linked again by
+//! their natural key when they come.
 
 use std::fmt::Write as _;
 
@@ -80,7 +81,7 @@ pub(super) async fn rebuild(
     let (before, now) = (parts(old_shape).0, parts(shape).0);
     let names = |parts: &[Part]| identity(parts).into_iter().map(|part| part.of).collect::<Vec<_>>();
     if names(&before) != names(&now) {
-        forget_parked(statements, owner, &now).await?;
+        rename_parked(statements, owner, (table, &new), (old_shape, shape)).await?;
     }
     let end = format!(
         "DROP TABLE acequia.{table}; ALTER TABLE acequia.{new} RENAME TO {table}; {}; \
@@ -113,14 +114,19 @@ async fn carry(
     let old_identity = identity(&old_source);
     let same_source = text_of(old_shape).0 == text_of(shape).0;
     let same_target = text_of(old_shape).1 == text_of(shape).1;
-    let knows_source = same_source || has_columns(source, from_table, &old_identity).await?;
+    let in_link: Option<Vec<String>> = new_source.iter().map(|part| held(&old_source, part)).collect();
+    let knows_source =
+        same_source || in_link.is_some() || has_columns(source, from_table, &old_identity).await?;
     let knows_target = same_target || has_columns(statements, to_table, &old_target).await?;
     if !(knows_source && knows_target) {
         return Ok(());
     }
     let (mut joins, mut values) = (String::new(), Vec::new());
+    let asks = !same_source && in_link.is_none();
     if same_source {
         values.extend(prefixed("x", &new_source));
+    } else if let Some(in_link) = in_link {
+        values.extend(in_link);
     } else {
         names_of_rows(statements, source, (table, &new), from_table, (&old_identity, &new_source)).await?;
         let on = old_identity.iter().map(|part| format!("m.o_{} = x.{0}", part.own));
@@ -142,31 +148,42 @@ async fn carry(
         values.join(", "),
     );
     statements.batch("carrying links over", &sql).await?;
-    if !same_source && same_target {
-        let parts = (old_identity.as_slice(), new_source.as_slice(), new_target.as_slice());
+    if asks && same_target {
+        let parts = (old_source.as_slice(), new_source.as_slice(), new_target.as_slice());
         keep_by_key(statements, owner, to_table, ((table, &new), parts)).await?;
     }
     Ok(())
 }
 
-/// The crosswalk before and after, by name; the identity before, the source's side after, the customer's side.
+/// A part of the new crosswalk, where the old one (`x`) has it too.
+fn held(old: &[Part], part: &Part) -> Option<String> {
+    let own = old.iter().find(|own| own.of == part.of)?;
+    Some(format!("x.{}::text::{}", own.own, part.type_text))
+}
+
+/// The crosswalk before and after, by name; the source's side before and after, the customer's side.
 type Sides<'a> = ((&'a str, &'a str), (&'a [Part], &'a [Part], &'a [Part]));
 
-/// A row that the source no longer has can't be asked what it is called now; its delete may be still to come. Where that is
-/// its natural key, the customer's row tells it.
+/// Of a row that the source no longer has it can't be asked what it is called now; its delete may be still to come. What the
+/// link does not know the customer's row tells, where that is its natural key.
 async fn keep_by_key(
     statements: &mut Statements,
     owner: &Owner<'_>,
     to_table: &TableName,
     ((old, new), (before, source, target)): Sides<'_>,
 ) -> Result<(), Error> {
-    let identity: Vec<&Part> = source.iter().filter(|part| part.own.starts_with('s')).collect();
-    if !identity.iter().all(|part| owner.key.iter().any(|key| key.as_str() == part.of)) {
+    let told = |part: &Part| {
+        let is_key = owner.key.iter().any(|key| key.as_str() == part.of);
+        is_key.then(|| format!("t.{}::text::{}", quoted(&part.of), part.type_text))
+    };
+    let told: Vec<(&Part, Option<String>)> =
+        source.iter().map(|part| (part, held(before, part).or_else(|| told(part)))).collect();
+    if told.iter().any(|(part, value)| part.own.starts_with('s') && value.is_none()) {
         return Ok(());
     }
-    let values = identity.iter().map(|part| format!("t.{}::text::{}", quoted(&part.of), part.type_text));
-    let names =
-        identity.iter().map(|part| part.own.as_str()).chain(target.iter().map(|part| part.own.as_str()));
+    let (parts, values): (Vec<&Part>, Vec<String>) =
+        told.into_iter().filter_map(|(part, value)| Some((part, value?))).unzip();
+    let names = parts.into_iter().chain(target).map(|part| part.own.as_str());
     let both = |parts: &[Part], left: &dyn Fn(&Part) -> String, right: &dyn Fn(&Part) -> String| {
         parts.iter().map(|part| format!("{} = {}", left(part), right(part))).collect::<Vec<_>>().join(" AND ")
     };
@@ -174,10 +191,10 @@ async fn keep_by_key(
         "INSERT INTO acequia.{new} ({}, created) SELECT {}, x.created FROM acequia.{old} x JOIN {} t ON {} \
          WHERE NOT EXISTS (SELECT FROM pg_temp.renamed m WHERE {}) ON CONFLICT DO NOTHING",
         names.collect::<Vec<_>>().join(", "),
-        values.chain(prefixed("x", target)).collect::<Vec<_>>().join(", "),
+        values.into_iter().chain(prefixed("x", target)).collect::<Vec<_>>().join(", "),
         to_table.quoted(),
         both(target, &|part| format!("t.{}", quoted(&part.of)), &|part| format!("x.{}", part.own)),
-        both(before, &|part| format!("m.o_{}", part.own), &|part| format!("x.{}", part.own)),
+        both(&identity(before), &|part| format!("m.o_{}", part.own), &|part| format!("x.{}", part.own)),
     );
     statements.batch("carrying links of gone rows over", &sql).await?;
     Ok(())
@@ -252,31 +269,79 @@ async fn names_of_rows(
     Ok(())
 }
 
-/// Parked rows are known by their identity too. What waits to be written gets its new name; a delete that could not be done
-/// has no row to ask, and is given up: the customer's row stays.
-async fn forget_parked(
+/// What a parked row keeps under another name.
+const KEPT: [&str; 17] = [
+    "flow",
+    "sync",
+    "from_customer",
+    "to_customer",
+    "dataset",
+    "reason",
+    "waits_for",
+    "waits_key",
+    "sqlstate",
+    "object",
+    "first_lsn",
+    "last_lsn",
+    "first_at",
+    "last_at",
+    "tries",
+    "next_try_at",
+    "generation",
+];
+
+/// Parked rows are known by their identity too. What waits to be written gets its new name, a delete that of its link; one
+/// that has no link is given up: the customer's row stays. A row that goes and one that comes may have shared a name, or
+/// may share one now.
+async fn rename_parked(
     statements: &mut Statements,
     owner: &Owner<'_>,
-    identity: &[Part],
+    (old, new): (&str, &str),
+    (old_shape, shape): (&str, &str),
 ) -> Result<(), Error> {
-    let parts = identity.iter().filter(|part| part.own.starts_with('s'));
-    let key: Vec<String> = parts.map(|part| format!("payload->>{}", literal(&part.of))).collect();
+    let ((old_source, old_target), (source, target)) = (parts(old_shape), parts(shape));
+    let array = |values: Vec<String>| format!("json_build_array({})::text", values.join(", "));
+    let name = |alias: &str, source: &[Part]| {
+        array(identity(source).iter().map(|part| format!("{alias}.{}::text", part.own)).collect())
+    };
+    let payload = identity(&source).iter().map(|part| format!("payload->>{}", literal(&part.of))).collect();
+    let same_row =
+        target.iter().map(|part| format!("n.{0} = o.{0}", part.own)).collect::<Vec<_>>().join(" AND ");
+    let same_row = if old_target == target { same_row } else { "false".to_owned() };
+    let (to, dataset) = (literal(owner.to.as_str()), literal(owner.dataset.as_str()));
     let here = format!(
-        "from_customer = {} AND to_customer = {} AND dataset = {}",
-        literal(owner.from.as_str()),
-        literal(owner.to.as_str()),
-        literal(owner.dataset.as_str())
+        "p.from_customer = {} AND p.to_customer = {to} AND p.dataset = {dataset}",
+        literal(owner.from.as_str())
     );
-    let sql = format!(
-        "WITH gone AS (DELETE FROM acequia.parked WHERE {here} AND op = 'delete' RETURNING id) \
-         INSERT INTO acequia.audit (what, detail) SELECT 'parked deletes given up', jsonb_build_object('customer', {}, \
-         'dataset', {}, 'rows', count(*)) FROM gone HAVING count(*) > 0; \
-         UPDATE acequia.parked SET key = json_build_array({})::text WHERE {here} AND op <> 'delete'",
-        literal(owner.to.as_str()),
-        literal(owner.dataset.as_str()),
-        key.join(", ")
-    );
-    statements.batch("renaming parked rows", &sql).await?;
+    let kept: Vec<String> = KEPT.iter().map(|column| format!("coalesce(u.{column}, d.{column})")).collect();
+    let sql = [
+        format!(
+            "CREATE TEMP TABLE parked_before ON COMMIT DROP AS SELECT p.*, l.name FROM acequia.parked p LEFT JOIN LATERAL (\
+             SELECT {} AS name FROM acequia.{old} o JOIN acequia.{new} n ON {same_row} WHERE {} = p.key) l ON p.op <> 'upsert' \
+             WHERE {here}",
+            name("n", &source),
+            name("o", &old_source),
+        ),
+        format!("DELETE FROM acequia.parked p WHERE {here}"),
+        format!(
+            "INSERT INTO acequia.audit (what, detail) SELECT 'parked deletes given up', jsonb_build_object('customer', {to}, \
+             'dataset', {dataset}, 'rows', count(*)) FROM pg_temp.parked_before WHERE op = 'delete' AND name IS NULL \
+             HAVING count(*) > 0"
+        ),
+        format!(
+            "INSERT INTO acequia.parked ({}, key, op, payload, unchanged) SELECT {}, name, \
+             CASE WHEN u.id IS NULL THEN 'delete' WHEN d.id IS NULL THEN 'upsert' ELSE 'replace' END, \
+             coalesce(u.payload, '{{}}'), coalesce(u.unchanged, '{{}}') \
+             FROM (SELECT * FROM pg_temp.parked_before WHERE op <> 'upsert' AND name IS NOT NULL) d \
+             FULL JOIN (SELECT id, payload, unchanged, {}, {} AS name FROM pg_temp.parked_before WHERE op <> 'delete') u \
+             USING (name) ORDER BY coalesce(d.id, u.id)",
+            KEPT.join(", "),
+            kept.join(", "),
+            KEPT.join(", "),
+            array(payload),
+        ),
+    ];
+    statements.batch("renaming parked rows", &sql.join("; ")).await?;
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The stage: a wave's rows as COPY text, sent once however many customers receive them.
 
+use std::collections::BTreeSet;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use crate::name::array_text;
@@ -21,6 +23,8 @@ pub(super) struct Staged {
     /// Rows that nobody gets, because a value can't be read, each with that staged column. What stands in a database that
     /// is encoded in `SQL_ASCII` need not be text at all.
     pub(super) illegible: Vec<(i32, usize)>,
+    /// Rows that stand there again as `-n`, with the identity from before the transaction.
+    pub(super) ways_back: BTreeSet<i32>,
     /// It stands for a TRUNCATE: the rows are deletes, for the routes that follow it.
     pub(super) truncated: bool,
     /// Rows that were changed since they were staged, as they were: undone when a savepoint takes the values back.
@@ -63,6 +67,8 @@ pub(super) struct Extent {
     pub(super) moved: u64,
     /// Rows that are gone.
     pub(super) deletes: u64,
+    /// Rows on their way through a state that nobody may see.
+    pub(super) passing: u64,
 }
 
 impl Staged {
@@ -73,6 +79,7 @@ impl Staged {
             rows: Vec::new(),
             sets: Vec::new(),
             illegible: Vec::new(),
+            ways_back: BTreeSet::new(),
             truncated: false,
             own: false,
             log: Vec::new(),
@@ -162,7 +169,8 @@ impl Staged {
                 }
                 Op::Update => extent.living += 1,
                 Op::Delete => extent.deletes += 1,
-                Op::Nothing | Op::Passing => {}
+                Op::Passing | Op::Vanishing => extent.passing += 1,
+                Op::Nothing => {}
             }
             extent.moved += u64::from(row.moved);
         }
@@ -179,7 +187,7 @@ impl Staged {
         let place = |n: i32| usize::try_from(n).unwrap_or(0);
         let rows = self.rows.iter().take(place(high)).skip(place(low).saturating_sub(1));
         let mut sets: Vec<usize> = rows
-            .filter(|row| matches!(row.op, Op::Insert | Op::Update | Op::Passing))
+            .filter(|row| matches!(row.op, Op::Insert | Op::Update | Op::Passing | Op::Vanishing))
             .map(|row| row.set)
             .collect();
         sets.sort_unstable();
@@ -221,6 +229,11 @@ pub(super) fn encode(table: &WaveTable, source: &SourceTable) -> (Bytes, Staged)
     for (i, row) in table.rows.iter().enumerate() {
         let state = line.write(&mut out, i + 1, row, &mut staged.sets);
         staged.rows.push(state);
+        if let Some(back) = row.way_back().filter(|_| line.illegible.is_none()) {
+            out.put_u8(b'-');
+            Line::new(&table.projection, source).write(&mut out, i + 1, &back, &mut staged.sets);
+            staged.ways_back.insert(staged.last());
+        }
         staged.illegible.extend(line.illegible.map(|column| (staged.last(), column)));
     }
     (out.freeze(), staged)
@@ -325,16 +338,18 @@ impl<'a> Line<'a> {
         }
         unchanged.sort_unstable();
         let set = set_number(unchanged, sets);
-        let stays = row.op == Op::Passing && row.old.as_ref().is_none_or(|old| !self.has_moved(old));
+        let is_passing = matches!(row.op, Op::Passing | Op::Vanishing);
+        let stays = is_passing && row.old.as_ref().is_none_or(|old| !self.has_moved(old));
         if row.op == Op::Nothing || stays {
             return StagedRow::new(Op::Nothing, false, 0);
         }
         write_number(out, n);
         out.put_slice(match row.op {
-            Op::Insert | Op::Update | Op::Passing if self.illegible.is_some() => b"\tX\t",
+            Op::Insert | Op::Update | Op::Passing | Op::Vanishing if self.illegible.is_some() => b"\tX\t",
             Op::Insert => b"\tI\t",
             Op::Delete => b"\tD\t",
             Op::Passing => b"\tP\t",
+            Op::Vanishing => b"\tV\t",
             Op::Update | Op::Nothing => b"\tU\t",
         });
         write_number(out, set);

@@ -208,6 +208,12 @@ impl Table {
             .unwrap_or(&[])
     }
 
+    /// The columns of the primary key, as far as the stream brings them.
+    pub fn sent_primary_key(&self) -> impl Iterator<Item = &Ident> {
+        let is_sent = |name: &&Ident| self.column(name).is_some_and(|column| !column.generated);
+        self.primary_key().iter().filter(is_sent)
+    }
+
     /// The columns by which a row's old tuple can be recognized: those that the flow follows, else the table's own.
     pub fn identity(&self) -> Option<&[Ident]> {
         self.followed.as_deref().or_else(|| self.own_identity())

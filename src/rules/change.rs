@@ -2,8 +2,8 @@
 
 use crate::name::Ident;
 
-use super::fragments::{LIVING, PICK, THERE, equal, joined, numbered, prefixed};
-use super::shape::{Departure, Shape, old_identity};
+use super::fragments::{LIVING, PASSING, PICK, THERE, VANISHING, equal, joined, numbered, prefixed};
+use super::shape::{Departure, Shape, WrittenColumn, old_identity};
 
 /// The common form of a statement that journals and changes rows: `m` finds them, with their version, so that a row that
 /// somebody else changes in between is not overwritten unseen.
@@ -79,10 +79,36 @@ fn follow(shape: &Shape, links: &[&String]) -> String {
 
 /// Overrides rows where they differ; see [`super::RouteSql::update`].
 pub(super) fn update(shape: &Shape, unchanged: &[usize]) -> String {
+    override_rows(shape, &shape.given(), |_| true, unchanged)
+}
+
+/// Has the row of a link follow through every key on the way, so that others can take the ones that it leaves; see
+/// [`super::RouteSql::follow`]. A row that stays behind in the customer keeps its key; one that goes has no need of it.
+pub(super) fn follow_key(
+    shape: &Shape,
+    (on_delete, on_leave): (&Departure, &Departure),
+    unchanged: &[usize],
+) -> String {
+    let mut passing = vec![match on_leave {
+        Departure::Delete => PASSING.to_owned(),
+        Departure::Ignore | Departure::Set(_) => shape.inside(PASSING),
+    }];
+    passing.extend(matches!(on_delete, Departure::Delete).then(|| VANISHING.to_owned()));
+    let passing = format!("({})", joined(passing, " OR "));
+    override_rows(shape, &passing, |column| column.is_of_key, unchanged)
+}
+
+/// Writes some columns of the rows for which `picked` is true, where they differ.
+fn override_rows(
+    shape: &Shape,
+    picked: &str,
+    is_written: impl Fn(&WrittenColumn) -> bool,
+    unchanged: &[usize],
+) -> String {
     let columns: Vec<_> = shape
         .columns
         .iter()
-        .filter(|column| !column.depends.iter().any(|one| unchanged.contains(one)))
+        .filter(|column| is_written(column) && !column.depends.iter().any(|one| unchanged.contains(one)))
         .collect();
     let values: Vec<String> = columns.iter().map(|column| column.value.clone()).collect();
     let set = columns.iter().enumerate().map(|(i, column)| format!("{} = m.v{}", column.name, i + 1));
@@ -92,14 +118,11 @@ pub(super) fn update(shape: &Shape, unchanged: &[usize]) -> String {
         // Nothing is known but what is not to be touched: there is nothing to write.
         return "SELECT 0::int8, 0::int8 WHERE $1::int4 <= $2::int4 OR $3::int4 = 0 OR $4::text = '' OR $5::int4 = 0".to_owned();
     }
-    // The row of a link follows through every key on the way, so that others can take the ones that it leaves.
-    let picked = if shape.crosswalk.is_some() { THERE } else { LIVING };
     let find = format!(
-        "FROM {} s{}{} WHERE {PICK} AND {} AND s.\"acequia:u\" = $3 AND {} AND ({differs}){}",
+        "FROM {} s{}{} WHERE {PICK} AND {picked} AND s.\"acequia:u\" = $3 AND {} AND ({differs}){}",
         shape.stage,
         shape.parent_joins(),
         shape.own_row_join(),
-        shape.inside(picked),
         shape.resolved(),
         shape.not_linked_by(&shape.higher),
     );
@@ -111,12 +134,17 @@ pub(super) fn update(shape: &Shape, unchanged: &[usize]) -> String {
 }
 
 /// Moves a row to its new key; see [`super::RouteSql::rename`].
-pub(super) fn rename(shape: &Shape) -> String {
+pub(super) fn rename(shape: &Shape, on_delete: &Departure) -> String {
+    // What the customer keeps keeps its key.
+    let stays = match on_delete {
+        Departure::Delete => String::new(),
+        Departure::Ignore | Departure::Set(_) => format!(" AND NOT {VANISHING}"),
+    };
     let values: Vec<String> = shape.key.iter().map(|key| key.value.clone()).collect();
     let set =
         joined(shape.key.iter().enumerate().map(|(i, key)| format!("{} = m.v{}", key.name, i + 1)), ", ");
     let find = format!(
-        "FROM {} s{} JOIN {target} t ON {} WHERE {PICK} AND {THERE} AND s.\"acequia:u\" >= $3 AND {} IS NOT NULL \
+        "FROM {} s{} JOIN {target} t ON {} WHERE {PICK} AND {THERE}{stays} AND s.\"acequia:u\" >= $3 AND {} IS NOT NULL \
          AND {} AND NOT EXISTS (SELECT FROM {target} n WHERE {})",
         shape.stage,
         shape.parent_joins(),
@@ -145,6 +173,35 @@ pub(super) fn step_aside(shape: &Shape) -> Option<String> {
         shape.not_linked_by(&shape.higher),
     );
     Some(change(shape, &find, &[spare], &format!("{name} = m.v1"), &[], ("$3", "$4"), (is_own, &links)))
+}
+
+/// Gives rows the key back that they had before the transaction, where nobody has taken it; `$3` LSN, `$4` route. Answers
+/// (expected, written). `None` where the old key is not known.
+pub(super) fn put_back(shape: &Shape) -> Option<String> {
+    shape.crosswalk.as_ref()?;
+    if !shape.key.iter().all(|key| key.goes_back) {
+        return None;
+    }
+    let values: Vec<String> = shape.key.iter().map(|key| key.old_value.clone()).collect();
+    let set =
+        joined(shape.key.iter().enumerate().map(|(i, key)| format!("{} = m.v{}", key.name, i + 1)), ", ");
+    let find = format!(
+        "FROM {} s{} WHERE {PICK} AND {} IS NOT NULL{} AND NOT EXISTS (SELECT FROM {} n WHERE {})",
+        shape.stage,
+        shape.own_row_join(),
+        old_identity(1).concat(),
+        shape.not_linked_by(&shape.higher),
+        shape.target,
+        shape.old_key_match("n"),
+    );
+    let links = links_of_key(shape);
+    Some(change(shape, &find, &values, &set, &[], ("$3", "$4"), (!links.is_empty(), &links)))
+}
+
+/// The crosswalks that follow a row whose natural key is written, because it is the primary key.
+fn links_of_key(shape: &Shape) -> Vec<&String> {
+    let is_own = shape.key.iter().any(|key| shape.primary_key.iter().any(|column| column.name == key.name));
+    if is_own { shape.crosswalk.iter().chain(&shape.others).collect() } else { Vec::new() }
 }
 
 /// What becomes of the rows that a condition finds (`FROM … WHERE …`, the customer's row is `t`). `$3` LSN, `$4` route.

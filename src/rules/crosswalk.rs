@@ -18,7 +18,8 @@ pub(super) fn rivals(world: &World<'_>, key: &RouteKey, only_higher: bool) -> Ve
     others.map(|(other, _)| format!("acequia.{}", crosswalk_table(other))).collect()
 }
 
-/// The crosswalk of a route, and the columns that it holds beyond the identity because children refer to them.
+/// The crosswalk of a route, and the columns that it holds beyond the identity: those that children refer to, and the
+/// primary key, by which a row is known again when the replica identity becomes another one.
 pub(super) fn crosswalk(input: &RouteInput<'_>, identity: &[Ident]) -> (Option<Crosswalk>, Vec<Ident>) {
     let RouteInput { world, key, source, target, .. } = input;
     let references = extra_references(world, key, identity);
@@ -54,9 +55,11 @@ pub(super) fn crosswalk(input: &RouteInput<'_>, identity: &[Ident]) -> (Option<C
     (Some(Crosswalk { table, shape, indexes }), references)
 }
 
-/// Columns that children translate and that are not part of the identity.
+/// Columns that are not part of the identity: those that children translate, and the primary key.
 fn extra_references(world: &World<'_>, key: &RouteKey, identity: &[Ident]) -> Vec<Ident> {
     let mut extra: Vec<Ident> = world.translated_by_children(key).into_iter().flatten().collect();
+    let source = world.source_table(&key.0, &key.2);
+    extra.extend(source.into_iter().flat_map(Table::sent_primary_key).cloned());
     extra.retain(|name| !identity.contains(name));
     extra.sort();
     extra.dedup();

@@ -10,6 +10,10 @@ pub(super) const PICK: &str = "s.\"acequia:n\" BETWEEN $1 AND $2";
 pub(super) const LIVING: &str = "s.\"acequia:op\" IN ('I', 'U')";
 /// … or on their way to another identity inside a transaction: only links and keys follow.
 pub(super) const THERE: &str = "s.\"acequia:op\" <> 'D'";
+/// On their way, and there when the transaction ends. Beside its key the row has its last values already.
+pub(super) const PASSING: &str = "s.\"acequia:op\" = 'P'";
+/// On their way, and gone when the transaction ends.
+pub(super) const VANISHING: &str = "s.\"acequia:op\" = 'V'";
 
 pub(super) fn joined(parts: impl IntoIterator<Item = String>, between: &str) -> String {
     parts.into_iter().collect::<Vec<_>>().join(between)

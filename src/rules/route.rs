@@ -183,11 +183,13 @@ fn written_columns(
         };
         let depends = value.depends.iter().filter_map(place).collect();
         let carried = own.and_then(|own| carried(own, theirs, value));
+        let is_of_key = input.dataset.key.iter().any(|part| names_column(part, &column.target));
         Some(WrittenColumn {
             name: theirs.name.quoted(),
             depends,
             value: value.sql.clone(),
             differs,
+            is_of_key,
             carried,
         })
     });
@@ -231,6 +233,14 @@ fn carried(own: &Column, theirs: &Column, value: &Value) -> Option<Carried> {
 /// All columns that can be written again.
 fn writable(table: &Table) -> Vec<Ident> {
     table.columns.iter().filter(|column| !column.generated).map(|column| column.name.clone()).collect()
+}
+
+/// Whether a part of the natural key is, or is made from, a column of this name.
+fn names_column(part: &KeyPart, column: &Ident) -> bool {
+    match part {
+        KeyPart::Column(name) => name == column,
+        KeyPart::Expression(expression) => expression.columns().iter().any(|name| name.name == *column),
+    }
 }
 
 /// What the journal keeps of a row: the columns that are written, and those that are set when the source row is gone.
@@ -335,15 +345,27 @@ fn key_matches(
                 let old_value = place.zip(source.column(name)).map_or_else(String::new, |(place, own)| {
                     comparable(&format!("s.{}", old_column(place)), &own.base, theirs)
                 });
+                let plain = source
+                    .column(name)
+                    .map(|own| comparable(&format!("s.{}", own.name.quoted()), &own.base, theirs));
+                let goes_back = !old_value.is_empty() && plain.as_ref() == Some(&value);
                 let name = theirs.name.quoted();
                 let spare = theirs.base.is_string().then(|| SPARE_KEY.to_owned());
-                matches.push(KeyMatch { theirs: format!("{ALIAS}.{name}"), name, value, old_value, spare });
+                matches.push(KeyMatch {
+                    theirs: format!("{ALIAS}.{name}"),
+                    name,
+                    value,
+                    old_value,
+                    goes_back,
+                    spare,
+                });
             }
             KeyPart::Expression(expression) => matches.push(KeyMatch {
                 name: String::new(),
                 theirs: format!("({})", over_target(input, expression, ALIAS, dataset.key_spot, problems)),
                 value: format!("({})", over_source(input, expression, dataset.key_spot, problems)),
                 old_value: String::new(),
+                goes_back: false,
                 spare: None,
             }),
         }

@@ -101,6 +101,8 @@ pub(super) struct WrittenColumn {
     pub(super) name: String,
     /// Positions in the source table's staged columns: when one of them is unchanged, this column is left alone.
     pub(super) depends: Vec<usize>,
+    /// It is part of the natural key.
+    pub(super) is_of_key: bool,
     /// The value.
     pub(super) value: String,
     /// True when the customer's row has another value.
@@ -131,6 +133,8 @@ pub(super) struct KeyMatch {
     pub(super) value: String,
     /// The old value of that part, in the customer's type.
     pub(super) old_value: String,
+    /// The old value is all that it takes to give the customer's row its old key back.
+    pub(super) goes_back: bool,
     /// A value that no row has, where one can be made: for a row that makes way.
     pub(super) spare: Option<String>,
 }

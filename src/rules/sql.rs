@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::config::Mode;
 use crate::name::TableName;
 
-use super::change::{depart, gone, left, rename, step_aside, update};
+use super::change::{depart, follow_key, gone, left, put_back, rename, step_aside, update};
 use super::checksum::{self, Checksum};
 use super::circle::{Circle, circle};
 use super::compare::{self, Comparison};
@@ -56,10 +56,14 @@ pub struct RouteSql {
     pub clear_released: Option<String>,
     /// Keeps what children refer to in step.
     pub refresh_references: Option<String>,
+    /// With a crosswalk: moves the keys of rows on their way. Parameters and answer as `update`.
+    pub follow: Option<String>,
     /// Without a crosswalk: moves a row to its new key. Parameters and answer as `update`.
     pub rename: Option<String>,
     /// Rows that exchange their keys: has one make way for the others. `$3` LSN, `$4` route. Answers (expected, written).
     pub step_aside: Option<String>,
+    /// Gives rows that found no place the key back that they had before the transaction. As `step_aside`.
+    pub put_back: Option<String>,
     /// `on_delete`: deletes or sets what is gone and not claimed again. `$3` LSN, `$4` route. Answers (expected, written).
     pub gone: Option<String>,
     /// It takes rows away, and does not only mark them.
@@ -160,8 +164,11 @@ impl RouteSql {
             clear_released: with_crosswalk(format!("DELETE FROM {}", shape.released)),
             refresh_references: (crosswalk && !shape.references.is_empty())
                 .then(|| links::refresh_references(shape)),
-            rename: (!crosswalk && mode == Mode::Override).then(|| rename(shape)),
+            follow: (crosswalk && mode == Mode::Override)
+                .then(|| follow_key(shape, (on_delete, on_leave), &[])),
+            rename: (!crosswalk && mode == Mode::Override).then(|| rename(shape, on_delete)),
             step_aside: (mode == Mode::Override).then(|| step_aside(shape)).flatten(),
+            put_back: (mode == Mode::Override).then(|| put_back(shape)).flatten(),
             gone: departs(on_delete, &goes),
             gone_deletes: matches!(on_delete, Departure::Delete),
             left_deletes: matches!(on_leave, Departure::Delete),
@@ -232,8 +239,10 @@ impl RouteSql {
         ];
         let more = [
             &self.step_aside,
+            &self.put_back,
             &self.clear_released,
             &self.refresh_references,
+            &self.follow,
             &self.rename,
             &self.unlink_all,
         ];
@@ -251,5 +260,11 @@ impl RouteSql {
     /// `update` for rows of which the stream did not bring these staged columns: what is made from them is left as it is.
     pub fn update_without(&self, unchanged: &[usize]) -> String {
         update(&self.recipe.shape, unchanged)
+    }
+
+    /// `follow` for rows of which the stream did not bring these staged columns.
+    pub fn follow_without(&self, unchanged: &[usize]) -> Option<String> {
+        let Policy { on_delete, on_leave, .. } = &self.recipe.policy;
+        self.follow.as_ref().map(|_| follow_key(&self.recipe.shape, (on_delete, on_leave), unchanged))
     }
 }

@@ -6,7 +6,7 @@
 use crate::catalog::{BaseType, Table};
 use crate::name::{Ident, literal};
 
-/// Columns of ours in front of the staged ones: row number in the wave, operation (`I`, `U`, `D`, `P`), and the number of the
+/// Columns of ours in front of the staged ones: row number in the wave, operation (`I`, `U`, `D`, `P`, `V`), and the number of the
 /// set of columns that the stream did not bring (0: all are there). A colon can't be typed by accident in a table.
 pub const META_COLUMNS: [&str; 3] = ["\"acequia:n\"", "\"acequia:op\"", "\"acequia:u\""];
 

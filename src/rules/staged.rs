@@ -28,7 +28,7 @@ pub(super) fn source_table(
     let table = world.source_table(from, dataset)?;
     let identity = table.identity()?;
     let mut referenced: BTreeSet<Vec<Ident>> = BTreeSet::new();
-    let mut needed: BTreeSet<Ident> = identity.iter().cloned().collect();
+    let mut needed: BTreeSet<Ident> = identity.iter().chain(table.sent_primary_key()).cloned().collect();
     let mut key_columns: BTreeSet<Ident> = BTreeSet::new();
     let mut first_state_counts = false;
     let mut has_parents = false;

@@ -121,10 +121,18 @@ fn an_identity_that_was_renamed_unread_is_named_with_the_way_out_and_that_way_le
     daemon.stop();
 }
 
+/// Has the natural key identify the rows of `code`.
+const BY_CODE: &str = "ALTER TABLE hq.code REPLICA IDENTITY USING INDEX code_code_key";
+
 /// Rows are renamed and deleted under one replica identity and then under another one.
 fn goes_over(change: &str) {
+    goes_over_from("SELECT 1", change);
+}
+
+fn goes_over_from(before: &str, change: &str) {
     let database = Cluster::shared().database();
     let config = make(&database);
+    database.execute(before);
     let mut daemon = config.start();
     daemon.wait_streaming();
     for code in ["stays", "gone 1", "gone 2", "new 1", "new 2"] {
@@ -161,7 +169,63 @@ fn goes_over(change: &str) {
 
 #[test]
 fn a_replica_identity_by_another_index_is_gone_over_to() {
-    goes_over("ALTER TABLE hq.code REPLICA IDENTITY USING INDEX code_code_key");
+    goes_over(BY_CODE);
+}
+
+#[test]
+fn the_usual_replica_identity_is_gone_back_to() {
+    goes_over_from(BY_CODE, "ALTER TABLE hq.code REPLICA IDENTITY DEFAULT");
+}
+
+/// What waits for a customer that is held is known by an identity that the table no longer has when the hold ends.
+fn waits_over(before: &str, change: &str) {
+    let database = Cluster::shared().database();
+    let config = make(&database);
+    database.execute(before);
+    let wish = |what: &str| {
+        format!(
+            "INSERT INTO acequia.wish (flow, what, to_customer) SELECT flow, '{what}', 'north' FROM acequia.checkpoint"
+        )
+    };
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    // Names that look like numbers of other rows.
+    for code in ["1", "gone", "3", "2", "again", "other"] {
+        give(&database, code);
+    }
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    database.execute(&wish("pause"));
+    wait_value(&mut daemon, &database, "SELECT count(*) FROM acequia.hold", "1");
+    database.execute(
+        "DELETE FROM hq.code WHERE code IN ('gone', '2');
+         UPDATE hq.code SET code = 'new' WHERE code = '1'; UPDATE hq.code SET code = '1' WHERE code = '3';",
+    );
+    database.execute("DELETE FROM hq.code WHERE code = 'again'; INSERT INTO hq.code (code) VALUES ('again')");
+    // The other number for the other code.
+    database.execute(
+        "DELETE FROM hq.code WHERE code = 'other'; INSERT INTO hq.code (id, code) VALUES (6, 'another')",
+    );
+    wait_equal(&mut daemon, &database, COLUMNS, &["south"]);
+    database.execute(change);
+    database.execute("UPDATE hq.code SET amount = 7 WHERE code = 'new'");
+    give(&database, "last");
+    wait_equal(&mut daemon, &database, COLUMNS, &["south"]);
+    database.execute(&wish("resume"));
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    wait_value(&mut daemon, &database, "SELECT count(*) FROM acequia.parked", "0");
+    database.execute("DELETE FROM hq.code WHERE code IN ('again', 'another', '1')");
+    wait_equal(&mut daemon, &database, COLUMNS, &["north", "south"]);
+    daemon.stop();
+}
+
+#[test]
+fn what_waits_is_found_by_another_replica_identity() {
+    waits_over("SELECT 1", BY_CODE);
+}
+
+#[test]
+fn what_waits_is_found_by_the_usual_replica_identity_again() {
+    waits_over(BY_CODE, "ALTER TABLE hq.code REPLICA IDENTITY DEFAULT");
 }
 
 #[test]
