@@ -192,6 +192,7 @@ sync setup from hq (conf.d/rules.toml:8:8)
     default.rank      code.rank, else 0  conf.d/rules.toml:18:20
     priority          7                  conf.d/rules.toml:4:12
     cascade           false              built in
+    initial           none               built in
     apply             every 90m          conf.d/rules.toml:22:9
 ";
     assert_eq!(text, expected);

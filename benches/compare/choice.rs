@@ -23,6 +23,8 @@ enum Part {
     Memory,
     /// What `acequia verify` costs for a million rows, beside counting them
     Verify,
+    /// Rate of a backfill of a million rows, beside COPY … TO piped into COPY … FROM
+    Backfill,
     /// What a customer costs where there are many, with 30 data sets each: only where it is named
     Customers,
 }
@@ -83,6 +85,10 @@ impl Choice {
 
     pub(crate) fn wants_comparison(&self) -> bool {
         self.wants(Part::Verify)
+    }
+
+    pub(crate) fn wants_backfill(&self) -> bool {
+        self.wants(Part::Backfill)
     }
 
     /// Never by itself: to make the tables of 500 customers takes minutes.

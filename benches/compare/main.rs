@@ -13,6 +13,7 @@ mod choice;
 mod cluster;
 mod comparison;
 mod consumer;
+mod copy;
 mod drain;
 mod fleet;
 mod latency;
@@ -47,6 +48,7 @@ fn main() {
     latencies(&servers, &choice, &mut report);
     memory(&servers, &choice, &mut report);
     comparisons(&servers, &choice, &mut report);
+    copies(&servers, &choice, &mut report);
     customers(&source, &choice, &mut report);
     print!("{report}");
 }
@@ -98,6 +100,15 @@ fn comparisons(servers: &Servers<'_>, choice: &Choice, report: &mut Report) {
     }
     for &shape in &choice.shape {
         report.comparison(shape, &comparison::measure(servers, shape, choice.scale));
+    }
+}
+
+fn copies(servers: &Servers<'_>, choice: &Choice, report: &mut Report) {
+    if !choice.wants_backfill() || !choice.has(Side::Acequia) {
+        return;
+    }
+    for &shape in &choice.shape {
+        report.copy(shape, &copy::measure(servers, shape, choice.scale));
     }
 }
 

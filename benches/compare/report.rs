@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::choice::{Choice, Scale};
 use super::comparison::Compared;
+use super::copy::Copied;
 use super::drain::{Case, Drained};
 use super::fleet::{DATA_SETS, Fleet};
 use super::latency::Latency;
@@ -21,6 +22,7 @@ pub(crate) struct Report {
     latencies: Vec<Vec<String>>,
     memory: Vec<Vec<String>>,
     comparisons: Vec<Vec<String>>,
+    copies: Vec<Vec<String>>,
     fleets: Vec<Vec<String>>,
 }
 
@@ -52,6 +54,7 @@ impl Report {
             latencies: Vec::new(),
             memory: Vec::new(),
             comparisons: Vec::new(),
+            copies: Vec::new(),
             fleets: Vec::new(),
         }
     }
@@ -115,6 +118,19 @@ impl Report {
         ]);
     }
 
+    pub(crate) fn copy(&mut self, shape: Shape, copied: &Copied) {
+        let seconds = |seconds: f64| cell(Some(seconds), 2, " s");
+        let rate = |seconds: f64| cell(Some(f64::from(copied.rows) / seconds / 1000.0), 1, "");
+        self.copies.push(vec![
+            format!("{} rows, {}", copied.rows, shape.word()),
+            seconds(copied.piped),
+            rate(copied.piped),
+            seconds(copied.backfilled),
+            rate(copied.backfilled),
+            cell(Some(copied.piped / copied.backfilled), 2, "x"),
+        ]);
+    }
+
     pub(crate) fn customers(&mut self, fleet: &Fleet) {
         let each = |ms: f64| cell(Some(ms / f64::from(fleet.customers)), 2, " ms");
         let ms = |ms: f64| cell(Some(ms), 0, " ms");
@@ -161,6 +177,10 @@ impl fmt::Display for Report {
                           SELECT count(*) of the table on both sides, one after the other.";
         let names = ["count(*)", "equal", "ratio", "one value", "ratio"];
         section(f, comparison, &names, &self.comparisons)?;
+        let copy = "Backfill: one customer's empty table filled from the source, in thousand rows per second, beside COPY … TO\n\
+                    piped into COPY … FROM with the same indexes. A ratio above 1: Acequia is faster.";
+        let names = ["piped", "rate", "backfill", "rate", "ratio"];
+        section(f, copy, &names, &self.copies)?;
         let fleet = format!(
             "Many customers, {DATA_SETS} data sets each, in one database. \"1 row\": one changed row to all of them, from the \
              commit to visibility.\n\"30 rows\": one in each data set. \"1000 rows\": new ones in one transaction. \"each\": that time \
