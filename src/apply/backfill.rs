@@ -36,6 +36,16 @@ const PUT_HOLDS: &str = "INSERT INTO acequia.hold (flow, sync, to_customer, data
     SELECT flow, sync, to_customer, dataset, 'backfill', who FROM acequia.backfill WHERE flow = $1 AND state <> 'live' \
     ON CONFLICT DO NOTHING";
 
+/// What is asked for anew is not over before it is done.
+const KEEP_HOLDS: &str = "UPDATE acequia.hold h SET next_try_at = NULL FROM acequia.backfill b WHERE h.flow = $1 \
+    AND h.reason = 'backfill' AND h.next_try_at IS NOT NULL AND b.state <> 'replaying' \
+    AND (b.flow, b.sync, b.to_customer, b.dataset) = (h.flow, h.sync, h.to_customer, h.dataset)";
+/// What was parked for a route that has been away says nothing about the rows of now: they are looked at again.
+const LOOK_AGAIN: &str = "WITH old AS (DELETE FROM acequia.parked p USING unnest($2::text[], $3::text[], $4::text[]) r (f, t, d) \
+    WHERE p.flow = $1 AND (p.from_customer, p.to_customer, p.dataset) = (r.f, r.t, r.d) \
+    RETURNING p.flow, p.from_customer, p.to_customer, p.dataset, p.key) \
+    INSERT INTO acequia.repair (flow, from_customer, to_customer, dataset, key) SELECT * FROM old";
+
 /// The names of routes, as arrays for SQL.
 #[derive(Default)]
 pub(super) struct Names<'a> {
@@ -96,6 +106,8 @@ pub(super) async fn begin(statements: &mut Statements, plan: &Plan) -> Result<()
         let mut params = added.params(flow).to_vec();
         params.push(&states);
         statements.execute("noting new routes", ADD, &params).await?;
+        let own: [Param<'_>; 4] = [flow, &added.from, &added.to, &added.dataset];
+        statements.execute("looking at parked rows again", LOOK_AGAIN, &own).await?;
     }
     put_holds(statements, plan).await?;
     statements.batch("committing", "COMMIT").await?;
@@ -130,6 +142,7 @@ pub(super) async fn put_holds(statements: &mut Statements, plan: &Plan) -> Resul
     let flow = &plan.flow.name;
     statements.execute("ending holds", END_HOLDS, &[flow]).await?;
     statements.execute("holding what is copied", PUT_HOLDS, &[flow]).await?;
+    statements.execute("holding what is asked for anew", KEEP_HOLDS, &[flow]).await?;
     Ok(())
 }
 

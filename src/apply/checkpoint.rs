@@ -65,9 +65,18 @@ const RENEW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET state = 'live'
     timeline_from = $4::text::pg_lsn, lsn = $5::text::pg_lsn, lost = NULL, updated_at = now() WHERE flow = $1), \
     columns AS (UPDATE acequia.source_column SET since = '0/0' WHERE flow = $1 AND since <> '0/0'), \
     waiting AS (UPDATE acequia.parked SET first_lsn = least(first_lsn, $5::text::pg_lsn), \
-    last_lsn = least(last_lsn, $5::text::pg_lsn) WHERE flow = $1 AND last_lsn > $5::text::pg_lsn) \
+    last_lsn = least(last_lsn, $5::text::pg_lsn) WHERE flow = $1 AND last_lsn > $5::text::pg_lsn), \
+    repairs AS (UPDATE acequia.repair SET seen = NULL, passed = NULL WHERE flow = $1) \
     INSERT INTO acequia.audit (what, detail) VALUES ('slot made anew', jsonb_build_object('flow', $1::text, \
     'position', $5::text, 'text', $6::text))";
+
+const WAKE: &str = "WITH moved AS (UPDATE acequia.checkpoint SET state = 'live', lsn = $2::text::pg_lsn, updated_at = now() \
+    WHERE flow = $1), \
+    copied AS (UPDATE acequia.backfill SET state = 'comparing', resync = true, cursor = NULL, passed = NULL, horizon = NULL, \
+    rows = 0 WHERE flow = $1 AND state IN ('comparing', 'copying', 'replaying')), \
+    held AS (UPDATE acequia.hold SET next_try_at = NULL WHERE flow = $1 AND reason = 'backfill'), \
+    old AS (DELETE FROM acequia.parked WHERE flow = $1 RETURNING flow, from_customer, to_customer, dataset, key) \
+    INSERT INTO acequia.repair (flow, from_customer, to_customer, dataset, key) SELECT * FROM old";
 
 const FOLLOW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET timeline = $2, timeline_from = $3::text::pg_lsn, \
     updated_at = now() WHERE flow = $1) INSERT INTO acequia.audit (what, detail) VALUES ('timeline followed', \
@@ -158,6 +167,16 @@ impl Checkpoint {
             .execute(ANNOUNCE, &[&flow, &lineage.system, &timeline, &began, &database, &slot])
             .await
             .map_err(|error| Error::from_driver("announcing the replication slot", &error))?;
+        Ok(())
+    }
+
+    /// The flow goes on from this position, and has missed what came before: what was being copied is compared and copied anew,
+    /// and what was parked is looked at again.
+    pub async fn wake(client: &Client, flow: &str, at: Lsn) -> Result<(), Error> {
+        client
+            .execute(WAKE, &[&flow, &at.to_string()])
+            .await
+            .map_err(|error| Error::from_driver("going on from now", &error))?;
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::fault::Fault;
 use crate::lsn::Lsn;
 use crate::postgres;
-use crate::rules::Plan;
+use crate::rules::{Plan, SourceTable};
 
 use super::backfill::{self, Names, names};
 use super::engine::Engine;
@@ -99,15 +99,17 @@ impl Engine {
         let Some(received) = self.received(number, routes).await? else { return Ok(()) };
         let wanted = Wanted::After(cursor.as_deref(), asked);
         let Some(horizon) = self.horizon(number, routes, cursor.is_none()).await? else { return Ok(()) };
+        // Before the reading: it has the session to itself.
+        if cursor.is_none() {
+            self.note_begin(number, routes, horizon).await?;
+        }
         let own = (&received[..], Some(horizon));
         let read = piece::read(&mut self.context.source, (number, source), wanted, own).await;
         let read = match read {
             Ok(read) => read,
             Err(error) => return self.refuse(number, error),
         };
-        if cursor.is_none() {
-            self.note_begin(number, routes, horizon).await?;
-        }
+        self.copier.refused.retain(|(own, _)| *own != number);
         let (at, mut done, mut is_last, mut last, mut count) = (read.at, routes.to_vec(), true, cursor, 0);
         if !read.is_empty() {
             let mut copied = read.stage(self).await?;
@@ -120,9 +122,25 @@ impl Engine {
             }
             self.leave(std::slice::from_ref(&copied.staged));
             (is_last, last) = (count < asked as usize, copied.last.or(last));
+            self.note_cursor(source, &done).await?;
             self.copier.pace(began.elapsed(), copied.bytes / count.max(1), is_last);
         }
         self.note_progress(&done, (is_last, last.as_deref(), at), count).await
+    }
+
+    /// Where the next piece begins: from the stage to the control table without a way through a statement's parameters,
+    /// which a server may log.
+    async fn note_cursor(&mut self, source: &SourceTable, routes: &[usize]) -> Result<(), Error> {
+        let plan = Arc::clone(&self.plan);
+        let (from, to, dataset) = places(&plan, routes);
+        let sql = format!(
+            "UPDATE acequia.backfill b SET cursor = ({}) FROM unnest($2::text[], $3::text[], $4::text[]) r (f, t, d) \
+             WHERE b.flow = $1 AND (b.from_customer, b.to_customer, b.dataset) = (r.f, r.t, r.d)",
+            source.last_staged()
+        );
+        let params: [Param<'_>; 4] = [&plan.flow.name, &from, &to, &dataset];
+        self.statements.execute("noting where the next piece begins", &sql, &params).await?;
+        Ok(())
     }
 
     /// Writes what is staged to these routes, and to no others. Answers the routes that have it; a customer that failed
@@ -203,6 +221,9 @@ impl Engine {
             let params: [Param<'_>; 4] = [&from, &to, &dataset, &generation];
             self.statements.execute("holding rows whose place is taken", HOLD_TAKEN, &params).await?;
         }
+        if self.rehearses {
+            return Ok(());
+        }
         if self.context.parked.contains(&route) {
             let params: [Param<'_>; 3] = [&from, &to, &dataset];
             self.statements.execute("making room for parked rows", MAKE_ROOM, &params).await?;
@@ -273,10 +294,10 @@ impl Engine {
         let (from, to, dataset) = places(&plan, routes);
         let (word, at_text, rows) =
             (state.as_str(), at.to_string(), i64::try_from(count).unwrap_or(i64::MAX));
-        let sql = "UPDATE acequia.backfill b SET state = $5, cursor = $6, passed = $7::text::pg_lsn, rows = b.rows + $8 \
+        let sql = "UPDATE acequia.backfill b SET state = $5, passed = $6::text::pg_lsn, rows = b.rows + $7 \
                    FROM unnest($2::text[], $3::text[], $4::text[]) r (f, t, d) \
                    WHERE b.flow = $1 AND (b.from_customer, b.to_customer, b.dataset) = (r.f, r.t, r.d)";
-        let params: [Param<'_>; 8] = [&plan.flow.name, &from, &to, &dataset, &word, &cursor, &at_text, &rows];
+        let params: [Param<'_>; 7] = [&plan.flow.name, &from, &to, &dataset, &word, &at_text, &rows];
         self.statements.execute("noting what is copied", sql, &params).await?;
         for job in self.copier.jobs.iter_mut().filter(|job| routes.contains(&job.route)) {
             (job.state, job.cursor, job.passed) = (state, cursor.map(str::to_owned), Some(at));
@@ -289,44 +310,43 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         let route = &plan.routes[number];
         let source = &plan.sources[route.source];
-        let cursor =
-            self.copier.jobs.iter().find(|job| job.route == number).and_then(|job| job.cursor.clone());
-        let (mut cursor, mut count) = (cursor.filter(|cursor| cursor.starts_with("{\"s1\"")), 0);
+        let (from, to, dataset) = (route.from.as_str(), route.to.as_str(), route.dataset.as_str());
+        let mut is_last = true;
         if let Some(crosswalk) = &route.crosswalk {
             self.sweep().await?;
             self.ensure_stage(route.source, source).await?;
+            let params: [Param<'_>; 5] = [&plan.flow.name, &LINKS, &from, &to, &dataset];
             let sql = source.stage_links(crosswalk);
-            count = self.statements.execute("staging links", &sql, &[&cursor, &LINKS]).await?;
-            let sql = source.staged_links();
-            let rows = self.statements.query("reading links", &sql, &[]).await?;
+            let count = self.statements.execute("staging links", &sql, &params).await?;
+            is_last = i64::try_from(count).is_ok_and(|count| count < LINKS);
+            let rows = self.statements.query("reading links", &source.staged_links(), &[]).await?;
+            let mut staged = Staged::new(route.source);
+            staged.rows = vec![StagedRow::new(Op::Nothing, false, 0); rows.len()];
+            self.leave(std::slice::from_ref(&staged));
             let keys: Vec<&str> = rows.iter().map(|row| row.get(0)).collect();
-            cursor = rows.last().map(|row| row.get(1)).or(cursor);
             let looked = piece::look(&mut self.context.source, (route.source, source), &keys, |_, _| false);
             let versions = match looked.await {
                 Ok(looked) => looked.versions,
                 Err(error) => return self.refuse(route.source, error),
             };
+            let sql = source.note_last_link();
+            let params: [Param<'_>; 4] = [&plan.flow.name, &from, &to, &dataset];
+            self.statements.execute("noting what was compared", &sql, &params).await?;
             let gone = versions.iter().enumerate().filter(|(_, version)| version.is_empty());
             let gone: Vec<usize> = gone.map(|(place, _)| place).collect();
-            let mut staged = Staged::new(route.source);
-            staged.rows = vec![StagedRow::new(Op::Nothing, false, 0); rows.len()];
             for place in &gone {
                 staged.rows[*place] = StagedRow::new(Op::Delete, false, 0);
             }
             self.drop_present(&staged, source, &gone).await?;
             self.withhold(&staged, number).await?;
-            self.leave(std::slice::from_ref(&staged));
         }
-        let is_last = i64::try_from(count).is_ok_and(|count| count < LINKS);
-        let cursor = if is_last { None } else { cursor };
         let state = if is_last { State::Copying } else { State::Comparing };
-        let (from, to, dataset) = (route.from.as_str(), route.to.as_str(), route.dataset.as_str());
-        let sql = "UPDATE acequia.backfill SET state = $5, cursor = $6 WHERE flow = $1 AND from_customer = $2 \
-                   AND to_customer = $3 AND dataset = $4";
-        let params: [Param<'_>; 6] = [&plan.flow.name, &from, &to, &dataset, &state.as_str(), &cursor];
+        let sql = "UPDATE acequia.backfill SET state = $5, cursor = CASE WHEN NOT $6 THEN cursor END WHERE flow = $1 \
+                   AND from_customer = $2 AND to_customer = $3 AND dataset = $4";
+        let params: [Param<'_>; 6] = [&plan.flow.name, &from, &to, &dataset, &state.as_str(), &is_last];
         self.statements.execute("noting what was compared", sql, &params).await?;
         for job in self.copier.jobs.iter_mut().filter(|job| job.route == number) {
-            (job.state, job.cursor) = (state, cursor.clone());
+            (job.state, job.cursor) = (state, None);
         }
         Ok(())
     }
@@ -335,7 +355,7 @@ impl Engine {
     async fn drop_present(
         &mut self,
         staged: &Staged,
-        source: &crate::rules::SourceTable,
+        source: &SourceTable,
         gone: &[usize],
     ) -> Result<(), Error> {
         if gone.len() == staged.rows.len() {
@@ -407,7 +427,10 @@ pub(super) async fn release(engine: &mut Engine, applied: Lsn) -> Result<bool, E
     let is_in =
         |job: &Job| job.state == State::Replaying && job.passed.is_none_or(|passed| passed <= applied);
     let to = |job: &Job| &plan.routes[job.route].to;
-    let can_end = |job: &Job| job.state != State::Unconfirmed && !engine.holds.is_barred(job.route);
+    let is_refused =
+        |job: &Job| engine.copier.refused.iter().any(|(own, _)| *own == plan.routes[job.route].source);
+    let can_end =
+        |job: &Job| job.state != State::Unconfirmed && !engine.holds.is_barred(job.route) && !is_refused(job);
     let waits = |job: &Job| jobs.iter().any(|other| to(other) == to(job) && can_end(other) && !is_in(other));
     let due = |job: &&Job| !job.is_due && is_in(job) && !waits(job);
     let due: Vec<usize> = jobs.iter().filter(due).map(|job| job.route).collect();

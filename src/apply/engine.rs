@@ -41,6 +41,8 @@ pub(super) struct Engine {
     pub(super) parked_limit: u64,
     /// What is copied.
     pub(super) copier: Copier,
+    /// Nothing of it is committed: what is parked is left alone, since others wait for its locks.
+    pub(super) rehearses: bool,
     /// Stages that exist in the session. A session whose transaction fails is never used again.
     stages: HashSet<usize>,
     /// Stages that hold rows nobody needs any more.
@@ -63,6 +65,7 @@ impl Engine {
             kept: HashMap::new(),
             parked_limit: u64::MAX,
             copier: Copier::default(),
+            rehearses: false,
             stages: HashSet::new(),
             used: Vec::new(),
             dead_rows: vec![0; sources],

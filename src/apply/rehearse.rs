@@ -81,6 +81,7 @@ impl Rehearsal {
         };
         let mut engine = Engine::new(statements, Arc::clone(&plan), context);
         engine.set_holds(Holds::none(&plan));
+        engine.rehearses = true;
         Ok(Self { engine })
     }
 
@@ -131,7 +132,6 @@ impl Rehearsal {
             .await?;
         engine.context.numbers = ledger::register(&mut engine.statements, &plan).await?;
         engine.context.more_numbers.clear();
-        engine.context.parked = retry::parked_routes(&mut engine.statements, &plan).await?;
         let clock = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::int8";
         let row = engine.statements.query("reading the clock", clock, &[]).await?;
         let row = row.first().ok_or_else(|| postgres::Error::protocol("reading the clock", "no row"))?;

@@ -6,6 +6,7 @@
 //! so what is written is the row's state where the stream is, and never one that is still to come.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio_postgres::Row;
 
@@ -78,8 +79,8 @@ pub(super) async fn some(engine: &mut Engine) -> Result<bool, Error> {
         let at = at.to_string();
         engine.statements.execute("noting rows that were looked at", NOTE, &[&moving, &now, &at]).await?;
     }
-    if !settled.is_empty() {
-        bring(engine, route, &gone, read).await?;
+    // A customer that is locked or broken is held by now, and gets them when it no longer is.
+    if !settled.is_empty() && bring(engine, route, &gone, read).await? {
         forget(engine, &settled).await?;
     }
     Ok(true)
@@ -91,12 +92,18 @@ fn ids(rows: &[Row]) -> Vec<i64> {
 
 async fn next(engine: &mut Engine) -> Result<Vec<Row>, postgres::Error> {
     let plan = Arc::clone(&engine.plan);
-    // Who is held gets its rows later.
-    let held =
-        || plan.routes.iter().zip(&engine.closed).filter(|(_, closed)| **closed).map(|(route, _)| route);
-    let from: Vec<&str> = held().map(|route| route.from.as_str()).collect();
-    let to: Vec<&str> = held().map(|route| route.to.as_str()).collect();
-    let datasets: Vec<&str> = held().map(|route| route.dataset.as_str()).collect();
+    // Who is held gets its rows later, and so does a route that the plan can't have now, or whose source can't be read.
+    let now = Instant::now();
+    let is_refused =
+        |source: usize| engine.copier.refused.iter().any(|(own, until)| *own == source && *until > now);
+    let routes = plan.routes.iter().zip(&engine.closed);
+    let held = routes.filter(|(route, closed)| **closed || is_refused(route.source));
+    let held = held.map(|(route, _)| [route.from.as_str(), route.to.as_str(), route.dataset.as_str()]);
+    let broken =
+        plan.broken.iter().map(|route| [route.from.as_str(), route.to.as_str(), route.dataset.as_str()]);
+    let held: Vec<[&str; 3]> = held.chain(broken).collect();
+    let name = |i: usize| held.iter().map(|own| own[i]).collect::<Vec<&str>>();
+    let (from, to, datasets) = (name(0), name(1), name(2));
     let at = engine.context.lsn_text();
     let params: [Param<'_>; 6] = [&plan.flow.name, &from, &to, &datasets, &ROWS, &at];
     engine.statements.query("looking for rows to bring up to date", NEXT, &params).await
@@ -113,7 +120,7 @@ async fn bring(
     route: usize,
     gone: &[i64],
     read: Option<piece::Read>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let plan = Arc::clone(&engine.plan);
     let number = plan.routes[route].source;
     let source = &plan.sources[number];
@@ -125,8 +132,8 @@ async fn bring(
         let deletes = usize::try_from(deletes).unwrap_or(0);
         staged.rows.extend(vec![StagedRow::new(Op::Delete, false, 0); deletes]);
     }
-    engine.write_piece(&mut staged, &[route]).await?;
+    let done = engine.write_piece(&mut staged, &[route]).await?;
     engine.note_arrivals(std::slice::from_ref(&staged), None).await?;
     engine.leave(std::slice::from_ref(&staged));
-    Ok(())
+    Ok(!done.is_empty())
 }

@@ -122,9 +122,11 @@ impl Writer {
         self.open
     }
 
-    /// From here on the writer expects to move the checkpoint.
-    pub fn start_at(&mut self, applied: Lsn) {
+    /// From here on the writer expects to move the checkpoint. What is to be copied may have changed with where it is.
+    pub async fn start_at(&mut self, applied: Lsn) -> Result<(), Error> {
         self.applied = applied;
+        self.engine.read_holds().await?;
+        self.engine.read_jobs().await
     }
 
     /// Writes a batch. `Some` when something was committed; `None` while a source transaction is still open.
@@ -181,8 +183,13 @@ impl Writer {
         let flow = self.engine.plan.flow.name.clone();
         let sql = "SELECT EXISTS (SELECT FROM acequia.wish WHERE flow = $1), \
                    ARRAY(SELECT id FROM acequia.hold WHERE flow = $1 AND next_try_at <= now() + interval '1 second' \
-                   ORDER BY next_try_at, id), EXISTS (SELECT FROM acequia.repair WHERE flow = $1)";
-        let rows = self.engine.statements.query("looking for wishes and holds", sql, &[&flow]).await?;
+                   ORDER BY next_try_at, id), EXISTS (SELECT FROM acequia.repair WHERE flow = $1 \
+                   AND (passed IS NULL OR passed <= $2::text::pg_lsn))";
+        let rows = self
+            .engine
+            .statements
+            .query("looking for wishes and holds", sql, &[&flow, &self.applied.to_string()])
+            .await?;
         if rows.first().is_some_and(|row| row.get(0)) {
             self.begin().await?;
             self.commit(self.applied).await?;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::console::{Exit, say, session};
 use super::copies::{CopyReport, copies};
+use super::forget::expect_reloaded;
 use super::plan::redeem;
-use super::wish::{Scope, Wish, concerned, wish};
+use super::wish::{Scope, Wish, concerned, control_session, daemon_runs, tell};
 use crate::config::{Config, Mode};
 use crate::postgres::Session;
 use crate::rules::Flow;
@@ -32,6 +33,7 @@ pub(super) struct Backfill {
 }
 
 pub(super) async fn backfill(config: &Config, wanted: &Backfill) -> anyhow::Result<Exit> {
+    expect_reloaded(config)?;
     let flows = concerned(config, &wanted.scope)?;
     let overriding = overriding(config, &wanted.scope, &flows);
     if !overriding.is_empty() && !wanted.yes {
@@ -44,11 +46,16 @@ pub(super) async fn backfill(config: &Config, wanted: &Backfill) -> anyhow::Resu
             ),
         }
     }
-    let exit = wish(config, Wish::Backfill, &wanted.scope).await?;
-    if wanted.wait && exit == Exit::Done {
+    let runs = daemon_runs(config);
+    let mut begun = true;
+    for flow in &flows {
+        let target = control_session(config, flow, Wish::Backfill).await?;
+        begun &= tell(&target, flow, Wish::Backfill, &wanted.scope, runs).await?;
+    }
+    if wanted.wait && begun {
         follow(config, &wanted.scope, &flows).await?;
     }
-    Ok(exit)
+    Ok(Exit::Done)
 }
 
 /// The groups of a scope that override.

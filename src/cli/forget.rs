@@ -233,12 +233,21 @@ async fn forget_flow(config: &Config, name: &str, wanted: &Forget) -> anyhow::Re
 }
 
 /// A daemon that runs with other rules may still be writing what is to be forgotten.
-fn expect_reloaded(config: &Config) -> anyhow::Result<()> {
+/// What the files say is what the daemon does: for a flow that still goes by the rules before, it is not.
+pub(super) fn expect_reloaded(config: &Config) -> anyhow::Result<()> {
     let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten().filter(is_fresh);
+    let Some(daemon) = daemon else { return Ok(()) };
     anyhow::ensure!(
-        daemon.is_none_or(|daemon| daemon.config_sha256 == config.sha256),
+        daemon.config_sha256 == config.sha256,
         "the daemon runs with other rules than the files have now: `acequia reload`, then say this again"
     );
+    let waits = daemon.flows.iter().find(|flow| flow.new_rules_from.is_some());
+    if let Some(flow) = waits {
+        anyhow::bail!(
+            "flow {} still writes what committed before the reload: when `acequia status` no longer says so, say this again",
+            flow.name
+        );
+    }
     Ok(())
 }
 

@@ -131,7 +131,7 @@ list`) is counted as not yet; what is held (`acequia pause`) is left out, by nam
   acequia verify                                  everything
   acequia verify --customer north --columns       which columns differ
   acequia verify --dataset cpt_code --keys        natural keys of the rows: they are values
-  acequia verify --customer north --repair        has the daemon write them again, by the rules
+  acequia verify --customer north --repair --yes  has the daemon write them again, by the rules
 
 `[daemon] verify = { at = \"03:00\", time_zone = \"America/New_York\" }` has the daemon do it each day.
 

@@ -113,7 +113,7 @@ fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> b
     harms
 }
 
-fn is_harmful(rule: &Rule) -> bool {
+pub(super) fn is_harmful(rule: &Rule) -> bool {
     let deletes = match rule.on_delete {
         Gone::Ignore => false,
         Gone::Delete | Gone::Set(_) => true,

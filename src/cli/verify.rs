@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::console::{Exit, Output, say};
 use super::parked::known;
+use super::resync::is_harmful as rule_is_harmful;
 use super::sides::Sides;
 use super::table::{bytes, table};
 use crate::catalog::Slot;
@@ -21,6 +22,7 @@ const LINE_WIDTH: usize = 78;
 
 /// What is asked.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "four switches that are independent")]
 pub(super) struct Question {
     /// Only what this sync group gives
     #[arg(long, value_name = "NAME")]
@@ -34,6 +36,9 @@ pub(super) struct Question {
     /// Have the daemon write the rows that differ again, by the rules
     #[arg(long)]
     repair: bool,
+    /// … also where that overwrites or deletes rows of customers
+    #[arg(long, requires = "repair")]
+    yes: bool,
     /// List the natural keys of rows that differ too: they are values of rows
     #[arg(long)]
     keys: bool,
@@ -48,6 +53,20 @@ pub(super) struct Question {
     output: Output,
 }
 
+/// Whether a rule of the choice changes or takes away rows that are there.
+fn is_harmful(config: &Config, choice: &Choice) -> bool {
+    let is = |wanted: &Option<String>, own: &str| wanted.as_deref().is_none_or(|wanted| wanted == own);
+    config.syncs.iter().filter(|sync| is(&choice.sync, sync.name.as_str())).any(|sync| {
+        let routes = sync.to.iter().flat_map(|to| sync.data.iter().map(move |dataset| (to, dataset)));
+        let mut chosen = routes.filter(|(to, dataset)| {
+            is(&choice.customer, to.as_str())
+                && is(&choice.dataset, dataset.as_str())
+                && config.carries(sync, to, dataset)
+        });
+        chosen.any(|(to, dataset)| rule_is_harmful(&config.rule(sync, to, dataset)))
+    })
+}
+
 pub(super) async fn verify(config: &Config, question: &Question) -> anyhow::Result<Exit> {
     let choice = Choice {
         sync: question.sync.clone(),
@@ -58,6 +77,12 @@ pub(super) async fn verify(config: &Config, question: &Question) -> anyhow::Resu
     known("sync group", choice.sync.as_deref(), groups)?;
     known("customer", choice.customer.as_deref(), config.customers.keys().map(CustomerName::as_str))?;
     known("data set", choice.dataset.as_deref(), config.datasets.keys().map(DatasetName::as_str))?;
+    if question.repair && !question.yes && is_harmful(config, &choice) {
+        anyhow::bail!(
+            "nothing was done: a repair overwrites or deletes rows of customers where a rule overrides or follows deletes. See what \
+             `acequia verify` with the same names finds, then say --repair --yes; the journal keeps each old image"
+        );
+    }
     let progress = Progress::new();
     let mut reports = Vec::new();
     for flow in Flow::all(config) {

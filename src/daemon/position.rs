@@ -77,7 +77,7 @@ impl Ends<'_> {
     /// The flow's groups are enabled again: it goes on from now.
     async fn wake(&self) -> Result<Lsn, Error> {
         let now = Server::mark(self.session).await?;
-        Checkpoint::begin(self.there, &self.flow.name, now).await?;
+        Checkpoint::wake(self.there, &self.flow.name, now).await?;
         tracing::info!(flow = %self.flow.name, position = %now, "its groups are enabled again; changes from here on are synchronized");
         Ok(now)
     }

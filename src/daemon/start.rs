@@ -65,7 +65,7 @@ pub(super) async fn prepare(
     connection.simple_query(postgres::TAKE_BYTES).await?;
     let ends = Ends { flow, source, session: &session, server: &server, there: writer.client() };
     let applied = ends.position(&mut connection, turn.gap.as_ref(), &memory).await?;
-    writer.start_at(applied);
+    writer.start_at(applied).await?;
     memory.keep(flow, writer.client()).await?;
     let due =
         shapes::remember(writer.client(), &flow.name, &source_side.seen, &target_side.seen, turn.drifted)

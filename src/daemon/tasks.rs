@@ -27,6 +27,8 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 pub(super) struct Tasks {
     running: BTreeMap<String, Running>,
     resting: BTreeMap<String, Resting>,
+    /// Those that rest when they have ended.
+    to_rest: BTreeMap<String, (Flow, Arc<Config>)>,
     stop: CancellationToken,
 }
 
@@ -108,12 +110,22 @@ impl Tasks {
             }
             tracing::debug!(flow = %name, "rests by the new rules, or no more");
         }
+        self.to_rest.clear();
         for flow in flows {
-            let (state, progress) = watch::channel(progress::first_state(&flow.name));
-            let stop = self.stop.child_token();
-            let task = tokio::spawn(rest::run(Arc::clone(config), flow.clone(), state, stop.clone()));
-            self.resting.insert(flow.name.clone(), Resting { progress, stop, task });
+            // Its slot must not move before it has written what it still has to.
+            if self.running.get(&flow.name).is_some_and(|running| !running.task.is_finished()) {
+                self.to_rest.insert(flow.name.clone(), (flow.clone(), Arc::clone(config)));
+            } else {
+                self.begin_rest(flow, config);
+            }
         }
+    }
+
+    fn begin_rest(&mut self, flow: &Flow, config: &Arc<Config>) {
+        let (state, progress) = watch::channel(progress::first_state(&flow.name));
+        let stop = self.stop.child_token();
+        let task = tokio::spawn(rest::run(Arc::clone(config), flow.clone(), state, stop.clone()));
+        self.resting.insert(flow.name.clone(), Resting { progress, stop, task });
     }
 
     /// What every flow that runs is doing.
@@ -183,7 +195,10 @@ impl Tasks {
         for running in ended.iter().filter_map(|name| self.running.remove(name)).collect::<Vec<_>>() {
             let last = running.orders.borrow().last().and_then(|order| order.config.clone());
             if let Some(config) = last {
+                self.to_rest.remove(&running.flow.name);
                 self.start(&running.flow, &config, true);
+            } else if let Some((flow, config)) = self.to_rest.remove(&running.flow.name) {
+                self.begin_rest(&flow, &config);
             }
         }
     }

@@ -114,8 +114,8 @@ impl SourceTable {
         )
     }
 
-    /// Stages a delete for each of the next links of a crosswalk. `$1` cursor (a JSON object `s1 …`; NULL: the first ones), `$2` how
-    /// many. Answers nothing; the rows count from 1.
+    /// Stages a delete for each of the next links of a crosswalk: `$2` of them, after the cursor in `acequia.backfill`; `$1` flow,
+    /// `$3` from, `$4` to, `$5` data set. The rows count from 1.
     pub fn stage_links(&self, crosswalk: &Crosswalk) -> String {
         let [n, op, u] = META_COLUMNS;
         let count = self.identity.len();
@@ -127,12 +127,14 @@ impl SourceTable {
             .iter()
             .enumerate()
             .map(|(i, &column)| {
-                format!("($1::text::json->>'s{}')::{}", i + 1, self.columns[column].type_text)
+                format!("(c.cursor::json->>'s{}')::{}", i + 1, self.columns[column].type_text)
             })
             .collect();
         format!(
-            "INSERT INTO {} ({n}, {op}, {u}, {}) SELECT row_number() OVER (), 'D', 0, {linked} FROM (SELECT {linked} FROM acequia.{} \
-             WHERE $1::text IS NULL OR ({linked}) > ({}) ORDER BY {linked} LIMIT $2::int8) l",
+            "WITH c AS MATERIALIZED (SELECT CASE WHEN cursor LIKE '{{\"s1\"%' THEN cursor END AS cursor FROM acequia.backfill \
+             WHERE (flow, from_customer, to_customer, dataset) = ($1::text, $3::text, $4::text, $5::text)) \
+             INSERT INTO {} ({n}, {op}, {u}, {}) SELECT row_number() OVER (), 'D', 0, {linked} FROM (SELECT {linked} \
+             FROM acequia.{} x CROSS JOIN c WHERE c.cursor IS NULL OR ({linked}) > ({}) ORDER BY {linked} LIMIT $2::int8) l",
             self.stage.table,
             old.join(", "),
             crosswalk.table,
@@ -170,17 +172,27 @@ impl SourceTable {
         )
     }
 
-    /// Over such deletes: the identities in order (a JSON array each), and the last of them as a cursor.
+    /// Over such deletes: moves the cursor to the last of them. `$1` flow, `$2` from, `$3` to, `$4` data set.
+    pub fn note_last_link(&self) -> String {
+        let [n, _, _] = META_COLUMNS;
+        let old = (0..self.identity.len()).map(super::stage::old_column).enumerate();
+        let parts: Vec<String> = old.map(|(i, name)| format!("'s{}', s.{name}::text", i + 1)).collect();
+        format!(
+            "UPDATE acequia.backfill SET cursor = (SELECT json_build_object({})::text FROM {} s ORDER BY s.{n} DESC LIMIT 1) \
+             WHERE (flow, from_customer, to_customer, dataset) = ($1, $2, $3, $4)",
+            parts.join(", "),
+            self.stage.table,
+        )
+    }
+
+    /// Over such deletes: the identities in order, a JSON array each.
     pub fn staged_links(&self) -> String {
         let old: Vec<String> = (0..self.identity.len()).map(super::stage::old_column).collect();
         let texts: Vec<String> = old.iter().map(|name| format!("s.{name}::text")).collect();
-        let parts: Vec<String> =
-            texts.iter().enumerate().map(|(i, text)| format!("'s{}', {text}", i + 1)).collect();
         let [n, _, _] = META_COLUMNS;
         format!(
-            "SELECT json_build_array({})::text, json_build_object({})::text FROM {} s ORDER BY s.{n}",
+            "SELECT json_build_array({})::text FROM {} s ORDER BY s.{n}",
             texts.join(", "),
-            parts.join(", "),
             self.stage.table,
         )
     }

@@ -163,6 +163,7 @@ fn every_command_has_a_help_that_teaches() {
             &["verify"],
             &[
                 "--repair",
+                "--yes",
                 "--keys",
                 "Nothing is locked",
                 "2 there are differences",

@@ -386,7 +386,9 @@ fn what_the_customer_refuses_is_listed_and_the_rest_is_put_back() {
 
 #[test]
 fn a_locked_row_costs_its_customer_nothing_but_the_wait() {
-    let database = practice(Cluster::shared());
+    // Of its own: slots that others make would wait for the transaction that stays open here.
+    let cluster = Cluster::start(&[]);
+    let database = practice(&cluster);
     let config = configure(&database);
     fill(&database, 20);
     let mut daemon = streaming(&config);

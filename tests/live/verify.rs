@@ -350,7 +350,7 @@ fn without_a_daemon_it_compares_as_of_the_checkpoint_and_says_so() {
     daemon.barrier();
     daemon.stop();
     database.execute("UPDATE north.price SET amount = 1 WHERE item_code = 'i1'");
-    let output = config.run(&["verify", "--repair"]);
+    let output = config.run(&["verify", "--repair", "--yes"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(
@@ -375,13 +375,13 @@ fn what_differs_is_repaired_and_the_second_time_it_is_silent() {
     database.execute(
         "UPDATE north.item SET title = 'another' WHERE code = 'i1'; DELETE FROM north.price WHERE item_code = 'i2'",
     );
-    let (exit, report) = verify(&config, &["--repair"]);
+    let (exit, report) = verify(&config, &["--repair", "--yes"]);
     assert_eq!(
         (exit, &route(&report, "item")["repaired"], &route(&report, "price")["repaired"]),
         (Some(0), &json!(1), &json!(1)),
         "{report:#}"
     );
-    let (exit, report) = verify(&config, &["--repair"]);
+    let (exit, report) = verify(&config, &["--repair", "--yes"]);
     assert_eq!((exit, counts(&report, "item")), (Some(0), [200, 200, 0, 0, 0, 0]), "{report:#}");
     assert_eq!(counts(&report, "price"), [200, 200, 0, 0, 0, 0]);
     daemon.stop();
@@ -407,7 +407,7 @@ fn no_value_is_in_what_it_prints_or_in_the_statements_that_the_target_logs() {
     daemon.barrier();
     north.execute("DELETE FROM north.item WHERE title = 'zq7' || 'leak' AND id % 2 = 0; UPDATE north.item SET title = 'zq7' || 'leak!'");
     daemon.stop();
-    let output = config.run(&["verify", "--repair", "--columns"]);
+    let output = config.run(&["verify", "--repair", "--yes", "--columns"]);
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(2), "{text}");
