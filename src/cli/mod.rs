@@ -185,10 +185,10 @@ and then again when its time has come.
   acequia apply --sync nightly";
 
 const AFTER_PLAN: &str = "\
-The daemon's own writer does it, customer by customer, in a transaction that is rolled back: so the
-counts are those of the files as they are now, also of rules that no daemon has taken over yet. While a
-customer's turn lasts, rows that would change are locked there, and sequences lose the numbers that
-were drawn. Natural keys are shown as examples, no other value of a row.
+The daemon's own writer does it, customer by customer, in a transaction that is rolled back. So the
+counts are those of the files as they are now, also of rules that no daemon has taken over yet.
+While a customer's turn lasts, rows that would change are locked there; numbers that were drawn
+from sequences are used up. Natural keys are shown as examples, no other value of a row.
 
   acequia plan --sync codes --customer north
   acequia plan --sync codes --examples 0 --output json
@@ -200,9 +200,9 @@ were drawn. Natural keys are shown as examples, no other value of a row.
 Exit status: 0 nothing to do, 1 failed, 2 there are differences, 69 a server can't be reached";
 
 const AFTER_BACKFILL: &str = "\
-The daemon reads the source's tables in pieces, parents first, and writes them by the rules: what a
-customer lacks is created, what it has is left alone (create-only) or changed (override), and linked.
-Meanwhile changes of these data sets wait and follow; other data sets and customers go on as before.
+The daemon reads the source's tables in pieces, parents first, and writes them by the rules: what
+a customer lacks is created, what it has is left alone (create-only) or changed (override), and
+linked. Meanwhile changes of these data sets wait, and follow; other data sets and customers go on.
 It may be stopped or killed at any time and goes on where it was. A rule with `initial = \"copy\"`
 does this by itself when it begins.
 
