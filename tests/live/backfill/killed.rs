@@ -56,7 +56,7 @@ fn a_copy_that_is_killed_goes_on_where_it_was_and_nothing_comes_back() {
                     }
                     let began = Instant::now();
                     disturb(&database, seed);
-                    std::thread::sleep(Duration::from_millis(300).saturating_sub(began.elapsed()));
+                    std::thread::sleep(Duration::from_millis(150).saturating_sub(began.elapsed()));
                 }
             });
             let mut before = 0;
