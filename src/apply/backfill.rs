@@ -4,6 +4,8 @@
 //! parked, until everything has been copied and the stream has passed the position at which the last piece was read. What is
 //! parked is then written like everything that was held, and is the newest state of every row that changed meanwhile.
 
+use std::collections::HashMap;
+
 use tokio_postgres::Row;
 
 use crate::config::{Initial, Mode};
@@ -150,12 +152,11 @@ pub(super) async fn put_holds(statements: &mut Statements, plan: &Plan) -> Resul
 pub(super) async fn jobs(statements: &mut Statements, plan: &Plan) -> Result<Vec<Job>, Error> {
     let rows = statements.query("reading what is to be copied", READ, &[&plan.flow.name]).await?;
     let mut jobs = Vec::new();
+    let known = if rows.is_empty() { HashMap::new() } else { places(plan) };
     for row in &rows {
-        let own: [&str; 3] = [row.get(0), row.get(1), row.get(2)];
-        let is_its = |route: &Route| [route.from.as_str(), route.to.as_str(), route.dataset.as_str()] == own;
         let word: &str = row.get(3);
         let state = State::ALL.into_iter().find(|state| state.as_str() == word);
-        let (Some(route), Some(state)) = (plan.routes.iter().position(is_its), state) else { continue };
+        let (Some(route), Some(state)) = (known.get(&ends(row)).copied(), state) else { continue };
         let cursor: Option<String> = row.get(4);
         let horizon: Option<&str> = row.get(6);
         let passed = row.get::<_, Option<&str>>(5).map(str::parse).transpose();
@@ -223,13 +224,23 @@ async fn ask_scope(
 ) -> Result<Vec<usize>, Error> {
     let params: [Param<'_>; 6] = [&plan.flow.name, &scope[0], &scope[1], &scope[2], &resync, &who];
     let rows = statements.query("noting what is to be copied", ASK, &params).await?;
-    let place = |row: &Row| {
-        let own: [&str; 3] = [row.get(0), row.get(1), row.get(2)];
-        plan.routes
-            .iter()
-            .position(|route| [route.from.as_str(), route.to.as_str(), route.dataset.as_str()] == own)
+    let known = places(plan);
+    Ok(rows.iter().filter_map(|row| known.get(&ends(row)).copied()).collect())
+}
+
+/// The plan's routes by from, to and data set: with thousands of them, each is not looked for among all.
+fn places(plan: &Plan) -> HashMap<[&str; 3], usize> {
+    let routes = plan.routes.iter().enumerate();
+    let name = |(place, route)| {
+        let [_, from, to, dataset] = names(route);
+        ([from, to, dataset], place)
     };
-    Ok(rows.iter().filter_map(place).collect())
+    routes.map(name).collect()
+}
+
+/// From, to and data set, the first columns of a row.
+fn ends(row: &Row) -> [&str; 3] {
+    [row.get(0), row.get(1), row.get(2)]
 }
 
 async fn forget_parked(statements: &mut Statements, plan: &Plan, routes: &[usize]) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 //! stream brings later of its rows is newer, and parked. What is parked of such a row stays parked: it is put aside while the
 //! piece is written.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use super::fold::Op;
 use super::holds::Reason;
 use super::job::{Job, State};
 use super::ledger::Tally;
-use super::piece::{self, Wanted};
+use super::piece;
 use super::stage::{Staged, StagedRow};
 use super::statements::Param;
 
@@ -47,11 +48,9 @@ impl Engine {
 
     /// What is to be copied next. Parents before children; routes that have come equally far share a piece.
     pub(super) fn copy_task(&self) -> Option<Task> {
-        let now = Instant::now();
-        let is_refused =
-            |source| self.copier.refused.iter().any(|(own, until)| *own == source && *until > now);
-        let is_free =
-            |job: &&Job| !self.holds.is_barred(job.route) && !is_refused(self.plan.routes[job.route].source);
+        let is_free = |job: &&Job| {
+            !self.holds.is_barred(job.route) && !self.copier.is_put_off(self.plan.routes[job.route].source)
+        };
         let mut free = self.copier.jobs.iter().filter(is_free);
         if let Some(job) = free.clone().find(|job| job.state == State::Comparing) {
             return Some(Task::Compare(job.route));
@@ -97,15 +96,13 @@ impl Engine {
         let cursor = cursor.filter(|cursor| source.goes_on_after(cursor));
         let asked = self.copier.rows;
         let Some(received) = self.received(number, routes).await? else { return Ok(()) };
-        let wanted = Wanted::After(cursor.as_deref(), asked);
         let Some(horizon) = self.horizon(number, routes, cursor.is_none()).await? else { return Ok(()) };
         // Before the reading: it has the session to itself.
         if cursor.is_none() {
             self.note_begin(number, routes, horizon).await?;
         }
-        let own = (&received[..], Some(horizon));
-        let read = piece::read(&mut self.context.source, (number, source), wanted, own).await;
-        let read = match read {
+        let (wanted, own) = ((cursor.as_deref(), asked), (&received[..], Some(horizon)));
+        let read = match piece::read(&mut self.context.source, (number, source), wanted, own).await {
             Ok(read) => read,
             Err(error) => return self.refuse(number, error),
         };
@@ -199,7 +196,7 @@ impl Engine {
 
     /// What the stream has parked of these rows is newer, or equal: writing the piece must not touch it.
     async fn put_aside(&mut self, staged: &Staged, route: usize) -> Result<(), Error> {
-        if !self.context.parked.contains(&route) {
+        if self.rehearses || !self.context.parked.contains(&route) {
             return Ok(());
         }
         let plan = Arc::clone(&self.plan);
@@ -385,7 +382,7 @@ impl Engine {
         if error.refusal().is_none() {
             return Err(error.into());
         }
-        let is_new = !self.copier.refused.iter().any(|(own, _)| *own == number);
+        let is_new = !self.copier.has_refused(number);
         self.copier.refused.retain(|(own, _)| *own != number);
         self.copier.refused.push((number, Instant::now() + AGAIN));
         let table = &self.plan.sources[number].name;
@@ -427,12 +424,12 @@ pub(super) async fn release(engine: &mut Engine, applied: Lsn) -> Result<bool, E
     let is_in =
         |job: &Job| job.state == State::Replaying && job.passed.is_none_or(|passed| passed <= applied);
     let to = |job: &Job| &plan.routes[job.route].to;
-    let is_refused =
-        |job: &Job| engine.copier.refused.iter().any(|(own, _)| *own == plan.routes[job.route].source);
-    let can_end =
-        |job: &Job| job.state != State::Unconfirmed && !engine.holds.is_barred(job.route) && !is_refused(job);
-    let waits = |job: &Job| jobs.iter().any(|other| to(other) == to(job) && can_end(other) && !is_in(other));
-    let due = |job: &&Job| !job.is_due && is_in(job) && !waits(job);
+    let is_refused = |job: &Job| engine.copier.has_refused(plan.routes[job.route].source);
+    let can_end = |job: &&Job| {
+        job.state != State::Unconfirmed && !engine.holds.is_barred(job.route) && !is_refused(job)
+    };
+    let waiting: HashSet<_> = jobs.iter().filter(can_end).filter(|job| !is_in(job)).map(to).collect();
+    let due = |job: &&Job| !job.is_due && is_in(job) && !waiting.contains(to(job));
     let due: Vec<usize> = jobs.iter().filter(due).map(|job| job.route).collect();
     if due.is_empty() {
         return Ok(false);

@@ -20,7 +20,7 @@ use super::unchanged;
 /// `character_not_in_repertoire`.
 pub(super) const ILLEGIBLE: &str = "22021";
 /// How often a statement is asked again when rows change under its feet.
-pub(super) const ASK_AGAIN: usize = 3;
+const ASK_AGAIN: usize = 3;
 
 /// Everything that one customer's part of a wave needs.
 pub(super) struct Part<'a> {
@@ -371,13 +371,25 @@ impl Part<'_> {
         sql: &str,
         range: &[super::statements::Param<'_>],
     ) -> Result<u64, Error> {
+        self.ask_again("overriding rows", (route, number), sql, range).await
+    }
+
+    /// Runs a statement that takes position and number behind its own parameters, and answers what it expected and wrote: again
+    /// where the two differ.
+    pub(super) async fn ask_again(
+        &mut self,
+        doing: &str,
+        (route, number): (usize, i32),
+        sql: &str,
+        range: &[super::statements::Param<'_>],
+    ) -> Result<u64, Error> {
         let lsn = self.context.lsn_text();
         let mut params = range.to_vec();
         params.push(&lsn);
         params.push(&number);
         let mut total = 0;
         for _ in 0..ASK_AGAIN {
-            let (expected, written) = self.statements.counts("overriding rows", sql, &params).await?;
+            let (expected, written) = self.statements.counts(doing, sql, &params).await?;
             total += written;
             if expected == written {
                 return Ok(total);

@@ -1,7 +1,7 @@
 //! One customer's rows that are gone at the source or have left `where`: what the rule does about them.
 
 use super::context::Images;
-use super::customer::{ASK_AGAIN, Part};
+use super::customer::Part;
 use super::error::Error;
 use super::ledger::Tally;
 
@@ -61,16 +61,6 @@ impl Part<'_> {
     ) -> Result<u64, Error> {
         let number =
             if deletes { self.number(route, Images::Whole).await? } else { self.context.numbers[route] };
-        let lsn = self.context.lsn_text();
-        let mut total = 0;
-        for _ in 0..ASK_AGAIN {
-            let (expected, written) =
-                self.statements.counts("following what is gone", sql, &[&low, &high, &lsn, &number]).await?;
-            total += written;
-            if expected == written {
-                return Ok(total);
-            }
-        }
-        Err(Error::Ignored { table: self.plan.routes[route].target.to_string() })
+        self.ask_again("following what is gone", (route, number), sql, &[&low, &high]).await
     }
 }

@@ -73,6 +73,17 @@ impl Default for Copier {
 }
 
 impl Copier {
+    /// A source that could not be read the last time.
+    pub(super) fn has_refused(&self, source: usize) -> bool {
+        self.refused.iter().any(|(own, _)| *own == source)
+    }
+
+    /// … and that is not tried again yet.
+    pub(super) fn is_put_off(&self, source: usize) -> bool {
+        let now = Instant::now();
+        self.refused.iter().any(|(own, until)| *own == source && *until > now)
+    }
+
     /// The next piece takes about a turn.
     pub(super) fn pace(&mut self, took: Duration, row_bytes: usize, was_last: bool) {
         if took > TURN {

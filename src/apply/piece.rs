@@ -30,13 +30,6 @@ const SENT_BYTES: usize = 1 << 20;
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = '250ms'";
 const DOING: &str = "reading rows of the source";
 
-/// What is wanted of a table.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Wanted<'a> {
-    /// So many rows in the order of the identity, after this one.
-    After(Option<&'a str>, u32),
-}
-
 /// Rows of the source, not on the stage yet.
 pub(super) struct Read {
     source: usize,
@@ -61,18 +54,18 @@ pub(super) struct Copied {
     pub(super) marked: usize,
 }
 
-/// Reads rows of a table. `received`: conditions that leave out rows of somebody else. What fails here has touched nothing.
+/// Reads so many rows of a table in the order of the identity, after this one. `received`: conditions that leave out rows of somebody else. What fails here has touched nothing.
 pub(super) async fn read(
     origin: &mut Origin,
     (number, source): (usize, &SourceTable),
-    wanted: Wanted<'_>,
+    (after, rows): (Option<&str>, u32),
     (received, horizon): (&[String], Option<u64>),
 ) -> Result<Read, postgres::Error> {
-    let (piece, setting, value) = match wanted {
-        Wanted::After(None, rows) => (Piece::First(rows), CURSOR, ""),
-        Wanted::After(Some(cursor), rows) => (Piece::Next(rows), CURSOR, cursor),
+    let (piece, cursor) = match after {
+        None => (Piece::First(rows), ""),
+        Some(cursor) => (Piece::Next(rows), cursor),
     };
-    let result = begin(origin, (setting, value), &source.copy_out(piece, received, horizon)).await;
+    let result = begin(origin, (CURSOR, cursor), &source.copy_out(piece, received, horizon)).await;
     let (at, lines) = result.inspect_err(|_| origin.forget())?;
     lines_of(origin, (number, source), at, lines).await
 }
@@ -114,8 +107,7 @@ async fn begin(
 ) -> Result<(Lsn, Pin<Box<CopyOutStream>>), postgres::Error> {
     let here = origin.session().await?;
     batch(here, BEGIN).await?;
-    let at = set(here, (setting, value)).await?;
-    Ok((at, Box::pin(here.copy_out(copy).await.map_err(failed)?)))
+    set_and_copy(here, (setting, value), copy).await
 }
 
 impl Read {
@@ -272,7 +264,8 @@ pub(super) async fn look(
         return Ok(Look { at, versions, read: None });
     }
     let copy = source.copy_out(Piece::Keys, &[], None);
-    let lines = set_and_copy(origin, &array(&own), &copy).await.inspect_err(|_| origin.forget())?;
+    let result = set_and_copy(origin.session().await?, (KEYS, &array(&own)), &copy).await;
+    let (_, lines) = result.inspect_err(|_| origin.forget())?;
     let read = lines_of(origin, (number, source), at, lines).await?;
     Ok(Look { at, versions, read: Some(read) })
 }
@@ -291,13 +284,12 @@ async fn versions(
 }
 
 async fn set_and_copy(
-    origin: &mut Origin,
-    keys: &str,
+    here: &Session,
+    setting: (&str, &str),
     copy: &str,
-) -> Result<Pin<Box<CopyOutStream>>, postgres::Error> {
-    let here = origin.session().await?;
-    set(here, (KEYS, keys)).await?;
-    Ok(Box::pin(here.copy_out(copy).await.map_err(failed)?))
+) -> Result<(Lsn, Pin<Box<CopyOutStream>>), postgres::Error> {
+    let at = set(here, setting).await?;
+    Ok((at, Box::pin(here.copy_out(copy).await.map_err(failed)?)))
 }
 
 /// Tells the session what is wanted; answers the position, of which its snapshot knows everything before.

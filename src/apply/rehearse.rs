@@ -15,7 +15,7 @@ use super::engine::Engine;
 use super::error::Error;
 use super::holds::Holds;
 use super::ledger::{self, Tally};
-use super::piece::{self, Wanted};
+use super::piece;
 use super::recent::Recent;
 use super::statements::{Param, Statements};
 use super::unchanged::Origin;
@@ -174,9 +174,13 @@ async fn all_of(
     };
     let mut cursor: Option<String> = None;
     loop {
-        let wanted = Wanted::After(cursor.as_deref(), ROWS);
-        let read =
-            piece::read(&mut engine.context.source, (number, source), wanted, (&received, None)).await?;
+        let read = piece::read(
+            &mut engine.context.source,
+            (number, source),
+            (cursor.as_deref(), ROWS),
+            (&received, None),
+        )
+        .await?;
         if read.is_empty() {
             break;
         }

@@ -6,11 +6,9 @@
 //! so what is written is the row's state where the stream is, and never one that is still to come.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use tokio_postgres::Row;
 
-use crate::lsn::Lsn;
 use crate::postgres;
 
 use super::engine::Engine;
@@ -33,15 +31,6 @@ const NEXT: &str = "SELECT r.id, r.from_customer, r.to_customer, r.dataset, r.ke
     WHERE r.flow = $1 AND (r.passed IS NULL OR r.passed <= $6::text::pg_lsn) ORDER BY r.id LIMIT $5";
 const NOTE: &str = "UPDATE acequia.repair r SET seen = v.seen, passed = $3::text::pg_lsn \
     FROM unnest($1::int8[], $2::text[]) v (id, seen) WHERE r.id = v.id";
-
-/// How far the stream has to come before rows that were looked at once can be written.
-pub(super) async fn awaited(engine: &mut Engine) -> Result<Option<Lsn>, Error> {
-    let sql = "SELECT max(passed)::text FROM acequia.repair WHERE flow = $1";
-    let flow = engine.plan.flow.name.clone();
-    let rows = engine.statements.query("looking for rows to bring up to date", sql, &[&flow]).await?;
-    let position = rows.first().and_then(|row| row.get::<_, Option<&str>>(0)?.parse().ok());
-    Ok(position)
-}
 
 /// Looks at some rows, and brings those up to date that can be. Answers whether there may be more to do at once.
 pub(super) async fn some(engine: &mut Engine) -> Result<bool, Error> {
@@ -93,11 +82,8 @@ fn ids(rows: &[Row]) -> Vec<i64> {
 async fn next(engine: &mut Engine) -> Result<Vec<Row>, postgres::Error> {
     let plan = Arc::clone(&engine.plan);
     // Who is held gets its rows later, and so does a route that the plan can't have now, or whose source can't be read.
-    let now = Instant::now();
-    let is_refused =
-        |source: usize| engine.copier.refused.iter().any(|(own, until)| *own == source && *until > now);
     let routes = plan.routes.iter().zip(&engine.closed);
-    let held = routes.filter(|(route, closed)| **closed || is_refused(route.source));
+    let held = routes.filter(|(route, closed)| **closed || engine.copier.is_put_off(route.source));
     let held = held.map(|(route, _)| [route.from.as_str(), route.to.as_str(), route.dataset.as_str()]);
     let broken =
         plan.broken.iter().map(|route| [route.from.as_str(), route.to.as_str(), route.dataset.as_str()]);

@@ -184,7 +184,8 @@ impl Writer {
         let sql = "SELECT EXISTS (SELECT FROM acequia.wish WHERE flow = $1), \
                    ARRAY(SELECT id FROM acequia.hold WHERE flow = $1 AND next_try_at <= now() + interval '1 second' \
                    ORDER BY next_try_at, id), EXISTS (SELECT FROM acequia.repair WHERE flow = $1 \
-                   AND (passed IS NULL OR passed <= $2::text::pg_lsn))";
+                   AND (passed IS NULL OR passed <= $2::text::pg_lsn)), \
+                   (SELECT max(passed)::text FROM acequia.repair WHERE flow = $1)";
         let rows = self
             .engine
             .statements
@@ -196,7 +197,8 @@ impl Writer {
         }
         self.due = rows.first().map_or_else(Vec::new, |row| row.get(1));
         self.repairs = rows.first().is_some_and(|row| row.get(2));
-        self.engine.copier.repairs_wait_for = repair::awaited(&mut self.engine).await?;
+        self.engine.copier.repairs_wait_for =
+            rows.first().and_then(|row| row.get::<_, Option<&str>>(3)?.parse().ok());
         if copier::release(&mut self.engine, self.applied).await? {
             // Their holds are due now: the next look finds them.
             self.due.clear();

@@ -80,17 +80,10 @@ impl Sides {
     pub(super) async fn stage(&self, table: &SourceTable, row: Option<&Found>) -> Result<(), Error> {
         const DOING: &str = "staging rows of the source";
         batch(&self.target, DOING, &table.stage.create).await?;
-        let nothing = table.identity.iter().map(|_| "NULL".to_owned());
-        let (plain, packed) = table.columns.split_at(table.columns.len() - table.stage.packed);
-        let mut columns: Vec<String> =
-            plain.iter().map(|column| format!("s.{}", column.name.quoted())).collect();
-        let more: Vec<String> =
-            packed.iter().map(|column| format!("s.{}::text", column.name.quoted())).collect();
-        columns.extend((!more.is_empty()).then(|| format!("ARRAY[{}]", more.join(", "))));
         let condition = row.map_or("true", |row| row.condition.as_str());
         let copy = format!(
             "COPY (SELECT row_number() OVER (), 'I', 0, {} FROM {} s WHERE {condition}) TO STDOUT",
-            nothing.chain(columns).collect::<Vec<_>>().join(", "),
+            table.staged_values(),
             table.name.quoted(),
         );
         let failed = |error| Error::from_driver(DOING, &error);

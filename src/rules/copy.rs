@@ -6,7 +6,7 @@
 use crate::name::{Ident, literal};
 
 use super::stage::META_COLUMNS;
-use super::{Crosswalk, Plan, SourceTable};
+use super::{Crosswalk, SourceTable};
 
 /// Setting that holds the identity of the last row of the piece before, a JSON object by column.
 pub const CURSOR: &str = "acequia.copy_after";
@@ -32,13 +32,6 @@ impl SourceTable {
     /// rows which flows of ours have written there. Rows of transactions from `horizon` (an xid8) on are marked: nobody
     /// is given them.
     pub fn copy_out(&self, piece: Piece, received: &[String], horizon: Option<u64>) -> String {
-        let nothing = self.identity.iter().map(|_| "NULL".to_owned());
-        let (plain, packed) = self.columns.split_at(self.columns.len() - self.stage.packed);
-        let mut columns: Vec<String> =
-            plain.iter().map(|column| format!("s.{}", column.name.quoted())).collect();
-        let more: Vec<String> =
-            packed.iter().map(|column| format!("s.{}::text", column.name.quoted())).collect();
-        columns.extend((!more.is_empty()).then(|| format!("ARRAY[{}]", more.join(", "))));
         let names: Vec<String> = self.identity().map(|(name, _)| format!("s.{}", name.quoted())).collect();
         let (join, after, limit) = match piece {
             Piece::First(rows) => (String::new(), "true".to_owned(), rows.to_string()),
@@ -70,12 +63,24 @@ impl SourceTable {
         format!(
             "COPY (SELECT row_number() OVER (), {op}, 0, {} FROM (SELECT {} FROM {} s{join} WHERE {after}{} ORDER BY {} \
              LIMIT {limit}) s) TO STDOUT",
-            nothing.chain(columns).collect::<Vec<_>>().join(", "),
+            self.staged_values(),
             read.join(", "),
             self.name.quoted(),
             foreign.collect::<String>(),
             names.join(", "),
         )
+    }
+
+    /// What a new row brings to the stage behind its number, its operation and its set: no old identity, and the columns of the
+    /// row `s`.
+    pub fn staged_values(&self) -> String {
+        let nothing = self.identity.iter().map(|_| "NULL".to_owned());
+        let (plain, packed) = self.columns.split_at(self.columns.len() - self.stage.packed);
+        let columns = plain.iter().map(|column| format!("s.{}", column.name.quoted()));
+        let more: Vec<String> =
+            packed.iter().map(|column| format!("s.{}::text", column.name.quoted())).collect();
+        let array = (!more.is_empty()).then(|| format!("ARRAY[{}]", more.join(", ")));
+        nothing.chain(columns).chain(array).collect::<Vec<_>>().join(", ")
     }
 
     /// Over the stage: the identity of the last row, as [`CURSOR`] wants it.
@@ -214,13 +219,4 @@ fn mark_since(horizon: u64) -> String {
         since(&format!("s.{VERSION}::text::int8")),
         since(&format!("(pg_snapshot_xmax(pg_current_snapshot())::text::int8 % {AGES})")),
     )
-}
-
-impl Plan {
-    /// The place of a customer's data set among the sources.
-    pub fn source_place(&self, from: &str, dataset: &str) -> Option<usize> {
-        self.sources
-            .iter()
-            .position(|source| source.customer.as_str() == from && source.dataset.as_str() == dataset)
-    }
 }
