@@ -70,6 +70,9 @@ pub mod apply;
 // -- comparing --
 /// Whether the customers have what the rules give them.
 pub mod verify;
+// -- dumping --
+/// All tables of customers at one moment, to archives or MySQL. Knows nothing of rules.
+pub mod snapshot;
 // -- telling --
 /// What the daemon says of itself.
 pub mod ops;

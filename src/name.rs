@@ -153,6 +153,10 @@ config_name! {
     DatasetName,
     /// `name` of a `[[sync]]` group.
     SyncName,
+    /// `name` of a `[[snapshot]]`.
+    SnapshotName,
+    /// `[servers.NAME]`: a MySQL or MariaDB server.
+    ServerName,
 }
 
 /// These names become parts of slot names, file names and metric labels: a small alphabet keeps all of them safe.

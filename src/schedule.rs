@@ -6,6 +6,26 @@ use jiff::civil::Time;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan as _};
 
+/// `schedule` of a snapshot: when it is made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calendar {
+    /// At which times of a day.
+    pub times: Times,
+    /// On which days of the week, Monday first; all of them unless the file says `days`.
+    pub days: [bool; 7],
+    /// Where the wall is.
+    pub time_zone: TimeZone,
+}
+
+/// At which times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Times {
+    /// `at = "01:00"`
+    At(Time),
+    /// `cron = "0 1 * * *"`: five fields, as the file has them. Checked when the file was read.
+    Cron(String),
+}
+
 /// Days that are looked at for a wall time; every day has one.
 const DAYS: i8 = 3;
 

@@ -83,6 +83,8 @@ impl Resolved {
             syncs: self.syncs,
             defaults: self.defaults,
             notifies: self.notifies,
+            servers: self.servers,
+            snapshots: self.snapshots,
             daemon: self.daemon,
             sha256: sources.sha256.clone(),
             sources: Arc::new(sources),

@@ -10,7 +10,7 @@
 //! semantic  contradictions (circle: customers in a circle)
 //! load      the way through all of these
 //! outline   what it says as text, without places and secrets (spoken: a rule's words); difference: two of these
-//! model     what comes out (words: what a rule can say; merge: the most specific word wins)
+//! model     what comes out (snapshot: what a snapshot is; words: what a rule can say; merge: the most specific word wins)
 //! secret, pgpass              passwords, read when they are needed
 //! finding, diagnostic, spot   what is wrong, and where
 //! keys, amount, spelling      the words of a table, sizes and days, did-you-mean
@@ -35,6 +35,7 @@ mod read;
 mod resolve;
 mod secret;
 mod semantic;
+mod snapshot;
 mod source;
 mod spoken;
 mod spelling;
@@ -47,10 +48,11 @@ pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, S
 pub use difference::{Change, ChangedWord, Difference};
 pub use model::{
     ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, KEY_COLUMNS_MAX, KeyPart,
-    Missing, Notify, NotifyEvent, Reference, RestingSlot, SecretSource, Sync, Tls,
+    Missing, Notify, NotifyEvent, Reference, RestingSlot, SecretSource, Server, Sync, Tls,
 };
 pub use outline::{Group, Outline, Words};
 pub use secret::SecretError;
+pub use snapshot::{Dialect, Exclusion, Format, Kind, Layout, OnLoss, Profile, Snapshot};
 pub use spelling::nearest;
 pub use spoken::interval_text;
 pub use spot::Spot;

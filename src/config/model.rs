@@ -10,11 +10,12 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use serde::Serialize;
 
+use super::snapshot::Snapshot;
 use super::source::Sources;
 use super::spot::Spot;
 use super::words::{Apply, CustomerWords, RuleWords};
 use crate::expression::Expression;
-use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, SyncName};
+use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, ServerName, SyncName};
 
 /// Everything that the rule files say, checked as far as files alone can be checked.
 #[derive(Debug, Clone)]
@@ -35,6 +36,10 @@ pub struct Config {
     pub defaults: RuleWords,
     /// `[[notify]]`
     pub notifies: Vec<Notify>,
+    /// `[servers.NAME]`
+    pub servers: BTreeMap<ServerName, Server>,
+    /// `[[snapshot]]`, in the order of the files, disabled ones included.
+    pub snapshots: Vec<Snapshot>,
     /// `[daemon]`
     pub daemon: Daemon,
     /// SHA-256 in hexadecimal over all files' names and contents, in the order in which they were merged.
@@ -298,4 +303,23 @@ pub struct Daemon {
     pub parked_limit: u64,
     /// `verify`: when the daemon compares customers with what the rules give them; never unless the file says so.
     pub verify: Option<Apply>,
+}
+
+/// `[servers.NAME]`: a MySQL or MariaDB server that snapshots are loaded into.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// NAME.
+    pub name: ServerName,
+    /// A host name or address, or the path of a Unix socket if it starts with `/`.
+    pub host: String,
+    /// The port; 3306 unless the file says another.
+    pub port: u16,
+    /// The account.
+    pub user: String,
+    /// Where the password is.
+    pub password: Option<SecretSource>,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// NAME in its header.
+    pub spot: Spot,
 }

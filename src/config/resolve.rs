@@ -6,16 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Findings;
 use super::mask::quote;
-use super::model::{Customer, Daemon, Database, Dataset, Notify, Reference, Sync};
+use super::model::{Customer, Daemon, Database, Dataset, Notify, Reference, Server, Sync};
 use super::read::customer::CustomerDraft;
 use super::read::dataset::DatasetDraft;
 use super::read::sync::{DatasetWords, Receivers, SyncDraft};
 use super::read::{Draft, Named};
+use super::snapshot::Snapshot;
 use super::spelling::remedy;
 use super::spot::Spot;
 use super::tree::Spotted;
 use super::words::{CustomerWords, RuleWords};
-use crate::name::{CustomerName, DatabaseName, DatasetName, Ident};
+use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, ServerName};
 
 /// The parts of a configuration, as far as they are right.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Resolved {
     pub(super) syncs: Vec<Sync>,
     pub(super) defaults: RuleWords,
     pub(super) notifies: Vec<Notify>,
+    pub(super) servers: BTreeMap<ServerName, Server>,
+    pub(super) snapshots: Vec<Snapshot>,
     pub(super) daemon: Daemon,
 }
 
@@ -61,6 +64,8 @@ impl Resolved {
             syncs,
             defaults: draft.defaults.clone(),
             notifies: draft.notifies.clone(),
+            servers: BTreeMap::new(),
+            snapshots: Vec::new(),
             daemon: draft.daemon.clone().finish(),
         }
     }

@@ -10,6 +10,9 @@ pub mod error;
 pub mod settings;
 pub mod socket;
 pub mod session;
+pub mod message;
+pub mod handshake;
+pub mod copy_out;
 
 pub use error::{Error, Kind};
 pub use refusal::Refusal;

@@ -5,7 +5,7 @@
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 use crate::lsn::Lsn;
-use crate::source::message::MessageError;
+use crate::postgres::message::MessageError;
 
 /// One piece of the stream.
 #[derive(Clone, PartialEq, Eq)]

@@ -18,9 +18,9 @@ use crate::postgres::session::password;
 use crate::postgres::socket::Socket;
 use crate::postgres::{Error, Kind};
 use crate::source::duplex::ReplicationStream;
-use crate::source::handshake::{self, BackendKey, Login};
+use crate::postgres::handshake::{self, BackendKey, Login};
 use crate::source::lineage::Lineage;
-use crate::source::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
+use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
 
 /// How long start-up and authentication may take, once the socket is connected.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
@@ -224,6 +224,7 @@ async fn open(database: &Database, application_name: &str) -> Result<Replication
     let login = Login {
         user: &database.user,
         dbname: &database.dbname,
+        replication: true,
         application_name,
         password: password.as_ref(),
     };

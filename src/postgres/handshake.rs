@@ -1,4 +1,4 @@
-//! The first words with the server on a replication connection: start-up, authentication, ready.
+//! The first words with the server on a connection that speaks the protocol itself: start-up, authentication, ready.
 //!
 //! Source: PostgreSQL manual, "Message Flow", sections "Start-up" and "SASL Authentication".
 
@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 
 use crate::postgres::socket::Socket;
 use crate::postgres::{Kind, settings};
-use crate::source::message::{ANSWER_MAX_BYTES, Message, MessageError, receive};
+use crate::postgres::message::{ANSWER_MAX_BYTES, Message, MessageError, receive};
 
 /// Who connects, and where to.
 pub struct Login<'a> {
@@ -18,7 +18,9 @@ pub struct Login<'a> {
     pub user: &'a str,
     /// The database whose changes are decoded.
     pub dbname: &'a str,
-    /// What DBAs see in `pg_stat_replication`.
+    /// A replication connection that decodes, or one for SQL.
+    pub replication: bool,
+    /// What DBAs see in `pg_stat_replication` or `pg_stat_activity`.
     pub application_name: &'a str,
     /// The password, if one is configured.
     pub password: Option<&'a SecretString>,
@@ -33,7 +35,7 @@ pub struct BackendKey {
     pub secret: i32,
 }
 
-/// Starts a replication session on a fresh socket; returns when the server is ready for commands.
+/// Starts a session on a fresh socket; returns when the server is ready for commands.
 pub async fn shake(
     socket: &mut Socket,
     received: &mut BytesMut,
@@ -67,10 +69,10 @@ fn startup_parameters<'a>(login: &Login<'a>) -> Vec<(&'a str, &'a str)> {
     let own = [
         ("user", login.user),
         ("database", login.dbname),
-        ("replication", "database"),
         ("application_name", login.application_name),
     ];
-    own.into_iter().chain(settings::PINNED.iter().copied()).collect()
+    let replication = login.replication.then_some(("replication", "database"));
+    own.into_iter().chain(replication).chain(settings::PINNED.iter().copied()).collect()
 }
 
 /// One message that is not an error.
@@ -209,7 +211,7 @@ mod tests {
     #[test]
     fn the_startup_packet_asks_for_replication_with_the_pinned_settings() {
         let login =
-            Login { user: "cdc", dbname: "practice", application_name: "acequia main", password: None };
+            Login { user: "cdc", dbname: "practice", replication: true, application_name: "acequia main", password: None };
         let mut packet = BytesMut::new();
         frontend::startup_message(startup_parameters(&login), &mut packet).expect("no NUL in it");
         let mut fields = packet[8..].split(|&byte| byte == 0);

@@ -1,0 +1,201 @@
+//! A connection that reads what `COPY … TO STDOUT` sends, piece by piece: a value of 100 MB passes through without ever
+//! being in memory whole, and a row costs no allocation.
+//!
+//! The driver of the sessions hands out whole messages, and the server puts a whole row into one, so this speaks the
+//! protocol itself. Source: PostgreSQL manual, "Message Flow", sections "Simple Query" and "COPY Operations".
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use postgres_protocol::message::frontend;
+use tokio::io::AsyncReadExt as _;
+use tokio::time::timeout;
+
+use crate::config::Database;
+use crate::postgres::handshake::{self, Login};
+use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
+use crate::postgres::session::password;
+use crate::postgres::socket::Socket;
+use crate::postgres::{Error, Kind};
+
+/// How long start-up and authentication may take, once the socket is connected.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
+/// Without a byte for so long, the server counts as gone; it may sort or filter for a while before the first row.
+const SILENCE_LIMIT: Duration = Duration::from_mins(30);
+/// What one read asks for; a piece is not longer.
+const PIECE_BYTES: usize = 256 << 10;
+/// Tag and length.
+const HEADER_BYTES: usize = 5;
+
+/// The text values of an answer's rows.
+pub type Rows = Vec<Vec<Option<String>>>;
+
+/// A connection for plain SQL and for reading copies. Its calls are not cancel-safe: drop the connection with a call that
+/// was dropped; the server ends its transaction then.
+pub struct CopyOut {
+    socket: Socket,
+    received: BytesMut,
+    /// Of the message whose body is being handed out, this much is still to come.
+    left: usize,
+    database: String,
+}
+
+impl CopyOut {
+    /// Connects. `application_name` is what DBAs see in `pg_stat_activity`.
+    pub async fn connect(database: &Database, application_name: &str) -> Result<Self, Error> {
+        let opened = async {
+            let password = password(database)?;
+            let mut socket = Socket::connect(database).await?;
+            let mut received = BytesMut::new();
+            let login = Login {
+                user: &database.user,
+                dbname: &database.dbname,
+                replication: false,
+                application_name,
+                password: password.as_ref(),
+            };
+            timeout(HANDSHAKE_LIMIT, handshake::shake(&mut socket, &mut received, &login))
+                .await
+                .unwrap_or(Err(Kind::TimedOut(HANDSHAKE_LIMIT)))?;
+            Ok(Self { socket, received, left: 0, database: database.name.to_string() })
+        };
+        opened.await.map_err(|kind| {
+            let doing = format!("opening a connection with database `{}`", database.name);
+            Error::new(doing, kind).with_no_row_at_hand()
+        })
+    }
+
+    /// Runs SQL that answers with few rows, or none. `doing` is for the error: the statement is not shown.
+    pub async fn simple_query(&mut self, doing: &str, sql: &str) -> Result<Rows, Error> {
+        let answer = async {
+            self.ask(sql).await?;
+            self.answer().await
+        };
+        let answer = answer.await;
+        answer.map_err(|kind| self.error(doing, kind))
+    }
+
+    /// Starts a `COPY (…) TO STDOUT`; then call [`CopyOut::piece`] until it answers `None`.
+    pub async fn begin_copy(&mut self, doing: &str, sql: &str) -> Result<(), Error> {
+        let begun = async {
+            self.ask(sql).await?;
+            loop {
+                let message = receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await?;
+                match message.tag {
+                    b'H' => return Ok(()),
+                    b'S' | b'N' | b'A' => {}
+                    b'E' => {
+                        let kind = Kind::from_response(&message.body);
+                        // Until the server is ready again; what comes then can't say more.
+                        let _ = self.answer().await;
+                        return Err(kind);
+                    }
+                    tag => return Err(MessageError::Tag(tag).into()),
+                }
+            }
+        };
+        let begun = begun.await;
+        begun.map_err(|kind| self.error(doing, kind))
+    }
+
+    /// The next bytes of the copy, cut anywhere; `None` at its end, when the connection is ready for other SQL.
+    pub async fn piece(&mut self, doing: &str) -> Result<Option<Bytes>, Error> {
+        let piece = self.next().await;
+        piece.map_err(|kind| self.error(doing, kind))
+    }
+
+    async fn next(&mut self) -> Result<Option<Bytes>, Kind> {
+        loop {
+            let piece = self.take()?;
+            if !piece.is_empty() {
+                return Ok(Some(piece));
+            }
+            match self.received.first() {
+                Some(&tag) if self.left == 0 && tag != b'd' => {
+                    if self.is_end(tag).await? {
+                        return Ok(None);
+                    }
+                }
+                Some(_) | None => self.read().await?,
+            }
+        }
+    }
+
+    /// What has come of the copy: the bodies of the messages are moved together over their headers.
+    fn take(&mut self) -> Result<Bytes, Kind> {
+        let (mut seen, mut kept) = (0, 0);
+        while seen < self.received.len() {
+            if self.left > 0 {
+                let body = self.left.min(self.received.len() - seen);
+                self.received.copy_within(seen..seen + body, kept);
+                (seen, kept, self.left) = (seen + body, kept + body, self.left - body);
+            } else if let Some(&[b'd', a, b, c, d]) = self.received[seen..].first_chunk::<HEADER_BYTES>() {
+                let length = u32::from_be_bytes([a, b, c, d]) as usize;
+                self.left = length.checked_sub(HEADER_BYTES - 1).ok_or(MessageError::Length)?;
+                seen += HEADER_BYTES;
+            } else {
+                break;
+            }
+        }
+        let mut piece = self.received.split_to(seen);
+        piece.truncate(kept);
+        Ok(piece.freeze())
+    }
+
+    async fn read(&mut self) -> Result<(), Kind> {
+        self.received.reserve(PIECE_BYTES);
+        let read = timeout(SILENCE_LIMIT, self.socket.read_buf(&mut self.received)).await;
+        match read.map_err(|_| Kind::TimedOut(SILENCE_LIMIT))? {
+            Ok(0) => Err(Kind::Closed),
+            Ok(_) => Ok(()),
+            Err(error) => Err(Kind::from_io(&error)),
+        }
+    }
+
+    /// Reads what the server says instead of more data: the end, an error, or something that is not for us.
+    async fn is_end(&mut self, tag: u8) -> Result<bool, Kind> {
+        let message = receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await?;
+        match tag {
+            b'c' => self.answer().await.map(|_| true),
+            b'S' | b'N' | b'A' => Ok(false),
+            b'E' => {
+                let kind = Kind::from_response(&message.body);
+                // Until the server is ready again; what comes then can't say more.
+                let _ = self.answer().await;
+                Err(kind)
+            }
+            tag => Err(MessageError::Tag(tag).into()),
+        }
+    }
+
+    async fn ask(&mut self, sql: &str) -> Result<(), Kind> {
+        let mut out = BytesMut::new();
+        frontend::query(sql, &mut out)
+            .map_err(|_| Kind::Driver("a command contains the character NUL".to_owned()))?;
+        handshake::send(&mut self.socket, &mut out).await
+    }
+
+    /// Reads an answer to its end. An error is returned when the server is ready again, or has gone.
+    async fn answer(&mut self) -> Result<Rows, Kind> {
+        let mut rows = Rows::new();
+        let mut failure = None;
+        loop {
+            let message = match receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await {
+                Ok(message) => message,
+                // After a fatal error the connection ends; the error says more than the end.
+                Err(end) => return Err(failure.unwrap_or(end)),
+            };
+            match message.tag {
+                b'D' => rows.push(row(&message.body)?),
+                b'T' | b'C' | b'I' | b'S' | b'N' | b'A' => {}
+                b'E' => failure = Some(Kind::from_response(&message.body)),
+                b'Z' => return failure.map_or(Ok(rows), Err),
+                tag => return Err(MessageError::Tag(tag).into()),
+            }
+        }
+    }
+
+    fn error(&self, doing: &str, kind: Kind) -> Error {
+        Error::new(format!("{doing} of database `{}`", self.database), kind).with_no_row_at_hand()
+    }
+}

@@ -1,0 +1,16 @@
+//! Snapshots: all tables of customers, at one moment, to `.DAT` archives, SQL files or a MySQL server, on a timer.
+//!
+//! ```text
+//! table      what a customer's schema holds: tables, columns, keys, comments (catalog reads them)
+//! loss       what a format can't hold, counted
+//! manifest   what is written beside the data: which moment, which tables, how many rows, which hashes
+//! progress   how far a run is
+//! ```
+//!
+//! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
+
+pub mod table;
+pub mod catalog;
+pub mod loss;
+pub mod manifest;
+pub mod progress;
