@@ -8,9 +8,9 @@ use postgres_protocol::message::frontend;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::AsyncWriteExt as _;
 
+use crate::postgres::message::{ANSWER_MAX_BYTES, Message, MessageError, receive};
 use crate::postgres::socket::Socket;
 use crate::postgres::{Kind, settings};
-use crate::postgres::message::{ANSWER_MAX_BYTES, Message, MessageError, receive};
 
 /// Who connects, and where to.
 pub struct Login<'a> {
@@ -66,11 +66,8 @@ pub async fn send(socket: &mut Socket, out: &mut BytesMut) -> Result<(), Kind> {
 
 /// `replication=database` makes it a replication session that decodes; the settings are those of every session.
 fn startup_parameters<'a>(login: &Login<'a>) -> Vec<(&'a str, &'a str)> {
-    let own = [
-        ("user", login.user),
-        ("database", login.dbname),
-        ("application_name", login.application_name),
-    ];
+    let own =
+        [("user", login.user), ("database", login.dbname), ("application_name", login.application_name)];
     let replication = login.replication.then_some(("replication", "database"));
     own.into_iter().chain(replication).chain(settings::PINNED.iter().copied()).collect()
 }
@@ -210,8 +207,13 @@ mod tests {
 
     #[test]
     fn the_startup_packet_asks_for_replication_with_the_pinned_settings() {
-        let login =
-            Login { user: "cdc", dbname: "practice", replication: true, application_name: "acequia main", password: None };
+        let login = Login {
+            user: "cdc",
+            dbname: "practice",
+            replication: true,
+            application_name: "acequia main",
+            password: None,
+        };
         let mut packet = BytesMut::new();
         frontend::startup_message(startup_parameters(&login), &mut packet).expect("no NUL in it");
         let mut fields = packet[8..].split(|&byte| byte == 0);

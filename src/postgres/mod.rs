@@ -14,6 +14,7 @@ pub mod message;
 pub mod handshake;
 pub mod copy_out;
 
+pub use copy_out::CopyOut;
 pub use error::{Error, Kind};
 pub use refusal::Refusal;
 pub use session::{Session, TAKE_BYTES, open};

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! table      what a customer's schema holds: tables, columns, keys, comments (catalog reads them)
+//! selection  what of it is in the snapshot
+//! moment     the instant that all tables of a database show, and the reading of tables at it
 //! loss       what a format can't hold, counted
 //! manifest   what is written beside the data: which moment, which tables, how many rows, which hashes
 //! progress   how far a run is
@@ -11,6 +13,8 @@
 
 pub mod table;
 pub mod catalog;
+pub mod moment;
+pub mod selection;
 pub mod loss;
 pub mod manifest;
 pub mod progress;

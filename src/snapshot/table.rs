@@ -31,10 +31,14 @@ impl Table {
 
     /// One word of the comment's hints: `hint("dat")` of `dataset=Payor; dat=B_PAYOR` is `B_PAYOR`.
     pub fn hint(&self, key: &str) -> Option<&str> {
-        let words = self.comment.as_deref()?.split(';');
-        let mut pairs = words.filter_map(|word| word.trim().split_once('='));
-        pairs.find(|(name, _)| name.trim() == key).map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+        hint(self.comment.as_deref()?, key)
     }
+}
+
+fn hint<'c>(comment: &'c str, key: &str) -> Option<&'c str> {
+    let mut pairs = comment.split(';').filter_map(|word| word.trim().split_once('='));
+    let (_, value) = pairs.find(|(name, _)| name.trim() == key)?;
+    Some(value.trim()).filter(|value| !value.is_empty())
 }
 
 /// One column.
@@ -50,6 +54,13 @@ pub struct Column {
     pub not_null: bool,
     /// Its comment.
     pub comment: Option<String>,
+}
+
+impl Column {
+    /// One word of the comment's hints, as [`Table::hint`].
+    pub fn hint(&self, key: &str) -> Option<&str> {
+        hint(self.comment.as_deref()?, key)
+    }
 }
 
 /// An index, a primary key or a unique constraint.

@@ -8,10 +8,10 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncWriteExt as _, ReadHalf, WriteHalf};
 
 use crate::lsn::Lsn;
+use crate::postgres::message::{FRAME_MAX_BYTES, Message, MessageError, receive};
 use crate::postgres::socket::Socket;
 use crate::postgres::{Error, Kind};
 use crate::source::frame::{Frame, Status};
-use crate::postgres::message::{FRAME_MAX_BYTES, Message, MessageError, receive};
 
 /// From the Unix epoch to PostgreSQL's, 2000-01-01 00:00 UTC.
 const POSTGRES_EPOCH: Duration = Duration::from_hours(24 * 10_957);

@@ -14,13 +14,13 @@ use tokio::time::timeout;
 use crate::config::Database;
 use crate::lsn::Lsn;
 use crate::name::Ident;
+use crate::postgres::handshake::{self, BackendKey, Login};
+use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
 use crate::postgres::session::password;
 use crate::postgres::socket::Socket;
 use crate::postgres::{Error, Kind};
 use crate::source::duplex::ReplicationStream;
-use crate::postgres::handshake::{self, BackendKey, Login};
 use crate::source::lineage::Lineage;
-use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
 
 /// How long start-up and authentication may take, once the socket is connected.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
