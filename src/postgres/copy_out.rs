@@ -106,7 +106,7 @@ impl CopyOut {
 
     async fn next(&mut self) -> Result<Option<Bytes>, Kind> {
         loop {
-            let piece = self.take()?;
+            let piece = take(&mut self.received, &mut self.left)?;
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }
@@ -119,27 +119,6 @@ impl CopyOut {
                 Some(_) | None => self.read().await?,
             }
         }
-    }
-
-    /// What has come of the copy: the bodies of the messages are moved together over their headers.
-    fn take(&mut self) -> Result<Bytes, Kind> {
-        let (mut seen, mut kept) = (0, 0);
-        while seen < self.received.len() {
-            if self.left > 0 {
-                let body = self.left.min(self.received.len() - seen);
-                self.received.copy_within(seen..seen + body, kept);
-                (seen, kept, self.left) = (seen + body, kept + body, self.left - body);
-            } else if let Some(&[b'd', a, b, c, d]) = self.received[seen..].first_chunk::<HEADER_BYTES>() {
-                let length = u32::from_be_bytes([a, b, c, d]) as usize;
-                self.left = length.checked_sub(HEADER_BYTES - 1).ok_or(MessageError::Length)?;
-                seen += HEADER_BYTES;
-            } else {
-                break;
-            }
-        }
-        let mut piece = self.received.split_to(seen);
-        piece.truncate(kept);
-        Ok(piece.freeze())
     }
 
     async fn read(&mut self) -> Result<(), Kind> {
@@ -197,5 +176,70 @@ impl CopyOut {
 
     fn error(&self, doing: &str, kind: Kind) -> Error {
         Error::new(format!("{doing} of database `{}`", self.database), kind).with_no_row_at_hand()
+    }
+}
+
+/// What has come of the copy: the bodies of the messages are moved together over their headers. `left` is what is still to
+/// come of the last of them.
+fn take(received: &mut BytesMut, left: &mut usize) -> Result<Bytes, MessageError> {
+    let (mut seen, mut kept) = (0, 0);
+    while seen < received.len() {
+        if *left > 0 {
+            let body = (*left).min(received.len() - seen);
+            received.copy_within(seen..seen + body, kept);
+            (seen, kept, *left) = (seen + body, kept + body, *left - body);
+        } else if let Some(&[b'd', a, b, c, d]) = received[seen..].first_chunk::<HEADER_BYTES>() {
+            let length = u32::from_be_bytes([a, b, c, d]) as usize;
+            *left = length.checked_sub(HEADER_BYTES - 1).ok_or(MessageError::Length)?;
+            seen += HEADER_BYTES;
+        } else {
+            break;
+        }
+    }
+    let mut piece = received.split_to(seen);
+    piece.truncate(kept);
+    Ok(piece.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_follows_the_copy_is_left_where_it_is() {
+        let mut received = BytesMut::from(&b"d\0\0\0\x06a\nd\0\0\0\x04c\0\0\0\x04rest"[..]);
+        let mut left = 0;
+        assert_eq!(take(&mut received, &mut left).expect("good messages"), "a\n");
+        assert_eq!((&received[..], left), (&b"c\0\0\0\x04rest"[..], 0));
+    }
+
+    #[test]
+    fn a_length_below_its_minimum_is_refused() {
+        let mut received = BytesMut::from(&b"d\0\0\0\x03"[..]);
+        assert_eq!(take(&mut received, &mut 0), Err(MessageError::Length));
+    }
+
+    proptest! {
+        #[test]
+        fn the_bodies_come_through_however_they_are_cut(
+            bodies in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 0..12),
+            cut in 1..60_usize,
+        ) {
+            let mut wire = Vec::new();
+            for body in &bodies {
+                wire.push(b'd');
+                wire.extend_from_slice(&u32::try_from(body.len() + 4).expect("short").to_be_bytes());
+                wire.extend_from_slice(body);
+            }
+            let (mut received, mut left, mut seen) = (BytesMut::new(), 0, Vec::new());
+            for piece in wire.chunks(cut) {
+                received.extend_from_slice(piece);
+                seen.extend_from_slice(&take(&mut received, &mut left).expect("good messages"));
+            }
+            prop_assert_eq!(seen, bodies.concat());
+            prop_assert!(received.is_empty() && left == 0);
+        }
     }
 }

@@ -1,0 +1,99 @@
+//! `acequia snapshot list`: what is published.
+
+use serde_json::json;
+
+use super::progress::size;
+use crate::cli::console::{Exit, Output, say};
+use crate::cli::table::table;
+use crate::config::{Config, Snapshot};
+use crate::snapshot::place::{Place, PublishedRun};
+
+pub(super) const AFTER_HELP: &str = "\
+It reads the manifests in the snapshots' directories, and asks no database.
+
+Exit status: 0 every snapshot has a published one, 1 one has none, or can't be read";
+
+/// What to list.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct List {
+    /// Only this one
+    name: Option<String>,
+    /// For people or for programs
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// One snapshot, and what there is of it.
+struct Listed<'c> {
+    snapshot: &'c Snapshot,
+    /// Newest first.
+    runs: Vec<PublishedRun>,
+    failure: Option<String>,
+}
+
+pub(super) fn list(config: &Config, wanted: &List) -> anyhow::Result<Exit> {
+    let snapshots: Vec<&Snapshot> = match &wanted.name {
+        Some(name) => vec![super::find(config, name)?],
+        None => config.snapshots.iter().collect(),
+    };
+    let listed: Vec<Listed<'_>> = snapshots.into_iter().map(look).collect();
+    match wanted.output {
+        Output::Json => {
+            let all: Vec<_> = listed.iter().map(Listed::as_json).collect();
+            say!("{}", serde_json::to_string_pretty(&all)?);
+        }
+        Output::Text => print(&listed),
+    }
+    let whole = listed.iter().all(|one| one.failure.is_none() && !one.runs.is_empty());
+    Ok(if whole { Exit::Done } else { Exit::Failed })
+}
+
+fn look(snapshot: &Snapshot) -> Listed<'_> {
+    match Place::of(snapshot).published() {
+        Ok(runs) => Listed { snapshot, runs, failure: None },
+        Err(error) => Listed { snapshot, runs: Vec::new(), failure: Some(error.to_string()) },
+    }
+}
+
+impl Listed<'_> {
+    fn as_json(&self) -> serde_json::Value {
+        let runs = self.runs.iter().map(|run| {
+            json!({ "run": run.manifest.run, "path": run.path, "kind": run.manifest.kind, "moments": run.manifest.moments,
+                    "customers": run.manifest.customers.len(), "rows": run.rows(), "bytes": run.bytes() })
+        });
+        json!({ "snapshot": self.snapshot.name.as_str(), "enabled": self.snapshot.enabled, "failure": self.failure,
+                "published": runs.collect::<Vec<_>>() })
+    }
+}
+
+fn print(listed: &[Listed<'_>]) {
+    if listed.is_empty() {
+        say!("the rule files have no [[snapshot]]");
+    }
+    let mut rows = Vec::new();
+    for one in listed {
+        let name = one.snapshot.name.to_string();
+        if let Some(failure) = &one.failure {
+            say!("{name}: {failure}");
+        } else if one.runs.is_empty() {
+            say!("{name}: nothing is published yet; `acequia snapshot run {name}` makes one");
+        }
+        rows.extend(one.runs.iter().map(|run| {
+            let as_of = run.manifest.moments.iter().map(|moment| moment.as_of.as_str()).min().unwrap_or("-");
+            vec![
+                name.clone(),
+                run.manifest.run.clone(),
+                run.manifest.kind.clone(),
+                as_of.to_owned(),
+                run.manifest.customers.len().to_string(),
+                run.rows().to_string(),
+                size(run.bytes()),
+                run.path.display().to_string(),
+            ]
+        }));
+    }
+    if !rows.is_empty() {
+        let headings = ["snapshot", "run", "kind", "as of", "customers", "rows", "bytes", "path"];
+        say!("{}", table(&headings, rows, &[4, 5, 6]));
+    }
+}

@@ -1,0 +1,94 @@
+//! `acequia snapshot run`: make one now.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::progress::{show, size};
+use crate::cli::console::{Exit, Output, say};
+use crate::config::Config;
+use crate::snapshot::run::{self, Published};
+
+pub(super) const AFTER_HELP: &str = "\
+It is made as the rule files say, and published at once: `publish_at` is for the daemon. The last
+published one stays as it is until then, and if anything fails. Ctrl-C leaves nothing behind.
+
+  acequia snapshot run nightly
+  acequia snapshot run nightly --output json | jq -r .path
+
+Exit status: 0 published, 1 failed, 69 a database can't be reached, 75 another run is at work";
+
+/// What to make.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Run {
+    /// Its name in the rule files
+    name: String,
+    /// For people or for programs
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
+    output: Output,
+}
+
+pub(super) async fn run(config: Config, wanted: &Run) -> anyhow::Result<Exit> {
+    let config = Arc::new(config);
+    let snapshot = super::find(&config, &wanted.name)?;
+    let (tell, told) = watch::channel(None);
+    let shown = tokio::spawn(show(told));
+    let stop = CancellationToken::new();
+    let made = async {
+        let staged = run::make(&config, snapshot, Timestamp::now(), &tell, &stop).await?;
+        run::publish(&config, snapshot, &staged.run, &tell).await
+    };
+    let published = tokio::select! {
+        published = made => published,
+        _ = tokio::signal::ctrl_c() => {
+            // What is staged goes with the run that is dropped here; the rest at the next start.
+            anyhow::bail!("stopped; the last published snapshot stays as it is");
+        }
+    };
+    drop(tell);
+    // It draws to the end and has no way to fail.
+    let _ = shown.await;
+    let published = published?;
+    match wanted.output {
+        Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(&published))?),
+        Output::Text => print(&published),
+    }
+    Ok(Exit::Done)
+}
+
+fn as_json(published: &Published) -> serde_json::Value {
+    json!({ "path": published.path, "run": published.manifest.run, "rows": published.rows, "bytes": published.bytes,
+            "manifest": published.manifest })
+}
+
+fn print(published: &Published) {
+    let manifest = &published.manifest;
+    say!(
+        "published {} run {}: {} customer(s), {} data set(s), {} rows, {}",
+        manifest.snapshot,
+        manifest.run,
+        manifest.customers.len(),
+        manifest.datasets.len(),
+        published.rows,
+        size(published.bytes)
+    );
+    for moment in &manifest.moments {
+        say!("  as of {} ({} at {})", moment.as_of, moment.database, moment.lsn);
+    }
+    for missing in &manifest.missing {
+        say!("  without customer {}: {}", missing.customer, missing.reason);
+    }
+    let losses: u64 = manifest
+        .datasets
+        .iter()
+        .flat_map(|dataset| &dataset.columns)
+        .flat_map(|column| column.losses.values())
+        .sum();
+    if losses > 0 {
+        say!("  {losses} value(s) that the format can't hold; manifest.json counts them by column");
+    }
+    say!("  {}", published.path.display());
+}
