@@ -81,7 +81,8 @@ fn of_all(customers: Vec<(CustomerName, DatabaseName, Vec<Table>)>) -> Bundle {
     }
     datasets.sort_by(|one, other| one.table.cmp(&other.table));
     for dataset in &mut datasets {
-        let everywhere = |column: &Column| dataset.sources.iter().all(|source| source.column(column).is_some());
+        let everywhere =
+            |column: &Column| dataset.sources.iter().all(|source| source.column(column).is_some());
         for column in &mut dataset.shape.columns {
             column.not_null &= everywhere(column);
         }
@@ -116,20 +117,16 @@ fn is_same(one: &Index, other: &Index) -> bool {
 /// and each value stands in it as PostgreSQL writes it.
 fn widen(known: &mut Column, other: &Column) {
     let (class, type_text) = match (&known.class, &other.class) {
-        (Class::SmallInt | Class::Integer | Class::BigInt, Class::SmallInt | Class::Integer | Class::BigInt) => {
-            (Class::BigInt, "bigint")
-        }
+        (
+            Class::SmallInt | Class::Integer | Class::BigInt,
+            Class::SmallInt | Class::Integer | Class::BigInt,
+        ) => (Class::BigInt, "bigint"),
         (Class::Numeric(_), Class::Numeric(_)) => (Class::Numeric(None), "numeric"),
-        (Class::Varchar(_) | Class::Char(_) | Class::Text, _) | (_, Class::Varchar(_) | Class::Char(_) | Class::Text) => {
-            (Class::Text, "text")
-        }
-        (one, another) if std::mem::discriminant(one) == std::mem::discriminant(another) => {
-            match one {
-                // The labels of one may be missing in the other.
-                Class::Enum(_) => (Class::Text, "text"),
-                same => (same.clone(), base_name(&known.type_text)),
-            }
-        }
+        (Class::Varchar(_) | Class::Char(_) | Class::Text, _)
+        | (_, Class::Varchar(_) | Class::Char(_) | Class::Text) => (Class::Text, "text"),
+        // The labels of one may be missing in the other.
+        (Class::Enum(_), _) => (Class::Text, "text"),
+        (one, another) if one == another => (one.clone(), base_name(&known.type_text)),
         (_, _) => (Class::Text, "text"),
     };
     let type_text = type_text.to_owned();

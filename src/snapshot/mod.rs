@@ -15,6 +15,8 @@ pub mod table;
 pub mod catalog;
 pub mod moment;
 pub mod selection;
+pub mod dataset;
+pub mod crew;
 pub mod loss;
 pub mod manifest;
 pub mod progress;
