@@ -122,11 +122,12 @@ fn widen(known: &mut Column, other: &Column) {
             Class::SmallInt | Class::Integer | Class::BigInt,
         ) => (Class::BigInt, "bigint"),
         (Class::Numeric(_), Class::Numeric(_)) => (Class::Numeric(None), "numeric"),
-        (Class::Varchar(_) | Class::Char(_) | Class::Text, _)
-        | (_, Class::Varchar(_) | Class::Char(_) | Class::Text) => (Class::Text, "text"),
-        // The labels of one may be missing in the other.
-        (Class::Enum(_), _) => (Class::Text, "text"),
-        (one, another) if one == another => (one.clone(), base_name(&known.type_text)),
+        // Where only a modifier differs. (The labels of one enum may be missing in the other, and a text is a text.)
+        (one, another)
+            if one == another && !matches!(one, Class::Enum(_) | Class::Varchar(_) | Class::Char(_)) =>
+        {
+            (one.clone(), base_name(&known.type_text))
+        }
         (_, _) => (Class::Text, "text"),
     };
     let type_text = type_text.to_owned();

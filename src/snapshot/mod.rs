@@ -17,6 +17,7 @@ pub mod moment;
 pub mod selection;
 pub mod dataset;
 pub mod crew;
+pub mod scope;
 pub mod loss;
 pub mod manifest;
 pub mod progress;
