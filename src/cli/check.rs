@@ -31,19 +31,23 @@ pub(super) async fn check(directory: &Path, offline: bool, output: Output) -> an
         let asked =
             if offline { "files only; no database was asked" } else { "files and databases fit together" };
         say!(
-            "ok: {} customers, {} data sets, {} sync groups, {} flow(s): {asked}",
+            "ok: {} customers, {} data sets, {} sync groups, {} flow(s), {} snapshot(s): {asked}",
             config.customers.len(),
             config.datasets.len(),
             config.syncs.len(),
-            flows.len()
+            flows.len(),
+            config.snapshots.len()
         );
     }
     Ok(exit)
 }
 
-/// The databases of all flows, each once.
+/// The databases of all flows and of the enabled snapshots, each once.
 pub(super) fn databases(config: &Config) -> BTreeSet<DatabaseName> {
-    Flow::all(config).into_iter().flat_map(|flow| [flow.source, flow.target]).collect()
+    let flows = Flow::all(config).into_iter().flat_map(|flow| [flow.source, flow.target]);
+    let snapshots = config.snapshots.iter().filter(|snapshot| snapshot.enabled);
+    let dumped = snapshots.flat_map(|snapshot| &snapshot.customers);
+    flows.chain(dumped.filter_map(|name| Some(config.customers.get(name)?.database.clone()))).collect()
 }
 
 /// Prints what was found; answers how a command ends that has found it.

@@ -9,9 +9,12 @@ use crate::apply::control;
 use crate::catalog::{Catalog, Publication};
 use crate::config::{Config, Database};
 use crate::daemon::{publication_gap, read_catalogs};
-use crate::name::{DatabaseName, Ident};
+use crate::name::{DatabaseName, Ident, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, setup as sql};
+use crate::snapshot;
+use crate::snapshot::grants::grants;
+use crate::snapshot::selection::Selection;
 
 /// The head of what is printed.
 const HEAD: &str = include_str!("../../sql/setup/head.sql");
@@ -31,7 +34,7 @@ pub(super) async fn setup(
         if wanted.is_empty() {
             let names: Vec<String> = databases(config).iter().map(ToString::to_string).collect();
             anyhow::bail!(
-                "no enabled sync group uses a database `{only}`; those in use are: {}",
+                "no enabled sync group or snapshot uses a database `{only}`; those in use are: {}",
                 names.join(", ")
             );
         }
@@ -118,6 +121,7 @@ async fn script(
             _ = writeln!(script, "{statement};");
         }
     }
+    script += &snapshot_grants(config, database, session, role).await?;
     let mut is_target = false;
     for flow in flows.iter().filter(|flow| flow.target == *database) {
         is_target = true;
@@ -138,6 +142,28 @@ async fn script(
             _ = writeln!(script, "\n-- The control schema, owned by Acequia's role: what it must remember.");
             _ = writeln!(script, "CREATE SCHEMA IF NOT EXISTS acequia AUTHORIZATION {role};");
             _ = writeln!(script, "SET ROLE {role};\n{upgrade}\nRESET ROLE;");
+        }
+    }
+    Ok(script)
+}
+
+/// Reading what the snapshots of this database dump: only those tables, as they are now.
+async fn snapshot_grants(
+    config: &Config,
+    database: &DatabaseName,
+    session: Option<&Session>,
+    role: &str,
+) -> anyhow::Result<String> {
+    let Some(session) = session else { return Ok(String::new()) };
+    let mut script = String::new();
+    for snapshot in config.snapshots.iter().filter(|snapshot| snapshot.enabled) {
+        let customers = snapshot.customers.iter().filter_map(|name| config.customers.get(name));
+        for customer in customers.filter(|customer| customer.database == *database) {
+            let tables = snapshot::catalog::read(session, &customer.schema).await?;
+            let chosen = Selection::new(snapshot, tables).tables;
+            let names: Vec<TableName> = chosen.into_iter().map(|table| table.name).collect();
+            _ = writeln!(script, "\n-- Snapshot {}, customer {}: reading.", snapshot.name, customer.name);
+            script += &grants(&names, role);
         }
     }
     Ok(script)

@@ -3,6 +3,7 @@
 //! ```text
 //! table      what a customer's schema holds: tables, columns, keys, comments (catalog reads them)
 //! selection  what of it is in the snapshot
+//! grants     what the role needs for it
 //! moment     the instant that all tables of a database show, and the reading of tables at it
 //! loss       what a format can't hold, counted
 //! manifest   what is written beside the data: which moment, which tables, how many rows, which hashes
@@ -15,6 +16,7 @@ pub mod table;
 pub mod catalog;
 pub mod moment;
 pub mod selection;
+pub mod grants;
 pub mod dataset;
 pub mod crew;
 pub mod scope;

@@ -9,6 +9,7 @@ use crate::postgres;
 
 use super::crew::Moments;
 use super::dataset::{self, Bundle};
+use super::grants::grants;
 use super::manifest::{CustomerEntry, Excluded, Missing};
 use super::moment::Moment;
 use super::selection::{self, Selection};
@@ -37,7 +38,7 @@ pub enum ScopeError {
     /// The role must not read tables that belong to the snapshot.
     #[error(
         "role {role} must not read {} table(s) of the snapshot, among them {}. Grant it, or name them in `exclude`:\n{}",
-        tables.len(), tables[0], grants(tables, role)
+        tables.len(), tables[0], remedy(tables, role)
     )]
     MayNotRead {
         /// The role.
@@ -52,10 +53,9 @@ pub enum ScopeError {
     Nobody(String),
 }
 
-fn grants(tables: &[TableName], role: &str) -> String {
+fn remedy(tables: &[TableName], role: &str) -> String {
     let role = Ident::new(role).map_or_else(|_| role.to_owned(), |role| role.quoted());
-    let grants = tables.iter().map(|table| format!("GRANT SELECT ON {} TO {role};", table.quoted()));
-    grants.collect::<Vec<_>>().join("\n")
+    grants(tables, &role)
 }
 
 impl Scope {

@@ -2,10 +2,11 @@
 //! wrong is said in one answer, each with its place in the files and the remedy; what a DBA can mend stands there as SQL.
 //!
 //! `findings` gathers and prints; `source` looks at a source (settings, slot, publication), `target` at a target (control
-//! schema, every statement of the plan), `sides` at what only both together tell.
+//! schema, every statement of the plan), `sides` at what only both together tell, `snapshots` at what is dumped.
 
 mod findings;
 mod sides;
+mod snapshots;
 mod source;
 mod target;
 
@@ -27,6 +28,7 @@ pub async fn check_everything(
     warnings: Vec<Diagnostic>,
 ) -> Result<Findings<'_>, postgres::Error> {
     let mut findings = check(config, &Flow::all(config), warnings).await?;
+    snapshots::check_snapshots(&mut findings).await?;
     for left in left_behind(config).await {
         let spot = config.databases[&left.target].spot;
         findings.add(&Problem::warning(spot, left.message(), left.remedy()));
