@@ -12,7 +12,7 @@ use super::consumer::{Consumer, Place};
 use super::source::{SOURCE, Source};
 
 /// The binary, built as it is released.
-const ACEQUIA: &str = env!("CARGO_BIN_EXE_acequia");
+pub(crate) const ACEQUIA: &str = env!("CARGO_BIN_EXE_acequia");
 /// The target database.
 const TARGET: &str = "dst";
 /// How long the daemon may take to stream, or to stop.
@@ -194,7 +194,7 @@ fn configuration(source: &Cluster, target: &Cluster, schemas: &[String], directo
 }
 
 /// The kernel's high-water mark of a process's memory.
-fn peak_kib(pid: u32) -> Option<u32> {
+pub(crate) fn peak_kib(pid: u32) -> Option<u32> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()

@@ -25,6 +25,8 @@ enum Part {
     Verify,
     /// Rate of a backfill of a million rows, beside COPY … TO piped into COPY … FROM
     Backfill,
+    /// Rate and memory of a snapshot to .DAT archives, beside psql's \\copy of the same tables
+    Snapshot,
     /// What a customer costs where there are many, with 30 data sets each: only where it is named
     Customers,
 }
@@ -89,6 +91,10 @@ impl Choice {
 
     pub(crate) fn wants_backfill(&self) -> bool {
         self.wants(Part::Backfill)
+    }
+
+    pub(crate) fn wants_snapshots(&self) -> bool {
+        self.wants(Part::Snapshot)
     }
 
     /// Never by itself: to make the tables of 500 customers takes minutes.

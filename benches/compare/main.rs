@@ -15,6 +15,7 @@ mod comparison;
 mod consumer;
 mod copy;
 mod drain;
+mod dump;
 mod fleet;
 mod latency;
 mod native;
@@ -49,6 +50,7 @@ fn main() {
     memory(&servers, &choice, &mut report);
     comparisons(&servers, &choice, &mut report);
     copies(&servers, &choice, &mut report);
+    snapshots(&source, &choice, &mut report);
     customers(&source, &choice, &mut report);
     print!("{report}");
 }
@@ -109,6 +111,18 @@ fn copies(servers: &Servers<'_>, choice: &Choice, report: &mut Report) {
     }
     for &shape in &choice.shape {
         report.copy(shape, &copy::measure(servers, shape, choice.scale));
+    }
+}
+
+fn snapshots(source: &Cluster, choice: &Choice, report: &mut Report) {
+    if !choice.wants_snapshots() || !choice.has(Side::Acequia) {
+        return;
+    }
+    for dumped in dump::measure(source, choice.scale) {
+        report.dump(&dumped);
+    }
+    for held in dump::memory(source, choice.scale) {
+        report.dump_memory(&held);
     }
 }
 

@@ -6,6 +6,7 @@ use super::choice::{Choice, Scale};
 use super::comparison::Compared;
 use super::copy::Copied;
 use super::drain::{Case, Drained};
+use super::dump::{Dumped, Held};
 use super::fleet::{DATA_SETS, Fleet};
 use super::latency::Latency;
 use super::table::Shape;
@@ -23,6 +24,8 @@ pub(crate) struct Report {
     memory: Vec<Vec<String>>,
     comparisons: Vec<Vec<String>>,
     copies: Vec<Vec<String>>,
+    dumps: Vec<Vec<String>>,
+    dump_memory: Vec<Vec<String>>,
     fleets: Vec<Vec<String>>,
 }
 
@@ -55,6 +58,8 @@ impl Report {
             memory: Vec::new(),
             comparisons: Vec::new(),
             copies: Vec::new(),
+            dumps: Vec::new(),
+            dump_memory: Vec::new(),
             fleets: Vec::new(),
         }
     }
@@ -131,6 +136,29 @@ impl Report {
         ]);
     }
 
+    pub(crate) fn dump(&mut self, dumped: &Dumped) {
+        let seconds = |seconds: f64| cell(Some(seconds), 2, " s");
+        let rate = |seconds: f64| cell(Some(f64::from(dumped.rows) / seconds / 1000.0), 1, "");
+        self.dumps.push(vec![
+            dumped.title.clone(),
+            seconds(dumped.plain),
+            rate(dumped.plain),
+            seconds(dumped.archived),
+            rate(dumped.archived),
+            cell(Some(dumped.plain / dumped.archived), 2, "x"),
+        ]);
+    }
+
+    pub(crate) fn dump_memory(&mut self, held: &Held) {
+        let below = if held.peak_mib < MEMORY_LIMIT_MIB { "below" } else { "ABOVE" };
+        self.dump_memory.push(vec![
+            held.title.clone(),
+            cell(Some(held.peak_mib), 1, " MiB"),
+            below.to_owned(),
+            cell(Some(held.seconds), 2, " s"),
+        ]);
+    }
+
     pub(crate) fn customers(&mut self, fleet: &Fleet) {
         let each = |ms: f64| cell(Some(ms / f64::from(fleet.customers)), 2, " ms");
         let ms = |ms: f64| cell(Some(ms), 0, " ms");
@@ -181,6 +209,11 @@ impl fmt::Display for Report {
                     piped into COPY … FROM with the same indexes. A ratio above 1: Acequia is faster.";
         let names = ["piped", "rate", "backfill", "rate", "ratio"];
         section(f, copy, &names, &self.copies)?;
+        let dump = "Snapshot: two tables, in thousand rows per second, beside psql's \\copy of them to plain files. A ratio above 1:\n\
+                    Acequia is faster, though it compresses, hashes and reads back what it wrote.";
+        section(f, dump, &["psql", "rate", "snapshot", "rate", "ratio"], &self.dumps)?;
+        let memory = "Snapshot: Acequia's peak of memory.";
+        section(f, memory, &["peak", "100 MB", "time"], &self.dump_memory)?;
         let fleet = format!(
             "Many customers, {DATA_SETS} data sets each, in one database. \"1 row\": one changed row to all of them, from the \
              commit to visibility.\n\"30 rows\": one in each data set. \"1000 rows\": new ones in one transaction. \"each\": that time \

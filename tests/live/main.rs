@@ -24,5 +24,6 @@ mod reload;
 mod scenarios;
 mod sessions;
 mod slots;
+mod snapshots;
 mod verify;
 mod versions;
