@@ -1,0 +1,171 @@
+//! The archives of a run: every data set through its pass into a part, the parts of a bundle into one archive, and each
+//! archive read back before anybody relies on it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+use super::archive::{DonePart, Part, Seal, assemble, check};
+use super::convert::{Counts, Form, Pass, Rows, select};
+use super::crew::{Counters, Feed, Feeds, Job, JobError, read_all};
+use super::dataset::{Bundle, DataSet};
+use super::ddl::postgres;
+use super::describe;
+use super::error::Error;
+use super::manifest::{DatasetEntry, Manifest};
+use super::scope::Scope;
+use super::stem::stems;
+
+/// What the entries of an archive with the tables' definitions begin with.
+const META: &str = "meta";
+
+/// What all archives of a run have in common.
+pub(super) struct Making {
+    /// The form of the files.
+    pub(super) form: Form,
+    /// Which rows.
+    pub(super) rows: Rows<'static>,
+    /// Tables read at once.
+    pub(super) workers: usize,
+    /// Where the archives are made: on the disk where they stay.
+    pub(super) directory: PathBuf,
+    /// For whom, where they are encrypted.
+    pub(super) seal: Option<Arc<Seal>>,
+    /// How an archive of all customers is called.
+    pub(super) combined_name: String,
+}
+
+/// A data set that is written, and what is said of it.
+struct Written {
+    part: DonePart,
+    counts: Counts,
+    by_customer: Vec<(String, u64)>,
+}
+
+/// Makes all archives; adds them and their data sets to the manifest.
+pub(super) async fn make(
+    scope: &Scope,
+    making: &Making,
+    manifest: &mut Manifest,
+    counters: &Arc<Counters>,
+    stop: &CancellationToken,
+) -> Result<(), Error> {
+    let mut plans: Vec<Plan> = scope.bundles.iter().map(Plan::new).collect();
+    let places: Vec<(usize, usize)> = plans
+        .iter()
+        .enumerate()
+        .flat_map(|(bundle, plan)| (0..plan.bundle.datasets.len()).map(move |dataset| (bundle, dataset)))
+        .collect();
+    let jobs = places.iter().enumerate().map(|(number, &(bundle, dataset))| {
+        let dataset = plans[bundle].bundle.datasets[dataset].clone();
+        let columns = &dataset.shape.columns;
+        let copies = dataset.sources.iter().map(|source| select(&source.table, columns, making.rows));
+        Job { number, copies: copies.collect(), dataset }
+    });
+    let jobs: Vec<Job> = jobs.collect();
+    let mut assembling = JoinSet::new();
+    let begin = |job: &Job, feeds: Feeds| {
+        let writer = Writer {
+            directory: making.directory.clone(),
+            number: job.number,
+            seal: making.seal.clone(),
+            form: making.form.clone(),
+            dataset: job.dataset.clone(),
+            counters: Arc::clone(counters),
+        };
+        async move { spawn_blocking(move || writer.write(feeds)).await.map_err(|_| Error::Broken)? }
+    };
+    let done = async |number: usize, written: Written| {
+        let (bundle, dataset) = places[number];
+        plans[bundle].written.insert(dataset, written);
+        if plans[bundle].is_complete() {
+            let (plan, whole) = (plans[bundle].take(), manifest.clone());
+            let (directory, seal, name) =
+                (making.directory.clone(), making.seal.clone(), making.combined_name.clone());
+            let form = making.form.clone();
+            assembling.spawn_blocking(move || (bundle, finish(plan, &whole, &directory, &form, seal.as_deref(), &name)));
+        }
+        Ok(())
+    };
+    let read = read_all(jobs, making.workers, &scope.moments, counters, stop, begin, done).await;
+    read.map_err(Error::from_job)?;
+    let mut finished = BTreeMap::new();
+    while let Some(joined) = assembling.join_next().await {
+        let (bundle, result) = joined.map_err(|_| Error::Broken)?;
+        finished.insert(bundle, result?);
+    }
+    for archive in finished.into_values() {
+        manifest.datasets.extend(archive.datasets);
+        manifest.archives.extend(archive.archives);
+    }
+    Ok(())
+}
+
+/// A bundle, and what of it is written.
+struct Plan {
+    bundle: Bundle,
+    /// By the data set's place in the bundle.
+    written: BTreeMap<usize, Written>,
+}
+
+impl Plan {
+    fn new(bundle: &Bundle) -> Self {
+        Self { bundle: bundle.clone(), written: BTreeMap::new() }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.written.len() == self.bundle.datasets.len()
+    }
+
+    fn take(&mut self) -> Self {
+        Self { bundle: self.bundle.clone(), written: std::mem::take(&mut self.written) }
+    }
+}
+
+/// Writes one data set, in a thread that may wait for the disk.
+struct Writer {
+    directory: PathBuf,
+    number: usize,
+    seal: Option<Arc<Seal>>,
+    form: Form,
+    dataset: DataSet,
+    counters: Arc<Counters>,
+}
+
+impl Writer {
+    fn write(self, mut feeds: Feeds) -> Result<Written, Error> {
+        let columns = &self.dataset.shape.columns;
+        let mut part = Part::create(&self.directory, self.number, self.seal.as_deref())?;
+        let mut pass = Pass::new(columns, &self.form);
+        part.write(&self.form.header(columns))?;
+        let malformed = |error| Error::Malformed { table: self.dataset.table.to_string(), error };
+        let (mut out, mut customer, mut by_customer) = (Vec::new(), String::new(), Vec::new());
+        while let Some(feed) = feeds.blocking_recv() {
+            match feed {
+                Feed::Begin(name) => {
+                    pass.begin(name.as_str());
+                    customer = name.to_string();
+                }
+                Feed::Piece(piece) => {
+                    out.clear();
+                    pass.push(&piece, &mut out).map_err(malformed)?;
+                    part.write(&out)?;
+                }
+                Feed::End => {
+                    let rows = pass.end().map_err(malformed)?;
+                    self.counters.rows.fetch_add(rows, Ordering::Relaxed);
+                    by_customer.push((std::mem::take(&mut customer), rows));
+                }
+            }
+        }
+        if by_customer.len() != self.dataset.sources.len() {
+            // Whoever read knows why.
+            return Err(Error::Stopped);
+        }
+        Ok(Written { part: part.finish()?, counts: pass.finish(), by_customer })
+    }
+}

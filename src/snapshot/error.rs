@@ -1,0 +1,91 @@
+//! Why a run failed. What was published before stays as it is.
+
+use crate::fault::Fault;
+use crate::postgres;
+
+use super::crew::JobError;
+use super::moment::ReadError;
+use super::scope::ScopeError;
+use super::{archive, convert, place};
+
+/// What failed, on what, and what to do; no value of a row is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is nothing that could be read.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// A table could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// What the server sent is no copy of that table.
+    #[error("writing {table}: {error}")]
+    Malformed {
+        /// The table.
+        table: String,
+        /// What is wrong.
+        error: convert::Malformed,
+    },
+    /// The directory of the snapshot.
+    #[error(transparent)]
+    Place(#[from] place::Error),
+    /// An archive could not be written, or is not what was written.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    /// `on_loss = "fail"`, and values were lost.
+    #[error(
+        "the format can't hold {values} value(s), {columns}; the rule file says on_loss = \"fail\". Mend them at the source, leave \
+         the columns out, or choose another on_loss"
+    )]
+    Loss {
+        /// How many.
+        values: u64,
+        /// In which columns.
+        columns: String,
+    },
+    /// Somebody said stop.
+    #[error("stopped before it was whole; the last published snapshot stays as it is")]
+    Stopped,
+    /// A thread or task ended where none should.
+    #[error("a worker of the snapshot broke down: this is a fault of Acequia, please report it")]
+    Broken,
+}
+
+impl Error {
+    /// Whether it may go away by itself.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Scope(ScopeError::Postgres(error)) | Self::Read(ReadError::Postgres(error)) => error.fault(),
+            Self::Scope(ScopeError::MayNotRead { .. } | ScopeError::Nobody(_))
+            | Self::Loss { .. }
+            | Self::Broken => Fault::Halt,
+            Self::Read(ReadError::Moved(_)) | Self::Malformed { .. } | Self::Stopped => Fault::Retry,
+            Self::Place(error) => error.fault(),
+            Self::Archive(error) => error.fault(),
+        }
+    }
+
+    /// Whether a server could not be reached.
+    pub fn postgres(&self) -> Option<&postgres::Error> {
+        match self {
+            Self::Scope(ScopeError::Postgres(error)) | Self::Read(ReadError::Postgres(error)) => Some(error),
+            Self::Scope(_)
+            | Self::Read(_)
+            | Self::Malformed { .. }
+            | Self::Place(_)
+            | Self::Archive(_)
+            | Self::Loss { .. }
+            | Self::Stopped
+            | Self::Broken => None,
+        }
+    }
+
+    /// Of a job.
+    pub(super) fn from_job(error: JobError<Self>) -> Self {
+        match error {
+            JobError::Read(error) => Self::Read(error),
+            JobError::Write(error) => error,
+            JobError::Stopped => Self::Stopped,
+            JobError::Broken => Self::Broken,
+        }
+    }
+}
