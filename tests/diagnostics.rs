@@ -6,7 +6,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use acequia::config::{Apply, Columns, Config, Gone, Mode, OnTruncate, SecretSource, Severity, Style, Tls};
+use acequia::config::{
+    Apply, Columns, Config, Dialect, Format, Gone, Mode, OnTruncate, SecretSource, Severity, Snapshot, Style,
+    Tls,
+};
 use proptest::prelude::*;
 
 /// The folders, by name. Relative, so that the answers name the same paths on every machine.
@@ -228,6 +231,41 @@ fn a_right_configuration_is_understood_word_for_word() {
     assert_eq!((config.daemon.journal_keep_days, config.daemon.journal_max_bytes), (90, 2 << 30));
     assert_eq!(config.daemon.runtime_directory, Path::new("/run/acequia-test"));
     assert_eq!(config.sha256.len(), 64);
+}
+
+#[test]
+fn a_right_snapshot_is_understood_word_for_word() {
+    let directory = Path::new("tests/diagnostics/snapshot-every-word");
+    let (config, warnings) = Config::load(directory).expect("a right configuration");
+    assert_eq!(warnings, []);
+    let [files, server, dump] = &config.snapshots[..] else { panic!("three snapshots") };
+    let said = |snapshot: &Snapshot| {
+        let words = snapshot.spoken().into_iter().filter(|(_, value)| !value.is_empty());
+        words.map(|(word, value)| format!("{word} {value}")).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(
+        said(files),
+        "enabled true; customers hq; format dat; profile market; formulas guard; kind incremental; layout combined; \
+         schedule cron 30 1,13 * * * America/New_York (mon, fri); publish_at 06:00; \
+         directory tests/diagnostics/snapshot-every-word/snapshots; keep 7; \
+         exclude patient_document, patient.photo, odd.table.odd.column; include practice_note.picture; \
+         encrypt_to age1t7rxyev2z3rw82stdlrrepyc39nvn86l5078zqkf5uasdy86jp6svpy7pa; on_loss fail; time_zone UTC; \
+         workers 4; retain_closed 30d"
+    );
+    assert_eq!(
+        said(server),
+        "enabled false; customers hq; format mysql; server reporting; database practice_{customer}; \
+         layout per-customer; schedule never; publish_at when it is done; directory /var/lib/acequia/snapshots; \
+         keep 1; on_loss text; time_zone UTC; workers 2"
+    );
+    assert_eq!(dump.format, Format::Sql { dialect: Dialect::Postgresql });
+    let databases: Vec<String> = server.databases().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(databases, ["practice_hq"]);
+    let reporting = &config.servers.values().next().expect("a server");
+    assert_eq!((reporting.port, reporting.user.as_str()), (3306, "acequia"));
+    assert!(matches!(reporting.tls, Tls::VerifyFull { .. }));
+    let told: Vec<&str> = config.notifies[0].events.iter().map(|event| event.as_str()).collect();
+    assert_eq!(told, ["snapshot.published", "snapshot.failed", "snapshot.late", "alert.drift"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::console::{Exit, Output, say};
 use super::effective::{self, Selection};
 use super::table::bytes;
-use crate::config::{Columns, Config, KeyPart, SecretSource, Sync, Tls};
+use crate::config::{Columns, Config, KeyPart, Notify, SecretSource, Sync, Tls};
 use crate::name::CustomerName;
 
 const AFTER_SHOW: &str = "\
@@ -127,9 +127,36 @@ fn print_text(config: &Config) {
             say!("  something else holds for {}: --effective tells what", particular.join(", "));
         }
     }
+    print_snapshots(config);
     for notify in &config.notifies {
-        say!("\nnotify {}: sync.applied → NOTIFY {}", notify.name, notify.listen.quoted());
+        say!("\nnotify {}: {} → NOTIFY {}", notify.name, events(notify).join(", "), notify.listen.quoted());
     }
+}
+
+/// Snapshots, and the servers that they are loaded into.
+fn print_snapshots(config: &Config) {
+    for server in config.servers.values() {
+        let (host, port, user) = (&server.host, server.port, &server.user);
+        let password =
+            server.password.as_ref().map_or_else(|| "none".to_owned(), |source| password(Some(source)));
+        say!(
+            "\nserver {}: {host}:{port} as {user}, {}, password from {password}",
+            server.name,
+            tls(&server.tls)
+        );
+    }
+    for snapshot in &config.snapshots {
+        say!("\nsnapshot {}{}:", snapshot.name, if snapshot.enabled { "" } else { " (disabled)" });
+        let words =
+            snapshot.spoken().into_iter().filter(|(word, value)| *word != "enabled" && !value.is_empty());
+        for (word, value) in words {
+            say!("  {word} {value}");
+        }
+    }
+}
+
+fn events(notify: &Notify) -> Vec<&'static str> {
+    notify.events.iter().map(|event| event.as_str()).collect()
 }
 
 /// A customer of whom the group says nothing particular; else the first.
@@ -160,12 +187,23 @@ fn as_json(config: &Config) -> Value {
                 "particular_customers": sync.customers.keys().map(CustomerName::as_str).collect::<Vec<_>>(),
                 "data": data.collect::<Vec<_>>() })
     });
-    let notifies = config.notifies.iter().map(
-        |notify| json!({ "name": notify.name, "on": ["sync.applied"], "listen": notify.listen.as_str() }),
-    );
+    let notifies = config
+        .notifies
+        .iter()
+        .map(|notify| json!({ "name": notify.name, "on": events(notify), "listen": notify.listen.as_str() }));
+    let servers = config.servers.values().map(|server| {
+        json!({ "name": server.name.as_str(), "host": server.host, "port": server.port, "user": server.user,
+                "tls": tls(&server.tls), "password": server.password.as_ref().map(|source| password(Some(source))) })
+    });
+    let snapshots = config.snapshots.iter().map(|snapshot| {
+        let words: serde_json::Map<String, Value> =
+            snapshot.spoken().into_iter().map(|(word, value)| (word.to_owned(), value.into())).collect();
+        json!({ "name": snapshot.name.as_str(), "words": words })
+    });
     json!({ "sha256": config.sha256, "databases": databases.collect::<Vec<_>>(),
             "customers": customers.collect::<Vec<_>>(), "sync": syncs.collect::<Vec<_>>(),
-            "notify": notifies.collect::<Vec<_>>(),
+            "notify": notifies.collect::<Vec<_>>(), "servers": servers.collect::<Vec<_>>(),
+            "snapshots": snapshots.collect::<Vec<_>>(),
             "daemon": { "journal_keep_days": config.daemon.journal_keep_days,
                         "journal_max_bytes": config.daemon.journal_max_bytes,
                         "parked_limit": config.daemon.parked_limit } })

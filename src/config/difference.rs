@@ -18,7 +18,7 @@ pub type ChangedWord = (String, String, String);
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// `group`, `customer`, `data set`, `database`, `notify`, `protected`, `daemon`.
+    /// `group`, `customer`, `data set`, `database`, `server`, `snapshot`, `notify`, `protected`, `daemon`.
     pub what: String,
     /// Its name; empty where there is only one.
     pub name: String,
@@ -65,11 +65,13 @@ impl Outline {
     pub fn differences(&self, new: &Self) -> Vec<Difference> {
         let mut all = Vec::new();
         things("database", &self.databases, &new.databases, &mut all);
-        for (name, secret) in &self.secrets {
-            if new.secrets.get(name).is_some_and(|now| now != secret) {
+        things("server", &self.servers, &new.servers, &mut all);
+        for (whose, secret) in &self.secrets {
+            if new.secrets.get(whose).is_some_and(|now| now != secret) {
                 let here = "in the rule file".to_owned();
                 let words = vec![("password".to_owned(), here, "another one there".to_owned())];
-                all.push(Difference { words, ..difference("database", name, Change::Changed) });
+                let (what, name) = whose;
+                all.push(Difference { words, ..difference(what, name, Change::Changed) });
             }
         }
         things("customer", &self.customers, &new.customers, &mut all);
@@ -85,6 +87,7 @@ impl Outline {
                 (None, None) => {}
             }
         }
+        things("snapshot", &self.snapshots, &new.snapshots, &mut all);
         things("notify", &self.notifies, &new.notifies, &mut all);
         let own = |words: &Words| BTreeMap::from([(String::new(), words.clone())]);
         things("protected", &own(&self.protected), &own(&new.protected), &mut all);

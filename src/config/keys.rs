@@ -1,4 +1,5 @@
-//! The keys of a table. A database's own stand here, because what may hold a secret must be known before it is read.
+//! The keys of a table. A database's and a server's own stand here, because what may hold a secret
+//! must be known before it is read.
 
 /// The keys that one kind of table may have.
 #[derive(Debug)]
@@ -29,5 +30,12 @@ pub(super) const DATABASE_KEYS: KeyTable = KeyTable {
         "failover",
         "resting_slot",
     ],
+    later: &[],
+};
+
+/// `[servers.NAME]`
+pub(super) const SERVER_KEYS: KeyTable = KeyTable {
+    title: "[servers.NAME]",
+    known: &["host", "port", "user", "password", "sslmode", "insecure", "sslrootcert", "sslcert", "sslkey"],
     later: &[],
 };

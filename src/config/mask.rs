@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-use super::keys::DATABASE_KEYS;
+use super::keys::{DATABASE_KEYS, SERVER_KEYS};
 use super::spelling::nearest;
 
 /// What stands in place of a secret.
@@ -27,9 +27,13 @@ fn names_secret(key: &str) -> bool {
         || (5..=12).contains(&key.len()) && strsim::damerau_levenshtein(&key, "password") <= 3
 }
 
-/// Whether a text holds a secret whatever its key is: a connection URL or string, or a private key.
+/// Whether a text holds a secret whatever its key is: a connection URL or string, or a private key,
+/// of age too.
 pub(super) fn holds_secret(text: &str) -> bool {
-    text.contains("://") && text.contains('@') || text.contains("password=") || text.contains("-----BEGIN")
+    text.contains("://") && text.contains('@')
+        || text.contains("password=")
+        || text.contains("-----BEGIN")
+        || text.contains("AGE-SECRET-KEY-")
 }
 
 /// A word of the user for a message: between backticks, control characters escaped, cut when it is very long.
@@ -70,13 +74,16 @@ fn in_table(table: &DeTable<'_>, inside: bool, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The values of keys that a database does not have, or nearly has: whatever the key is called, somebody may have meant a password.
+/// The values of keys that a database or a server does not have, or nearly has: whatever the key is called, somebody may
+/// have meant a password.
 fn in_unknown_keys(tree: &DeTable<'_>, found: &mut Vec<Range<usize>>) {
-    let databases = tree.get("databases").and_then(|databases| databases.get_ref().as_table());
-    let tables = databases.into_iter().flat_map(DeTable::values).filter_map(|one| one.get_ref().as_table());
-    for (key, value) in tables.flatten() {
-        if nearest(key.get_ref(), DATABASE_KEYS.known.iter().copied()).is_none() {
-            in_value(value.get_ref(), &value.span(), true, found);
+    for (kind, keys) in [("databases", &DATABASE_KEYS), ("servers", &SERVER_KEYS)] {
+        let things = tree.get(kind).and_then(|things| things.get_ref().as_table());
+        let tables = things.into_iter().flat_map(DeTable::values).filter_map(|one| one.get_ref().as_table());
+        for (key, value) in tables.flatten() {
+            if nearest(key.get_ref(), keys.known.iter().copied()).is_none() {
+                in_value(value.get_ref(), &value.span(), true, found);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //! mask      what of the texts must not be shown
 //! tree      one table against the keys that it may have
 //! read/     trees → drafts, one file per table
-//! resolve   drafts → model: names looked up, defaults filled in
+//! resolve   drafts → model: names looked up (lookup), defaults filled in
 //! semantic  contradictions (circle: customers in a circle)
 //! load      the way through all of these
 //! outline   what it says as text, without places and secrets (spoken: a rule's words); difference: two of these
@@ -26,6 +26,7 @@ mod difference;
 mod finding;
 mod keys;
 mod load;
+mod lookup;
 mod mask;
 mod merge;
 mod model;

@@ -281,12 +281,31 @@ pub struct Notify {
 }
 
 /// What somebody can be told of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum NotifyEvent {
     /// `sync.applied`: a source transaction reached the customers.
     SyncApplied,
     /// `alert.drift`: a customer has other rows than the rules give it.
     AlertDrift,
+    /// `snapshot.published`: a new snapshot is there.
+    SnapshotPublished,
+    /// `snapshot.failed`: a snapshot could not be made, or not be published; the one before is still there.
+    SnapshotFailed,
+    /// `snapshot.late`: it is past `publish_at`, and the snapshot is not there yet.
+    SnapshotLate,
+}
+
+impl NotifyEvent {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SyncApplied => "sync.applied",
+            Self::AlertDrift => "alert.drift",
+            Self::SnapshotPublished => "snapshot.published",
+            Self::SnapshotFailed => "snapshot.failed",
+            Self::SnapshotLate => "snapshot.late",
+        }
+    }
 }
 
 /// `[daemon]`: the process itself.

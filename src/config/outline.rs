@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::model::{
-    Columns, Config, Customer, Daemon, Database, Dataset, KeyPart, Notify, NotifyEvent, Reference,
-    SecretSource, Sync, Tls,
+    Columns, Config, Customer, Daemon, Database, Dataset, KeyPart, Notify, Reference, SecretSource, Server,
+    Sync, Tls,
 };
+use super::snapshot::Snapshot;
 use super::words::Apply;
 
 /// The words of one thing, each with its value.
@@ -31,6 +32,12 @@ pub struct Outline {
     pub groups: BTreeMap<String, Group>,
     /// `[[notify]]`
     pub notifies: BTreeMap<String, Words>,
+    /// `[servers]`
+    #[serde(default)]
+    pub servers: BTreeMap<String, Words>,
+    /// `[[snapshot]]`
+    #[serde(default)]
+    pub snapshots: BTreeMap<String, Words>,
     /// `[daemon]`
     pub daemon: Words,
     /// `[protected]`
@@ -39,7 +46,7 @@ pub struct Outline {
     pub rules: Vec<Words>,
     /// Hashes of passwords that stand in the files themselves: never written down, only compared.
     #[serde(skip)]
-    pub(super) secrets: BTreeMap<String, Vec<u8>>,
+    pub(super) secrets: BTreeMap<(&'static str, String), Vec<u8>>,
 }
 
 /// A sync group.
@@ -61,10 +68,12 @@ impl Outline {
             datasets: by_name(config.datasets.values(), |one| one.name.to_string(), Dataset::outline),
             groups: BTreeMap::new(),
             notifies: by_name(&config.notifies, |one| one.name.clone(), Notify::outline),
+            servers: by_name(config.servers.values(), |one| one.name.to_string(), Server::outline),
+            snapshots: by_name(&config.snapshots, |one| one.name.to_string(), snapshot),
             daemon: daemon(&config.daemon),
             protected: words([("tables", list(&config.protected))]),
             rules: Vec::new(),
-            secrets: config.databases.values().filter_map(secret).collect(),
+            secrets: secrets(config),
         };
         let mut known: BTreeMap<Words, usize> = BTreeMap::new();
         for sync in &config.syncs {
@@ -123,6 +132,10 @@ fn customer(customer: &Customer) -> Words {
     ])
 }
 
+fn snapshot(snapshot: &Snapshot) -> Words {
+    snapshot.spoken().into_iter().map(|(word, value)| (word.to_owned(), value)).collect()
+}
+
 fn daemon(daemon: &Daemon) -> Words {
     let Daemon { runtime_directory, journal_keep_days, journal_max_bytes, parked_limit, verify } = daemon;
     words([
@@ -161,17 +174,7 @@ impl Database {
             resting_slot,
             spot: _,
         } = self;
-        let (mode, certificates) = match tls {
-            Tls::Socket => ("socket", String::new()),
-            Tls::Off => ("disable", String::new()),
-            Tls::VerifyFull { root_certificates, client } => {
-                let roots = root_certificates.as_ref().map(|path| path.display().to_string());
-                let client = client
-                    .as_ref()
-                    .map(|client| format!("{} with {}", client.certificate.display(), client.key.display()));
-                ("verify-full", list(roots.into_iter().chain(client)))
-            }
-        };
+        let (mode, certificates) = protection(tls);
         words([
             ("host", host.clone()),
             ("port", port.to_string()),
@@ -187,6 +190,37 @@ impl Database {
     }
 }
 
+impl Server {
+    /// Everything about it but its place and its secret.
+    pub fn outline(&self) -> Words {
+        let Self { name: _, host, port, user, password, tls, spot: _ } = self;
+        let (mode, certificates) = protection(tls);
+        words([
+            ("host", host.clone()),
+            ("port", port.to_string()),
+            ("user", user.clone()),
+            ("password", password.as_ref().map_or_else(|| "none".to_owned(), place)),
+            ("sslmode", mode.to_owned()),
+            ("certificates", certificates),
+        ])
+    }
+}
+
+/// How a connection is protected, and by which files.
+fn protection(tls: &Tls) -> (&'static str, String) {
+    match tls {
+        Tls::Socket => ("socket", String::new()),
+        Tls::Off => ("disable", String::new()),
+        Tls::VerifyFull { root_certificates, client } => {
+            let roots = root_certificates.as_ref().map(|path| path.display().to_string());
+            let client = client
+                .as_ref()
+                .map(|client| format!("{} with {}", client.certificate.display(), client.key.display()));
+            ("verify-full", list(roots.into_iter().chain(client)))
+        }
+    }
+}
+
 /// Where a password is.
 fn place(source: &SecretSource) -> String {
     match source {
@@ -196,11 +230,15 @@ fn place(source: &SecretSource) -> String {
     }
 }
 
-/// The hash of a password in the file itself, with its database.
-fn secret(database: &Database) -> Option<(String, Vec<u8>)> {
-    let Some(SecretSource::Inline(secret)) = &database.password else { return None };
-    let hash = Sha256::digest(secret.expose_secret().as_bytes());
-    Some((database.name.to_string(), hash.to_vec()))
+/// The hashes of passwords in the files themselves, with whose they are.
+fn secrets(config: &Config) -> BTreeMap<(&'static str, String), Vec<u8>> {
+    let databases = config.databases.values().map(|one| (("database", one.name.to_string()), &one.password));
+    let servers = config.servers.values().map(|one| (("server", one.name.to_string()), &one.password));
+    let inline = databases.chain(servers).filter_map(|(whose, password)| {
+        let Some(SecretSource::Inline(secret)) = password else { return None };
+        Some((whose, Sha256::digest(secret.expose_secret().as_bytes()).to_vec()))
+    });
+    inline.collect()
 }
 
 impl Dataset {
@@ -235,10 +273,7 @@ impl Dataset {
 impl Notify {
     /// Everything about it but its place.
     pub fn outline(&self) -> Words {
-        let event = |event: &NotifyEvent| match event {
-            NotifyEvent::SyncApplied => "sync.applied",
-            NotifyEvent::AlertDrift => "alert.drift",
-        };
-        words([("on", list(self.events.iter().map(event))), ("listen", self.listen.to_string())])
+        let events = self.events.iter().map(|event| event.as_str());
+        words([("on", list(events)), ("listen", self.listen.to_string())])
     }
 }

@@ -5,18 +5,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Findings;
+use super::lookup::{names, report_unknown, resolve_customer_name};
 use super::mask::quote;
 use super::model::{Customer, Daemon, Database, Dataset, Notify, Reference, Server, Sync};
+use super::read::chosen::Chosen;
 use super::read::customer::CustomerDraft;
 use super::read::dataset::DatasetDraft;
-use super::read::sync::{DatasetWords, Receivers, SyncDraft};
+use super::read::sync::{DatasetWords, SyncDraft};
 use super::read::{Draft, Named};
 use super::snapshot::Snapshot;
-use super::spelling::remedy;
 use super::spot::Spot;
 use super::tree::Spotted;
 use super::words::{CustomerWords, RuleWords};
 use crate::name::{CustomerName, DatabaseName, DatasetName, Ident, ServerName};
+
+mod snapshot;
 
 /// The parts of a configuration, as far as they are right.
 #[derive(Debug)]
@@ -54,6 +57,9 @@ impl Resolved {
         });
         let datasets = datasets.collect();
         let data_types = resolve_data_types(draft, findings);
+        let servers = draft.servers.values().filter_map(|definition| definition.value.clone());
+        let snapshots = draft.snapshots.iter().filter_map(|one| snapshot::resolve(one, draft, findings));
+        let snapshots = snapshots.collect();
         let syncs = draft.syncs.iter().filter_map(|sync| resolve_sync(sync, draft, findings)).collect();
         Self {
             databases: databases.map(|database| (database.name.clone(), database)).collect(),
@@ -64,29 +70,11 @@ impl Resolved {
             syncs,
             defaults: draft.defaults.clone(),
             notifies: draft.notifies.clone(),
-            servers: BTreeMap::new(),
-            snapshots: Vec::new(),
+            servers: servers.map(|server| (server.name.clone(), server)).collect(),
+            snapshots,
             daemon: draft.daemon.clone().finish(),
         }
     }
-}
-
-/// Records a name that nothing has.
-fn report_unknown<'a>(
-    what: &str,
-    name: &str,
-    spot: Spot,
-    defined: impl IntoIterator<Item = &'a str> + Clone,
-    table: &str,
-    findings: &mut Findings,
-) {
-    let help = remedy(name, defined, format!("define it as {table}"));
-    findings.error(spot, format!("{what} {} is not defined", quote(name)), help).mark_absence();
-}
-
-/// The names of things, for did-you-mean.
-fn names<T>(things: &Named<T>) -> impl Iterator<Item = &str> + Clone {
-    things.keys().map(String::as_str)
 }
 
 /// Looks up a customer's database.
@@ -229,7 +217,7 @@ fn resolve_receivers(draft: &SyncDraft, all: &Draft, findings: &mut Findings) ->
     };
     let from = draft.from.as_ref();
     match &receivers.value {
-        Receivers::Named(names) => {
+        Chosen::Named(names) => {
             for name in names {
                 if let Some(from) = from.filter(|from| from.value == name.value) {
                     let message = format!("customer {} is `from` and in `to`", quote(&name.value));
@@ -241,7 +229,7 @@ fn resolve_receivers(draft: &SyncDraft, all: &Draft, findings: &mut Findings) ->
                 }
             }
         }
-        Receivers::Everybody { except } => {
+        Chosen::Everybody { except } => {
             for name in except {
                 if let Some(from) = from.filter(|from| from.value == name.value) {
                     let message =
@@ -267,20 +255,6 @@ fn resolve_receivers(draft: &SyncDraft, all: &Draft, findings: &mut Findings) ->
 fn is_defined(words: &Spotted<Vec<Spotted<String>>>, draft: &Draft) -> bool {
     let defined = |word: &str| draft.datasets.contains_key(word) || draft.data_types.contains_key(word);
     words.value.iter().all(|word| defined(&word.value))
-}
-
-/// Looks up a customer of a group.
-fn resolve_customer_name(
-    name: &Spotted<String>,
-    draft: &Draft,
-    findings: &mut Findings,
-) -> Option<CustomerName> {
-    if draft.customers.contains_key(&name.value) {
-        return CustomerName::new(&name.value).ok();
-    }
-    let customers = names(&draft.customers);
-    report_unknown("customer", &name.value, name.spot, customers, "[customers.NAME]", findings);
-    None
 }
 
 /// Looks up a word of `data`: a data set, or a data type that stands for several.

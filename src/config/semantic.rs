@@ -1,10 +1,11 @@
 //! What is wrong although every word of it is right: things that contradict each other.
 //!
 //! Only what the files alone can tell; what needs a database is found by `check`. Of one data set's columns: `columns`;
-//! of the words of a rule: `words`; of several groups together: `routes`.
+//! of the words of a rule: `words`; of several groups together: `routes`; of snapshots: `snapshots`.
 
 mod columns;
 mod routes;
+mod snapshots;
 mod words;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub(super) fn check(draft: &Draft, config: &Resolved, findings: &mut Findings) {
     }
     words::check(config, findings);
     routes::check(config, findings);
+    snapshots::check(draft, config, findings);
 }
 
 /// Two customers must not be one schema: they would write over each other.

@@ -1,5 +1,6 @@
 //! What a snapshot is: the finished type of `[[snapshot]]`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::civil::Time;
@@ -51,6 +52,70 @@ pub struct Snapshot {
     pub spot: Spot,
 }
 
+/// Stands for the customer's name in `database`.
+pub(super) const CUSTOMER: &str = "{customer}";
+
+impl Snapshot {
+    /// Every word with what holds for it, by its key in the files.
+    pub fn spoken(&self) -> Vec<(&'static str, String)> {
+        let mut words = vec![
+            ("enabled", self.enabled.to_string()),
+            ("customers", list(&self.customers)),
+            ("format", self.format.as_str().to_owned()),
+        ];
+        match &self.format {
+            Format::Dat { profile, guard_formulas } => {
+                words.push(("profile", profile.as_str().to_owned()));
+                words.push(("formulas", if *guard_formulas { "guard" } else { "keep" }.to_owned()));
+                words.push(("kind", self.kind.as_str().to_owned()));
+            }
+            Format::Sql { dialect } => words.push(("dialect", dialect.as_str().to_owned())),
+            Format::Mysql { server, database } => {
+                words.push(("server", server.to_string()));
+                words.push(("database", database.clone()));
+            }
+        }
+        words.push(("layout", self.layout.as_str().to_owned()));
+        words.push((
+            "schedule",
+            self.schedule.as_ref().map_or_else(|| "never".to_owned(), ToString::to_string),
+        ));
+        let publish_at = self.publish_at.map(|time| time.strftime("%H:%M").to_string());
+        words.push(("publish_at", publish_at.unwrap_or_else(|| "when it is done".to_owned())));
+        words.push(("directory", self.directory.display().to_string()));
+        words.push(("keep", self.keep.to_string()));
+        words.push(("exclude", list(&self.exclude)));
+        words.push(("include", list(&self.include)));
+        words.push(("encrypt_to", list(&self.encrypt_to)));
+        words.push(("on_loss", self.on_loss.as_str().to_owned()));
+        words.push(("time_zone", self.time_zone.iana_name().unwrap_or("UTC").to_owned()));
+        words.push(("workers", self.workers.to_string()));
+        words.push((
+            "retain_closed",
+            self.retain_closed_days.map_or_else(String::new, |days| format!("{days}d")),
+        ));
+        words
+    }
+
+    /// The databases of a server that it writes, each with its customer unless it is for all of them. A dot in a
+    /// customer's name becomes `_`: not every server takes it.
+    pub fn databases(&self) -> Vec<(String, Option<&CustomerName>)> {
+        let Format::Mysql { database, .. } = &self.format else { return Vec::new() };
+        match self.layout {
+            Layout::Combined => vec![(database.clone(), None)],
+            Layout::PerCustomer => self
+                .customers
+                .iter()
+                .map(|name| (database.replace(CUSTOMER, &name.as_str().replace('.', "_")), Some(name)))
+                .collect(),
+        }
+    }
+}
+
+fn list<T: ToString>(things: &[T]) -> String {
+    things.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// `format`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Format {
@@ -75,6 +140,17 @@ pub enum Format {
     },
 }
 
+impl Format {
+    /// The word in the rule file.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Dat { .. } => "dat",
+            Self::Sql { .. } => "sql",
+            Self::Mysql { .. } => "mysql",
+        }
+    }
+}
+
 /// `profile` of `.DAT` files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,6 +159,16 @@ pub enum Profile {
     Lossless,
     /// What tools of this market import: no escapes, empty for NULL, `MM/DD/YYYY`.
     Market,
+}
+
+impl Profile {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lossless => "lossless",
+            Self::Market => "market",
+        }
+    }
 }
 
 /// `dialect` of a dump file.
@@ -95,6 +181,16 @@ pub enum Dialect {
     Postgresql,
 }
 
+impl Dialect {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mysql => "mysql",
+            Self::Postgresql => "postgresql",
+        }
+    }
+}
+
 /// `layout`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -105,6 +201,16 @@ pub enum Layout {
     Combined,
 }
 
+impl Layout {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PerCustomer => "per-customer",
+            Self::Combined => "combined",
+        }
+    }
+}
+
 /// `kind`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,6 +219,16 @@ pub enum Kind {
     Full,
     /// What has changed since the last published one, and the keys of what is gone. Only of `.DAT`.
     Incremental,
+}
+
+impl Kind {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Incremental => "incremental",
+        }
+    }
 }
 
 /// `on_loss`: what becomes of a value that the format can't hold.
@@ -127,6 +243,17 @@ pub enum OnLoss {
     Fail,
 }
 
+impl OnLoss {
+    /// The word in the rule file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Text => "text",
+            Self::Fail => "fail",
+        }
+    }
+}
+
 /// One entry of `exclude` or `include`: `patient_document`, `patient.photo`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exclusion {
@@ -136,4 +263,13 @@ pub struct Exclusion {
     pub column: Option<Ident>,
     /// Where it is said.
     pub spot: Spot,
+}
+
+impl fmt::Display for Exclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.column {
+            None => write!(f, "{}", self.table),
+            Some(column) => write!(f, "{}.{column}", self.table),
+        }
+    }
 }

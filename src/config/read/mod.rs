@@ -3,12 +3,19 @@
 //! A draft keeps what the finished [`Config`](super::model::Config) has no room for: names that may not exist and the
 //! spots of single values. A thing whose table is wrong is still *defined*, so that nobody complains that it is missing.
 
+mod calendar;
+pub(super) mod chosen;
+mod connection;
 pub(super) mod customer;
 pub(super) mod daemon;
 pub(super) mod database;
 pub(super) mod dataset;
+mod exclusion;
 mod notify;
+mod recipient;
 mod rule;
+mod server;
+pub(super) mod snapshot;
 pub(super) mod sync;
 
 use std::collections::BTreeMap;
@@ -16,11 +23,12 @@ use std::collections::BTreeMap;
 use self::customer::CustomerDraft;
 use self::daemon::DaemonDraft;
 use self::dataset::DatasetDraft;
+use self::snapshot::SnapshotDraft;
 use self::sync::SyncDraft;
 use super::finding::Findings;
 use super::keys::KeyTable;
 use super::mask::quote;
-use super::model::{Database, Notify};
+use super::model::{Database, Notify, Server};
 use super::source::SourceFile;
 use super::spot::Spot;
 use super::syntax::Document;
@@ -40,9 +48,11 @@ const KEYS: KeyTable = KeyTable {
         "defaults",
         "sync",
         "notify",
+        "servers",
+        "snapshot",
         "daemon",
     ],
-    later: &["snapshot", "alert"],
+    later: &["alert"],
 };
 
 /// `[protected]`
@@ -71,6 +81,8 @@ pub(super) struct Draft {
     defaults_spot: Option<Spot>,
     pub(super) syncs: Vec<SyncDraft>,
     pub(super) notifies: Vec<Notify>,
+    pub(super) servers: Named<Server>,
+    pub(super) snapshots: Vec<SnapshotDraft>,
     pub(super) daemon: DaemonDraft,
 }
 
@@ -101,6 +113,11 @@ impl Draft {
         self.read_defaults(&root, findings);
         self.syncs.extend(sync::read(&root, findings));
         self.notifies.extend(notify::read(&root, findings));
+        for (name, item) in named(&root, "servers", "[servers.NAME]", findings) {
+            let server = server::read(&name, item, &source.directory, findings);
+            define(&mut self.servers, "server", &name, server, findings);
+        }
+        self.snapshots.extend(snapshot::read(&root, &source.directory, findings));
         if let Some(item) = root.get("daemon") {
             self.daemon.read(item, root.key_spot("daemon"), &source.directory, findings);
         }

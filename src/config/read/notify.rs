@@ -15,16 +15,20 @@ const KEYS: KeyTable = KeyTable { title: "[[notify]]", known: &["name", "on", "c
 const CHANNEL_KEYS: KeyTable =
     KeyTable { title: "{ listen = \"…\" }", known: &["listen"], later: &["webhook", "secret", "smtp"] };
 
-/// The events that this version tells.
-const EVENTS: [(&str, NotifyEvent); 3] = [
-    ("sync.applied", NotifyEvent::SyncApplied),
-    ("alert.drift", NotifyEvent::AlertDrift),
-    // All alerts that there are.
-    ("alert.*", NotifyEvent::AlertDrift),
+/// The events that this version tells, and the words for several.
+const EVENTS: [(&str, &[NotifyEvent]); 7] = [
+    ("sync.applied", &[NotifyEvent::SyncApplied]),
+    ("snapshot.published", &[NotifyEvent::SnapshotPublished]),
+    ("snapshot.failed", &[NotifyEvent::SnapshotFailed]),
+    ("snapshot.late", &[NotifyEvent::SnapshotLate]),
+    ("snapshot.*", &[NotifyEvent::SnapshotPublished, NotifyEvent::SnapshotFailed, NotifyEvent::SnapshotLate]),
+    ("alert.drift", &[NotifyEvent::AlertDrift]),
+    // What somebody has to do something about.
+    ("alert.*", &[NotifyEvent::AlertDrift, NotifyEvent::SnapshotFailed, NotifyEvent::SnapshotLate]),
 ];
 
 /// What the names of later versions' events begin with.
-const LATER_EVENTS: [&str; 2] = ["snapshot.", "alert."];
+const LATER_EVENTS: [&str; 1] = ["alert."];
 
 /// Reads the notices of a file.
 pub(super) fn read(root: &Section<'_>, findings: &mut Findings) -> Vec<Notify> {
@@ -69,9 +73,11 @@ fn read_events(section: &Section<'_>, findings: &mut Findings) -> Option<Vec<Not
     for item in list.value {
         let Some(text) = item.text(findings) else { continue };
         let known = EVENTS.iter().find(|(name, _)| *name == text.value);
-        if let Some((_, event)) = known {
-            if !events.contains(event) {
-                events.push(*event);
+        if let Some((_, told)) = known {
+            for event in *told {
+                if !events.contains(event) {
+                    events.push(*event);
+                }
             }
         } else if LATER_EVENTS.iter().any(|start| text.value.starts_with(start)) {
             let message = format!("the event {} is not supported by this version", quote(&text.value));

@@ -3,9 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Time;
-use jiff::tz::TimeZone;
-
 use crate::config::amount::parse_interval;
 use crate::config::finding::Findings;
 use crate::config::keys::KeyTable;
@@ -15,6 +12,8 @@ use crate::config::tree::{Item, Section, Spotted, Words};
 use crate::config::words::{Apply, Gone, Initial, Mode, OnTruncate, RuleWords, Said};
 use crate::expression::Expression;
 use crate::name::Ident;
+
+use super::calendar::{TIME_HELP, ZONE_HELP, parse_time, parse_zone};
 
 /// `[defaults]`
 pub(super) const DEFAULT_KEYS: KeyTable = KeyTable {
@@ -222,8 +221,8 @@ pub(super) fn read_schedule(
 ) -> Option<Apply> {
     let every =
         table.parsed("every", parse_interval, "write it as \"30s\", \"15m\", \"2h\" or \"1d\"", findings);
-    let time = table.parsed("at", parse_time, "write the hour and the minute: \"02:00\"", findings);
-    let zone = table.parsed("time_zone", parse_zone, "write it as \"America/New_York\" or \"UTC\"", findings);
+    let time = table.parsed("at", parse_time, TIME_HELP, findings);
+    let zone = table.parsed("time_zone", parse_zone, ZONE_HELP, findings);
     match (table.has("every"), table.has("at")) {
         (true, false) if table.has("time_zone") => {
             let help = "remove it: an interval is the same everywhere";
@@ -242,14 +241,4 @@ pub(super) fn read_schedule(
             None
         }
     }
-}
-
-/// A wall time, to the minute.
-fn parse_time(text: &str) -> Result<Time, String> {
-    Time::strptime("%H:%M", text).map_err(|_| format!("{} is no time of day", quote(text)))
-}
-
-/// A name of the time zone database.
-fn parse_zone(text: &str) -> Result<TimeZone, String> {
-    TimeZone::get(text).map_err(|_| format!("{} is no time zone that this machine knows", quote(text)))
 }

@@ -10,6 +10,7 @@ use crate::config::tree::{Item, Section, Spotted};
 use crate::config::words::RuleWords;
 use crate::name::SyncName;
 
+use super::chosen::{Chosen, read_chosen, read_names};
 use super::rule::read_words;
 
 /// `[[sync]]`
@@ -93,7 +94,7 @@ pub(in crate::config) struct SyncDraft {
     pub(in crate::config) name: Option<Spotted<SyncName>>,
     pub(in crate::config) from: Option<Spotted<String>>,
     /// Nothing when `to` is missing or wrong, which has been recorded then.
-    pub(in crate::config) to: Option<Spotted<Receivers>>,
+    pub(in crate::config) to: Option<Spotted<Chosen>>,
     /// The same for `data`.
     pub(in crate::config) data: Option<Spotted<Vec<Spotted<String>>>>,
     pub(in crate::config) words: RuleWords,
@@ -101,18 +102,6 @@ pub(in crate::config) struct SyncDraft {
     pub(in crate::config) customers: BTreeMap<String, CustomerDraft>,
     pub(in crate::config) allow_protected: bool,
     pub(in crate::config) spot: Spot,
-}
-
-/// Who receives.
-#[derive(Debug)]
-pub(in crate::config) enum Receivers {
-    /// These.
-    Named(Vec<Spotted<String>>),
-    /// `"*"`: every customer but the one who gives and those of `except`.
-    Everybody {
-        /// `except`
-        except: Vec<Spotted<String>>,
-    },
 }
 
 /// `[sync.customer.NAME]`
@@ -153,65 +142,13 @@ fn read_group(item: Item<'_>, findings: &mut Findings) -> Option<SyncDraft> {
         spot: name.as_ref().map_or(section.spot, |name| name.spot),
         name,
         from: section.text("from", findings),
-        to: read_receivers(&section, findings),
-        data: read_names(&section, "data", "a data set or a data type", findings),
+        to: read_chosen(&section, "to", "the group", findings),
+        data: read_names(&section, "data", ("a data set or a data type", "the group"), findings),
         words: read_words(&section, findings),
         datasets: read_datasets(&section, "sync.", findings),
         customers: read_customers(&section, findings),
         allow_protected: section.flag("allow_protected", findings).is_some_and(|flag| flag.value),
     })
-}
-
-/// Reads `to` and `except`.
-fn read_receivers(section: &Section<'_>, findings: &mut Findings) -> Option<Spotted<Receivers>> {
-    let everybody = section.get("to").filter(|item| item.value.get_ref().as_str() == Some("*"));
-    if everybody.is_none() && section.has("except") && section.has("to") {
-        let help = "write to = \"*\", or leave these customers out of `to`";
-        findings.error(section.key_spot("except"), "`except` without `to = \"*\"` means nothing", help);
-    }
-    let Some(item) = everybody else {
-        let names = read_names(section, "to", "a customer", findings)?;
-        return Some(Spotted { value: Receivers::Named(names.value), spot: names.spot });
-    };
-    let except = if section.has("except") {
-        read_names(section, "except", "a customer", findings)?.value
-    } else {
-        Vec::new()
-    };
-    Some(Spotted { value: Receivers::Everybody { except }, spot: item.spot() })
-}
-
-/// Reads a list of names, of which none may occur twice.
-fn read_names(
-    section: &Section<'_>,
-    key: &str,
-    what: &str,
-    findings: &mut Findings,
-) -> Option<Spotted<Vec<Spotted<String>>>> {
-    let item = section.get(key)?;
-    let list = item.list(findings)?;
-    if list.value.is_empty() {
-        let message = format!("`{key}` is empty");
-        let help = match key {
-            "except" => "name a customer, or remove it".to_owned(),
-            _ => format!("name at least {what}, or disable the group with `enabled = false`"),
-        };
-        findings.error(list.spot, message, help);
-        return None;
-    }
-    let mut names: Vec<Spotted<String>> = Vec::new();
-    for item in list.value {
-        let Some(name) = item.text(findings) else {
-            continue;
-        };
-        if let Some(first) = names.iter().find(|first| first.value == name.value) {
-            let message = format!("{} is in `{key}` twice", quote(&name.value));
-            findings.error(name.spot, message, "remove one of the two").relate(first.spot, "the first time");
-        } else {
-            names.push(name);
-        }
-    }
-    Some(Spotted { value: names, spot: list.spot })
 }
 
 /// Reads the tables `dataset.NAME` of a group or of one customer in it.

@@ -3,31 +3,15 @@
 use std::time::Duration;
 
 use jiff::civil::Time;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
-/// `schedule` of a snapshot: when it is made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Calendar {
-    /// At which times of a day.
-    pub times: Times,
-    /// On which days of the week, Monday first; all of them unless the file says `days`.
-    pub days: [bool; 7],
-    /// Where the wall is.
-    pub time_zone: TimeZone,
-}
+mod calendar;
 
-/// At which times.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Times {
-    /// `at = "01:00"`
-    At(Time),
-    /// `cron = "0 1 * * *"`: five fields, as the file has them. Checked when the file was read.
-    Cron(String),
-}
+pub use calendar::{Calendar, CronError, DAYS, Times, check_cron};
 
 /// Days that are looked at for a wall time; every day has one.
-const DAYS: i8 = 3;
+const DAYS_LOOKED_AT: i8 = 3;
 
 /// This much later.
 pub fn next_interval(after: Timestamp, every: Duration) -> Timestamp {
@@ -39,19 +23,10 @@ pub fn next_interval(after: Timestamp, every: Duration) -> Timestamp {
 pub fn next_wall_time(after: Timestamp, time: Time, zone: &TimeZone) -> Timestamp {
     // A day that skipped the time may have done so at the end of the day before.
     let today = zone.to_datetime(after).date();
-    let days = (-1..DAYS).filter_map(|days| today.checked_add(i64::from(days).days()).ok());
-    days.filter_map(|day| {
-        let wall = zone.to_ambiguous_timestamp(day.to_datetime(time));
-        match wall.offset() {
-            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => wall.earlier().ok(),
-            AmbiguousOffset::Gap { .. } => {
-                let before = wall.earlier().ok()?;
-                zone.following(before).next().map(|transition| transition.timestamp())
-            }
-        }
-    })
-    .find(|moment| *moment > after)
-    .unwrap_or(Timestamp::MAX)
+    let days = (-1..DAYS_LOOKED_AT).filter_map(|days| today.checked_add(i64::from(days).days()).ok());
+    days.filter_map(|day| calendar::moment(day.to_datetime(time), zone))
+        .find(|moment| *moment > after)
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
