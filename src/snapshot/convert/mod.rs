@@ -1,0 +1,3 @@
+//! What the server sends, to the bytes of a format.
+
+pub mod cells;
