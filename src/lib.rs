@@ -52,6 +52,8 @@ pub mod config;
 // -- sessions --
 /// Sessions with PostgreSQL, opened the one right way; errors without row values.
 pub mod postgres;
+/// Sessions with MySQL and MariaDB, the same way.
+pub mod mysql;
 // -- shape --
 /// What the databases look like.
 pub mod catalog;

@@ -142,6 +142,27 @@ fn with_client(
     builder.with_client_auth_cert(chain, key).map_err(TlsError::ClientCertificate)
 }
 
+/// The certificates of the authorities that are trusted, for a driver that makes its TLS sessions itself: those of a
+/// file, or of the system. Each of them can be read.
+pub fn trusted(roots: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    if let Some(path) = roots {
+        roots_from_file(path)?;
+        return certificates(path);
+    }
+    let can_be_read = |root: &CertificateDer<'_>| RootCertStore::empty().add(root.clone()).is_ok();
+    let roots: Vec<_> =
+        rustls_native_certs::load_native_certs().certs.into_iter().filter(can_be_read).collect();
+    if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) }
+}
+
+/// The bytes of a client's certificate and key, both of them well-formed PEM.
+pub fn client_files(client: &ClientCertificate) -> Result<(Vec<u8>, Vec<u8>), TlsError> {
+    certificates(&client.certificate)?;
+    PrivateKeyDer::from_pem_file(&client.key).map_err(|error| unusable(&client.key, &error))?;
+    let read = |path: &Path| std::fs::read(path).map_err(|error| unusable(path, &pem::Error::Io(error)));
+    Ok((read(&client.certificate)?, read(&client.key)?))
+}
+
 fn roots_from_file(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {

@@ -17,6 +17,7 @@ mod journal;
 mod leaks;
 mod links;
 mod model;
+mod mysql;
 mod notices;
 mod odd;
 mod planted;

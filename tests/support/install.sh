@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the machine ready for `make test` and `make demo`: a C compiler, PostgreSQL's server binaries, openssl.
+# Makes the machine ready for `make test` and `make demo`: a C compiler, the server binaries of PostgreSQL
+# and MariaDB, openssl.
 #
 # Where everything is there it says so at once, without network. Else, where there is apt (Debian, Ubuntu), it
 # installs what is missing, as root or by sudo; elsewhere it says what to install. It never leaves a database
@@ -26,6 +27,8 @@ find_missing() {
     # Cargo fetches by HTTPS.
     [[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
     "$here/postgres-bin.sh" >/dev/null || missing+=(postgresql)
+    # Snapshots are loaded into it. The client loads dumps.
+    { "$here/mysql-bin.sh" mariadb >/dev/null && command -v mariadb >/dev/null; } || missing+=(mariadb-server)
 }
 
 # Fills `as_root` with what goes before a command that needs root: nothing, sudo without a question, or sudo where
@@ -42,19 +45,43 @@ find_root() {
     fi
 }
 
+# Debian's package of MariaDB would start a server. A policy forbids that, and goes away again; one that is there stays.
+policy=''
+forbid_services() {
+    [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
+    policy=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+    "${as_root[@]}" chmod 0755 "$policy"
+}
+
+allow_services() {
+    [[ -z $policy ]] || "${as_root[@]}" rm -f "$policy"
+    policy=''
+}
+
+# Nor does it start with the machine, where it was installed for the tests.
+leave_off() {
+    if [[ " ${missing[*]} " == *" mariadb-server "* ]] && command -v systemctl >/dev/null; then
+        "${as_root[@]}" systemctl --quiet disable mariadb.service 2>/dev/null || true
+    fi
+}
+
 install_with_apt() {
     # Debian's package would create a cluster "main" and start it. This drop-in prevents that, and goes away again.
     local drop_in_dir=/etc/postgresql-common/createcluster.d
     drop_in=$drop_in_dir/acequia-tests.conf
     find_root
     say "installing ${missing[*]}"
-    trap '"${as_root[@]}" rm -f "$drop_in"' EXIT
+    trap '"${as_root[@]}" rm -f "$drop_in"; allow_services' EXIT
+    forbid_services
     "${as_root[@]}" mkdir -p "$drop_in_dir"
     printf 'create_main_cluster = false\n' | "${as_root[@]}" tee "$drop_in" >/dev/null
     local apt_get=("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq) status=0
     { "${apt_get[@]}" update && "${apt_get[@]}" install -y --no-install-recommends "${missing[@]}"; } || status=$?
     "${as_root[@]}" rm -f "$drop_in"
     "${as_root[@]}" rmdir --ignore-fail-on-non-empty "$drop_in_dir"
+    allow_services
+    leave_off
     ((status == 0)) || fail "apt-get could not install ${missing[*]}." \
         "See its message above; without network, install them by hand and run this again."
 }
@@ -90,7 +117,7 @@ main() {
     if ((${#missing[@]} > 0)); then
         if ! command -v apt-get >/dev/null; then
             fail "missing: ${missing[*]} (names as on Debian), and there is no apt-get here." \
-                "Install PostgreSQL $OLDEST_POSTGRES or newer (server and client), a C compiler with its headers, make and openssl." \
+                "Install PostgreSQL $OLDEST_POSTGRES or newer (server and client), MariaDB 10.6 or newer (server and client), a C compiler with its headers, make and openssl." \
                 "Where PostgreSQL's binaries are in an unusual place, name their directory in ACEQUIA_PG_BIN."
         fi
         install_with_apt

@@ -194,7 +194,7 @@ fn config(socket: &Path, port: u16, dbname: &str, user: &str) -> tokio_postgres:
 }
 
 /// All sessions of the tests are served by two threads; the tests themselves are plain, blocking functions.
-fn runtime() -> &'static Runtime {
+pub(crate) fn runtime() -> &'static Runtime {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")

@@ -19,10 +19,12 @@ mod cluster;
 mod config;
 mod daemon;
 mod database;
+mod mysql;
 mod wait;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use config::{ACEQUIA, Config};
 pub(crate) use daemon::{Daemon, LIMIT};
-pub(crate) use database::{Database, Ears, Rows, Session};
+pub(crate) use database::{Database, Ears, Rows, Session, runtime};
+pub(crate) use mysql::Mysql;
 pub(crate) use wait::{poll, wait_for};

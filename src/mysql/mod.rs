@@ -1,0 +1,23 @@
+//! Sessions with MySQL and MariaDB: opened the one right way, and failing with errors that hold no row's value.
+//!
+//! ```text
+//! refusal    an error that the server reported: its number and SQLSTATE, what it means, what to do
+//! error      the one error of everything here
+//! identity   which of the two servers it is, and what it allows
+//! place      where the server is, as the driver wants to know it: socket, TLS, password
+//! feed       a bounded channel of bytes that ends on purpose, or not at all
+//! session    open, execute, ask, load
+//! ```
+
+pub mod refusal;
+pub mod error;
+pub mod identity;
+mod place;
+pub mod feed;
+pub mod session;
+
+pub use error::{Error, Kind};
+pub use feed::{Feed, Food, feed};
+pub use identity::{Flavour, Identity};
+pub use refusal::Refusal;
+pub use session::{Answer, Session, open};
