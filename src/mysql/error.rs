@@ -11,6 +11,19 @@ use super::refusal::Refusal;
 use crate::fault::Fault;
 use crate::postgres::tls::TlsError;
 
+/// The operating system's words for a server that has gone.
+const CLOSED: [io::ErrorKind; 3] =
+    [io::ErrorKind::UnexpectedEof, io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
+/// And for one that is not there.
+const UNREACHABLE: [io::ErrorKind; 6] = [
+    io::ErrorKind::ConnectionRefused,
+    io::ErrorKind::NotFound,
+    io::ErrorKind::PermissionDenied,
+    io::ErrorKind::HostUnreachable,
+    io::ErrorKind::NetworkUnreachable,
+    io::ErrorKind::AddrNotAvailable,
+];
+
 /// What failed, on what, and what to do.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
@@ -84,6 +97,16 @@ impl Error {
         }
     }
 
+    /// What failed, and on what.
+    pub fn what(&self) -> String {
+        format!("{}: {}", self.0.doing, self.0.kind.meaning())
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &'static str {
+        self.0.kind.remedy()
+    }
+
     /// Whether the same again may work. What heals when somebody mends the network or a certificate is retried.
     pub fn fault(&self) -> Fault {
         match &self.0.kind {
@@ -103,7 +126,7 @@ impl Error {
 impl fmt::Display for Error {
     /// `{doing}: {what failed}. {What to do}`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}. {}", self.0.doing, self.0.kind.meaning(), self.0.kind.remedy())
+        write!(f, "{}. {}", self.what(), self.remedy())
     }
 }
 
@@ -181,17 +204,13 @@ impl Kind {
         if let Some(tls) = TlsError::inside(error) {
             return Self::Tls(tls.to_string());
         }
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => {
-                Self::Closed
-            }
-            kind @ (io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::NotFound
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::HostUnreachable
-            | io::ErrorKind::NetworkUnreachable
-            | io::ErrorKind::AddrNotAvailable) => Self::Connect(kind, kind.to_string()),
-            kind => Self::Io(kind),
+        let kind = error.kind();
+        if CLOSED.contains(&kind) {
+            Self::Closed
+        } else if UNREACHABLE.contains(&kind) {
+            Self::Connect(kind, kind.to_string())
+        } else {
+            Self::Io(kind)
         }
     }
 

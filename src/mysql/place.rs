@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 use rustls::crypto::ring::default_provider;
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 
 use super::error::Kind;
-use crate::config::{ClientCertificate, Server, Tls};
+use crate::config::{ClientCertificate, SecretSource, Server, Tls};
 use crate::postgres::socket::KEEPALIVE_IDLE;
 use crate::postgres::tls::{TlsError, client_files, trusted};
 
@@ -29,11 +29,11 @@ pub(super) const SETTINGS: [&str; 3] = [
 
 /// Everything that the driver has to know. Its `Debug` prints the password: it goes to the driver and nowhere else.
 pub(super) async fn options(server: &Server) -> Result<Opts, Kind> {
-    let secret = server.password.as_ref().map(|source| source.read()).transpose();
+    let secret = server.password.as_ref().map(SecretSource::read).transpose();
     let secret = secret.map_err(|error| Kind::Secret(error.to_string()))?;
     let mut options = OptsBuilder::default()
         .user(Some(&server.user))
-        .pass(secret.as_ref().map(|secret| secret.expose_secret()))
+        .pass(secret.as_ref().map(ExposeSecret::expose_secret))
         // By default it would leave 127.0.0.1 for a socket, where it may be another account.
         .prefer_socket(false)
         .secure_auth(true)

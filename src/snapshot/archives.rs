@@ -169,3 +169,48 @@ impl Writer {
         Ok(Written { part: part.finish()?, counts: pass.finish(), by_customer })
     }
 }
+
+/// An archive that is whole and checked.
+struct Finished {
+    datasets: Vec<DatasetEntry>,
+    archive: ArchiveEntry,
+}
+
+/// Puts the parts of a bundle into its archive, and reads it back.
+fn finish(
+    plan: Plan,
+    whole: &Manifest,
+    directory: &Path,
+    form: &Form,
+    seal: Option<&Seal>,
+    combined_name: &str,
+) -> Result<Finished, Error> {
+    let Plan { bundle, written } = plan;
+    let name = bundle.customer.as_ref().map_or(combined_name, |customer| customer.as_str());
+    let stems = stems(bundle.datasets.iter().map(|dataset| &dataset.shape));
+    let (mut parts, mut texts, mut datasets) = (Vec::new(), Vec::new(), Vec::new());
+    for ((dataset, stem), written) in bundle.datasets.iter().zip(stems).zip(written.into_values()) {
+        let file = format!("{name}/{stem}.DAT");
+        let definition = postgres::definition(&dataset.shape, form.combined);
+        texts.push((format!("{META}/{stem}.sql"), definition.into_bytes()));
+        let Written { part, counts, by_customer } = written;
+        datasets.push(DatasetEntry {
+            customer: bundle.customer.as_ref().map(ToString::to_string),
+            table: dataset.table.to_string(),
+            file: file.clone(),
+            rows: counts.rows,
+            bytes: part.bytes,
+            sha256: part.sha256.clone(),
+            columns: describe::columns(dataset, counts.losses),
+            primary_key: dataset.shape.primary_key().iter().map(ToString::to_string).collect(),
+            rows_by_customer: if form.combined { by_customer } else { Vec::new() },
+            deleted: None,
+        });
+        parts.push((file, part));
+    }
+    let manifest = describe::of_bundle(whole, &bundle, datasets);
+    let path = directory.join(format!("{name}.zip"));
+    let archive = assemble(&path, parts, texts, &manifest, seal)?;
+    check(&path, seal)?;
+    Ok(Finished { datasets: manifest.datasets, archive })
+}

@@ -1,5 +1,6 @@
 //! How far a run is. It is told on a watch channel: to a terminal, to the daemon's state file.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// What a run is doing.
@@ -35,4 +36,19 @@ pub struct Progress {
     pub tables_total: u64,
     /// When it began, seconds since 1970.
     pub began_at: i64,
+}
+
+impl Progress {
+    /// Of a run that begins.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            step: Step::Preparing,
+            rows: 0,
+            rows_estimate: 0,
+            bytes: 0,
+            tables: 0,
+            tables_total: 0,
+            began_at: now.as_second(),
+        }
+    }
 }

@@ -11,14 +11,15 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Format, Snapshot};
+use crate::config::{Config, Format, Layout, OnLoss, Profile, Snapshot};
 
-use super::archives;
+use super::archives::{self, Making};
 use super::convert::{Form, Rows};
 use super::crew::Counters;
+use super::describe;
 use super::error::Error;
 use super::manifest::Manifest;
-use super::place::{Lock, Place, Retention};
+use super::place::{self, Lock, Place, Retention};
 use super::progress::{Progress, Step};
 use super::scope::Scope;
 
@@ -48,4 +49,145 @@ pub struct Published {
     pub rows: u64,
     /// Bytes of all archives; 0 for a MySQL server.
     pub bytes: u64,
+}
+
+/// Makes a run: everything but publishing. Nobody else can work at this snapshot meanwhile; what it wrote goes when it fails,
+/// and at the next run at the latest when the process dies.
+pub async fn make(
+    config: &Config,
+    snapshot: &Snapshot,
+    now: Timestamp,
+    told: &Told,
+    stop: &CancellationToken,
+) -> Result<Staged, Error> {
+    let place = Place::open(&snapshot.directory, &snapshot.name)?;
+    let lock = place.lock("making a snapshot", now)?;
+    let made = make_in(config, snapshot, now, told, stop, (&place, &lock)).await;
+    told.send_replace(None);
+    made
+}
+
+async fn make_in(
+    config: &Config,
+    snapshot: &Snapshot,
+    now: Timestamp,
+    told: &Told,
+    stop: &CancellationToken,
+    (place, lock): (&Place, &Lock),
+) -> Result<Staged, Error> {
+    place.clear(lock)?;
+    let run = place.new_run(now)?;
+    let mut progress = Progress::new(now);
+    told.send_replace(Some(progress.clone()));
+    let form = form(snapshot);
+    let scope = Scope::take(config, snapshot, form.settings()).await?;
+    place.check_room(room_needed(&scope, place)?)?;
+    progress.step = Step::Exporting;
+    progress.rows_estimate = scope.rows_estimate();
+    progress.tables_total = scope.bundles.iter().map(|bundle| bundle.datasets.len() as u64).sum();
+    let making = Making {
+        form,
+        rows: Rows::All,
+        workers: usize::from(snapshot.workers),
+        directory: place.stage(lock, &run)?,
+        seal: None,
+        combined_name: snapshot.name.to_string(),
+    };
+    let mut manifest = describe::manifest(snapshot, &run, &scope, None);
+    let counters = Arc::new(Counters::default());
+    let making = archives::make(&scope, &making, &mut manifest, &counters, stop);
+    let made = with_progress(making, &counters, progress, told).await;
+    let expected = made.and_then(|()| expect_no_loss(snapshot, &manifest));
+    let completed = expected.and_then(|()| place.complete(lock, &run, &manifest).map_err(Error::from));
+    if let Err(error) = completed {
+        // The error that counts is the first one; what stays is cleared by the next run.
+        let _ = place.discard(lock, &run);
+        return Err(error);
+    }
+    Ok(Staged { run, manifest })
+}
+
+/// Does it, and tells how far it is.
+async fn with_progress<T>(
+    done: impl Future<Output = T>,
+    counters: &Counters,
+    mut progress: Progress,
+    told: &Told,
+) -> T {
+    tokio::pin!(done);
+    let mut tick = tokio::time::interval(TELL_INTERVAL);
+    loop {
+        tokio::select! {
+            result = &mut done => return result,
+            _ = tick.tick() => {
+                progress.rows = counters.rows.load(Ordering::Relaxed);
+                progress.bytes = counters.bytes.load(Ordering::Relaxed);
+                progress.tables = counters.datasets.load(Ordering::Relaxed);
+                told.send_replace(Some(progress.clone()));
+            }
+        }
+    }
+}
+
+/// Puts a staged run in the place of the published one, also one from before a restart; then takes away what need not be kept.
+pub async fn publish(
+    config: &Config,
+    snapshot: &Snapshot,
+    run: &str,
+    now: Timestamp,
+) -> Result<Published, Error> {
+    let place = Place::open(&snapshot.directory, &snapshot.name)?;
+    let lock = place.lock("publishing a snapshot", now)?;
+    let path = place.publish(&lock, run)?;
+    let retention = Retention {
+        keep: snapshot.keep as usize,
+        open: snapshot.customers.iter().map(ToString::to_string).collect(),
+        closed_days: snapshot.retain_closed_days,
+    };
+    if let Err(error) = place.prune(&lock, &retention, now) {
+        // It is published; the next run prunes again.
+        tracing::warn!(snapshot = %snapshot.name, "an old run of the snapshot stays: {error}");
+    }
+    let manifest = place::manifest(&path)?;
+    let rows = manifest.datasets.iter().map(|dataset| dataset.rows).sum();
+    let bytes = manifest.archives.iter().map(|archive| archive.bytes).sum();
+    Ok(Published { path, manifest, rows, bytes })
+}
+
+/// The form of the files.
+fn form(snapshot: &Snapshot) -> Form {
+    let combined = snapshot.layout == Layout::Combined;
+    let (profile, guard_formulas) = match &snapshot.format {
+        Format::Dat { profile, guard_formulas } => (*profile, *guard_formulas),
+        // Their own passes go on from there.
+        Format::Sql { .. } | Format::Mysql { .. } => (Profile::Lossless, false),
+    };
+    Form { profile, guard_formulas, combined, zone: snapshot.time_zone.clone() }
+}
+
+/// Room for the archives, with the parts of the largest of them beside it: as the last run was, and half as much again; the
+/// first time, what the tables take at the server.
+fn room_needed(scope: &Scope, place: &Place) -> Result<u64, Error> {
+    let last = place.published()?.into_iter().next();
+    let last = last.map(|last| last.manifest.archives.iter().map(|archive| archive.bytes).sum::<u64>());
+    Ok(last.filter(|bytes| *bytes > 0).map_or_else(|| scope.size_bytes(), |bytes| bytes * 5 / 2))
+}
+
+/// `on_loss = "fail"`.
+fn expect_no_loss(snapshot: &Snapshot, manifest: &Manifest) -> Result<(), Error> {
+    if snapshot.on_loss != OnLoss::Fail {
+        return Ok(());
+    }
+    let mut values = 0;
+    let mut columns = BTreeSet::new();
+    for dataset in &manifest.datasets {
+        for column in dataset.columns.iter().filter(|column| !column.losses.is_empty()) {
+            values += column.losses.values().sum::<u64>();
+            columns.insert(format!("{}.{}", dataset.table, column.name));
+        }
+    }
+    if values == 0 {
+        return Ok(());
+    }
+    Err(Error::Loss { values, columns: columns.into_iter().collect::<Vec<_>>().join(", ") })
 }

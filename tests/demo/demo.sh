@@ -2,8 +2,9 @@
 # Acequia, seen at work: `make demo`, or `make demo ARGS=--once`.
 #
 # Starts a throw-away PostgreSQL server with the sample practice database (a master customer and three others), starts the
-# daemon on the files of config/, changes things in the master, and shows what arrived where and how fast. Then it stays
-# up for exploring, until Enter or Ctrl-C; with --once it ends there. Every step checks what it shows: the status is 0
+# daemon on the files of config/, changes things in the master, and shows what arrived where and how fast. Then it dumps
+# the customers, to archives and to a throw-away MariaDB server. Then it stays up for exploring, until Enter or Ctrl-C; with
+# --once it ends there. Every step checks what it shows: the status is 0
 # only where all of it held. Nothing is left behind.
 set -euo pipefail
 
@@ -14,6 +15,8 @@ once=''
 place=''
 server_input=''
 server_pid=''
+mysql_input=''
+mysql_pid=''
 daemon_pid=''
 title_colour='' dim='' good='' bad='' plain=''
 
@@ -64,7 +67,9 @@ clean_up() {
     stop_daemon || true
     # The server stops itself when its input closes.
     [[ -z $server_input ]] || exec {server_input}>&-
+    [[ -z $mysql_input ]] || exec {mysql_input}>&-
     [[ -z $server_pid ]] || wait "$server_pid" 2>/dev/null || true
+    [[ -z $mysql_pid ]] || wait "$mysql_pid" 2>/dev/null || true
     [[ -z $place ]] || rm -rf -- "$place"
 }
 
@@ -102,6 +107,21 @@ END
     held "$("$bin/postgres" --version), socket in $PGHOST"
 }
 
+# A second server, of another kind, for the snapshots. It ends as the first one does: when its input closes.
+start_mysql() {
+    mkfifo -m 0600 "$place/mysql.in" "$place/mysql.out"
+    "$root/tests/support/mysql-server.sh" mariadb "$place/mysql" <"$place/mysql.in" >"$place/mysql.out" {server_input}>&- &
+    mysql_pid=$!
+    exec {mysql_input}>"$place/mysql.in"
+    local word='' port=''
+    read -r word mysql_socket port <"$place/mysql.out" || true
+    [[ $word == ready ]] || fail 'The MariaDB server did not start.' 'Its own message stands above.'
+    held "$(reporting --execute='SELECT version()'), socket $mysql_socket"
+}
+
+# Quietly, as the superuser, against the demo's own MariaDB server.
+reporting() { mariadb --no-defaults --user=root --socket="$mysql_socket" --batch --skip-column-names "$@"; }
+
 create_customers() {
     local schema
     db --dbname=postgres --command='CREATE DATABASE practicedb'
@@ -126,6 +146,13 @@ write_config() {
         -e "s|^password = .*|password = { file = \"$password_file\" }|" \
         -e "s|^runtime_directory = .*|runtime_directory = \"$place/run\"|" "$config/acequia.toml"
     mkdir -m 0700 "$place/run"
+    # The second snapshot of the file is for a server, which the demo has.
+    sed -i \
+        -e 's|^enabled = false$|enabled = true|' \
+        -e "s|^directory = .*|directory = \"$place/snapshots\"|" \
+        -e "s|^host = .*|host = \"$mysql_socket\"|" \
+        -e '/^port = /d' \
+        -e "s|^password = .*|password = { file = \"$password_file\" }|" "$config/conf.d/25-snapshots.toml"
 }
 
 # What a DBA does once: a role, and the SQL that Acequia asks for.
@@ -187,6 +214,30 @@ play() {
     step payer 'A new payer with its fee schedule'
 }
 
+# Both kinds of snapshots: archives, and tables of the other server.
+dump() {
+    title 'Snapshots: all tables of the customers at one moment'
+    # By standard input: a password must not stand among the arguments of a process.
+    reporting <<END || fail 'The account of the snapshots could not be made.'
+CREATE USER acequia IDENTIFIED BY '$(<"$password_file")';
+CREATE DATABASE practice_hq; CREATE DATABASE practice_north;
+GRANT ALL ON practice_hq.* TO acequia; GRANT ALL ON practice_north.* TO acequia;
+END
+    local name
+    for name in nightly reporting; do
+        note "acequia snapshot run $name"
+        "$acequia" --config "$config" snapshot run "$name" || fail "\`acequia snapshot run $name\` failed."
+    done
+    "$acequia" --config "$config" snapshot list || fail '`acequia snapshot list` failed.'
+    "$acequia" --config "$config" snapshot verify nightly || fail '`acequia snapshot verify` failed.'
+    (cd "$place/snapshots/nightly/current" && ls -l)
+    local here there
+    here=$(db --command='SELECT count(*) FROM cust_north.cpt_code')
+    there=$(reporting --execute='SELECT count(*) FROM practice_north.cpt_code')
+    [[ $here == "$there" ]] || fail "north has $here procedure codes, and MariaDB has $there."
+    held "archives in $place/snapshots/nightly/current, and $there of $here procedure codes of north in MariaDB"
+}
+
 show_status() {
     title '`acequia status`'
     "$acequia" --config "$config" status || fail '`acequia status` failed.'
@@ -209,6 +260,10 @@ invite() {
     $acequia --config $config status
     $acequia --config $config parked list
     $acequia --config $config config show
+    $acequia --config $config snapshot sample nightly --to $place/sample
+  The snapshots, as archives and in MariaDB:
+    ls $place/snapshots/nightly/current/
+    mariadb --no-defaults --user=root --socket=$mysql_socket practice_north
   Its log:      $place/acequia.log
   Its files:    $config
 END
@@ -244,11 +299,13 @@ main() {
     build
     SECONDS=0
     start_server
+    start_mysql
     create_customers
     write_config
     set_up_acequia
     start_daemon
     play
+    dump
     show_status
     [[ -n $once ]] || invite
     finish

@@ -1,7 +1,8 @@
 //! What the snapshots need of the databases: the customers' schemas, the right to read, and that what they name is there.
 
 use crate::catalog::Server;
-use crate::config::{Customer, Exclusion, Snapshot};
+use crate::config::{Customer, Exclusion, Format, Snapshot};
+use crate::mysql;
 use crate::name::{Ident, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::Problem;
@@ -15,6 +16,7 @@ use super::open;
 pub(super) async fn check_snapshots(findings: &mut Findings<'_>) -> Result<(), postgres::Error> {
     let config = findings.config;
     for snapshot in config.snapshots.iter().filter(|snapshot| snapshot.enabled) {
+        check_server(findings, snapshot).await;
         let mut unknown: Option<Vec<Exclusion>> = None;
         for database in config.databases.values() {
             let customers = snapshot.customers.iter().filter_map(|name| config.customers.get(name));
@@ -40,6 +42,28 @@ pub(super) async fn check_snapshots(findings: &mut Findings<'_>) -> Result<(), p
         }
     }
     Ok(())
+}
+
+/// Whether the server of a MySQL snapshot lets us in, and takes rows the fast way.
+async fn check_server(findings: &mut Findings<'_>, snapshot: &Snapshot) {
+    let Format::Mysql { server, .. } = &snapshot.format else { return };
+    let Some(server) = findings.config.servers.get(server) else { return };
+    let session = match mysql::open(server).await {
+        Ok(session) => session,
+        Err(error) => {
+            let (what, remedy) = (error.what(), error.remedy());
+            findings.add(&Problem::error(server.spot, what, remedy));
+            return;
+        }
+    };
+    if !session.identity().local_infile {
+        let message = format!(
+            "server {} takes no LOAD DATA LOCAL: rows go there by INSERTs, which take longer",
+            server.name
+        );
+        findings.add(&Problem::warning(server.spot, message, "SET GLOBAL local_infile = ON at the server"));
+    }
+    session.close().await;
 }
 
 async fn check_customer(
