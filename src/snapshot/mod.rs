@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table      what a customer's schema holds: tables, columns, keys, comments (catalog reads them)
+//! stem       what the files of tables are called
 //! selection  what of it is in the snapshot
 //! grants     what the role needs for it
 //! moment     the instant that all tables of a database show, and the reading of tables at it
@@ -14,6 +15,7 @@
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
 
 pub mod table;
+pub mod stem;
 pub mod catalog;
 pub mod moment;
 pub mod selection;
