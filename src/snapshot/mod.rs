@@ -10,6 +10,7 @@
 //! manifest   what is written beside the data: which moment, which tables, how many rows, which hashes
 //! progress   how far a run is
 //! convert    COPY text to the bytes of a format, cell by cell, losses counted
+//! ddl        tables as the SQL that makes them
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -27,3 +28,4 @@ pub mod loss;
 pub mod manifest;
 pub mod progress;
 pub mod convert;
+pub mod ddl;

@@ -18,9 +18,6 @@ pub const STEM_MAX_BYTES: usize = 100;
 /// What is left of a long one, before something is put behind it that tells it from others.
 const KEPT_BYTES: usize = 80;
 
-/// Bytes of a hash that tell names apart.
-const HASH_BYTES: usize = 4;
-
 /// Names that Windows takes for devices, whatever ending they have.
 const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 
@@ -77,9 +74,9 @@ fn marked(stem: &str, table: &Table, salt: u32) -> String {
     let mut hash = Sha256::new();
     hash.update(salt.to_be_bytes());
     hash.update(table.name.table.as_str());
-    let mark: String = hash.finalize().iter().take(HASH_BYTES).map(|byte| format!("{byte:02X}")).collect();
+    let mark = hash.finalize().first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
     let kept = stem.trim_start_matches('-');
-    format!("{}_{mark}", &kept[..kept.len().min(KEPT_BYTES)])
+    format!("{}_{mark:08X}", &kept[..kept.len().min(KEPT_BYTES)])
 }
 
 #[cfg(test)]
