@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! table      what a customer's schema holds: tables, columns, keys, comments (catalog reads them)
+//! stem       what the files of tables are called
 //! selection  what of it is in the snapshot
 //! grants     what the role needs for it
 //! moment     the instant that all tables of a database show, and the reading of tables at it
@@ -9,11 +10,13 @@
 //! manifest   what is written beside the data: which moment, which tables, how many rows, which hashes
 //! progress   how far a run is
 //! convert    COPY text to the bytes of a format, cell by cell, losses counted
+//! ddl        tables as the SQL that makes them
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
 
 pub mod table;
+pub mod stem;
 pub mod catalog;
 pub mod moment;
 pub mod selection;
@@ -25,3 +28,4 @@ pub mod loss;
 pub mod manifest;
 pub mod progress;
 pub mod convert;
+pub mod ddl;

@@ -1,11 +1,9 @@
 //! What shapes the values: the settings of a session, the SELECT of a table, the header.
 
-use std::fmt::Write as _;
-
 use jiff::tz::TimeZone;
 
 use crate::config::Profile;
-use crate::name::literal;
+use crate::name::{Ident, literal};
 
 use super::super::table::{Column, Table};
 use super::cells::escape;
@@ -47,7 +45,8 @@ impl Form {
         let names = columns.iter().map(|column| column.name.as_str());
         let leading = self.combined.then(|| customer_column(columns));
         let mut line = Vec::new();
-        for (place, name) in self.titles(leading.as_deref().into_iter().chain(names)).into_iter().enumerate()
+        for (place, name) in
+            self.titles(leading.as_ref().map(Ident::as_str).into_iter().chain(names)).into_iter().enumerate()
         {
             if place > 0 {
                 line.push(b'\t');
@@ -88,18 +87,21 @@ impl Form {
 }
 
 /// The name of the leading column of a combined layout: none that the table has, in whatever case.
-pub fn customer_column(columns: &[Column]) -> String {
-    let taken = |name: &str| columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(name));
-    let mut name = CUSTOMER_COLUMN.to_owned();
-    let mut number = 1;
-    while taken(&name) {
-        name = format!("acequia_{CUSTOMER_COLUMN}");
-        if number > 1 {
-            let _ = write!(name, "_{number}");
+pub fn customer_column(columns: &[Column]) -> Ident {
+    let taken =
+        |name: &Ident| columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(name.as_str()));
+    let candidate = |number: u32| match number {
+        0 => CUSTOMER_COLUMN.to_owned(),
+        1 => format!("acequia_{CUSTOMER_COLUMN}"),
+        _ => format!("acequia_{CUSTOMER_COLUMN}_{number}"),
+    };
+    let mut number = 0;
+    loop {
+        match Ident::new(&candidate(number)) {
+            Ok(name) if !taken(&name) => return name,
+            Ok(_) | Err(_) => number += 1,
         }
-        number += 1;
     }
-    name
 }
 
 /// Which rows are read, and in which order.
@@ -133,7 +135,7 @@ pub fn select(table: &Table, columns: &[Column], rows: Rows<'_>) -> String {
 fn order(table: &Table) -> String {
     let key = table.primary_key();
     if !key.is_empty() {
-        let names: Vec<_> = key.iter().map(crate::name::Ident::quoted).collect();
+        let names: Vec<_> = key.iter().map(Ident::quoted).collect();
         return format!(" ORDER BY {}", names.join(", "));
     }
     let texts: Vec<_> =
@@ -144,7 +146,7 @@ fn order(table: &Table) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::name::{Ident, TableName};
+    use crate::name::TableName;
     use crate::snapshot::table::{Class, Index};
 
     fn ident(name: &str) -> Ident {

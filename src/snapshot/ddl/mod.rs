@@ -1,0 +1,3 @@
+//! What a table looks like, as the SQL that makes it: pure text, for each kind of server.
+
+pub mod postgres;
