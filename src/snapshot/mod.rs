@@ -8,6 +8,7 @@
 //! loss       what a format can't hold, counted
 //! manifest   what is written beside the data: which moment, which tables, how many rows, which hashes
 //! progress   how far a run is
+//! record     what is remembered of earlier runs, and agenda: what comes next
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -23,3 +24,5 @@ pub mod scope;
 pub mod loss;
 pub mod manifest;
 pub mod progress;
+pub mod record;
+pub mod agenda;
