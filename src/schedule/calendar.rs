@@ -198,3 +198,59 @@ pub(super) fn moment(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ZONES: [&str; 5] =
+        ["America/New_York", "Australia/Lord_Howe", "Africa/Cairo", "Pacific/Apia", "UTC"];
+
+    proptest! {
+        #[test]
+        fn between_two_times_that_follow_each_other_there_is_none(
+            // From 2004 to 2034: Samoa skipped a day, and zones have changed their rules.
+            second in 1_072_915_200..2_019_686_400_i64,
+            zone in prop::sample::select(&ZONES[..]),
+            pattern in prop::sample::select(&["*/20 * * * *", "30 1,2 * * *", "0 0 * * 1", "0 12 1 * *"][..]),
+        ) {
+            let time_zone = TimeZone::get(zone).expect("a zone");
+            let calendar = Calendar { times: Times::Cron(pattern.to_owned()), days: [true; 7], time_zone };
+            let now = Timestamp::from_second(second).expect("in range");
+            let next = calendar.next_after(now).expect("a time");
+            let last = calendar.latest_at_or_before(now).expect("a time");
+            prop_assert!(last <= now && now < next);
+            prop_assert_eq!(calendar.next_after(last), Some(next));
+            let before = next.checked_sub(1.nanosecond()).expect("in range");
+            prop_assert_eq!(calendar.latest_at_or_before(before), Some(last));
+            prop_assert_eq!(calendar.latest_at_or_before(next), Some(next));
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_comes_often_comes_at_every_wall_time_once_also_where_the_clock_is_changed() {
+        let time_zone = TimeZone::get("America/New_York").expect("a zone");
+        let calendar = Calendar { times: Times::Cron("*/30 * * * *".to_owned()), days: [true; 7], time_zone };
+        let mut at: Timestamp = "2026-11-01T04:00:00Z".parse().expect("a moment");
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            at = calendar.next_after(at).expect("a time");
+            seen.push(at.strftime("%H:%M").to_string());
+        }
+        // 00:30, 01:00 and 01:30 by summer time; then the clock goes back from 06:00 UTC on, and 02:00 is the next.
+        assert_eq!(seen, ["04:30", "05:00", "05:30", "07:00", "07:30"]);
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_told_from_one_that_never_comes() {
+        assert_eq!(check_cron("0 0 1 * * *"), Err(CronError::Fields));
+        assert_eq!(check_cron("@daily"), Err(CronError::Fields));
+        assert_eq!(check_cron("0 24 * * *"), Err(CronError::Field));
+        assert_eq!(check_cron("0 0 30 2 *"), Ok(()));
+        let never =
+            |days| Calendar { times: Times::Cron("0 0 30 2 *".to_owned()), days, time_zone: TimeZone::UTC };
+        assert!(!never([true; 7]).ever_comes());
+    }
+}

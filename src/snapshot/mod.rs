@@ -11,6 +11,7 @@
 //! progress   how far a run is
 //! convert    COPY text to the bytes of a format, cell by cell, losses counted
 //! ddl        tables as the SQL that makes them
+//! record     what is remembered of earlier runs, and agenda: what comes next
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -29,3 +30,5 @@ pub mod manifest;
 pub mod progress;
 pub mod convert;
 pub mod ddl;
+pub mod record;
+pub mod agenda;
