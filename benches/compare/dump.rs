@@ -14,9 +14,9 @@ use super::cluster::Cluster;
 use super::session::Session;
 
 /// The database, and the schema in it.
-const SOURCE: &str = "dump";
+pub(crate) const SOURCE: &str = "dump";
 /// Tables of the comparison, and rows in each.
-const TABLES: [&str; 2] = ["charge", "credit"];
+pub(crate) const TABLES: [&str; 2] = ["charge", "credit"];
 const ROWS: u32 = 1_000_000;
 /// Rows of the long table.
 const LONG_ROWS: u32 = 5_000_000;
@@ -43,6 +43,24 @@ pub(crate) struct Held {
 
 /// Dumps both tables with psql and with Acequia: one at a time and both at once, in both profiles.
 pub(crate) fn measure(cluster: &Cluster, scale: Scale) -> Vec<Dumped> {
+    let rows = create_tables(cluster, scale);
+    let mut dumped = Vec::new();
+    for workers in [1, 2] {
+        // Once for nothing: whoever comes first would read the tables into the server's memory for all others.
+        let copied = (0..2).map(|_| copied(cluster, workers)).fold(f64::INFINITY, f64::min);
+        for profile in ["lossless", "market"] {
+            let (archived, _) = profiled(cluster, profile, workers);
+            let title = format!("{profile}, {workers} at once");
+            eprintln!("  {title}: psql {copied:.2} s, snapshot {archived:.2} s");
+            dumped.push(Dumped { title, rows: rows * 2, plain: copied, archived });
+        }
+    }
+    cluster.drop_database(SOURCE);
+    dumped
+}
+
+/// Makes the tables of the comparison; says how many rows each has.
+pub(crate) fn create_tables(cluster: &Cluster, scale: Scale) -> u32 {
     let rows = scale.of(ROWS);
     eprintln!("snapshot, {} tables of {rows} rows", TABLES.len());
     let session = cluster.create_database(SOURCE);
@@ -52,20 +70,7 @@ pub(crate) fn measure(cluster: &Cluster, scale: Scale) -> Vec<Dumped> {
     }
     grant(&session);
     session.execute("VACUUM ANALYZE");
-    let mut dumped = Vec::new();
-    for workers in [1, 2] {
-        // Once for nothing: whoever comes first would read the tables into the server's memory for all others.
-        let copied = (0..2).map(|_| copied(cluster, workers)).fold(f64::INFINITY, f64::min);
-        for profile in ["lossless", "market"] {
-            let (archived, _) = archived(cluster, profile, workers);
-            let title = format!("{profile}, {workers} at once");
-            eprintln!("  {title}: psql {copied:.2} s, snapshot {archived:.2} s");
-            dumped.push(Dumped { title, rows: rows * 2, plain: copied, archived });
-        }
-    }
-    drop(session);
-    cluster.drop_database(SOURCE);
-    dumped
+    rows
 }
 
 /// Dumps a long table, and one with a large value.
@@ -87,7 +92,7 @@ pub(crate) fn memory(cluster: &Cluster, scale: Scale) -> Vec<Held> {
         session.execute(&sql);
         grant(&session);
         for profile in ["lossless", "market"] {
-            let (seconds, peak_mib) = archived(cluster, profile, 2);
+            let (seconds, peak_mib) = profiled(cluster, profile, 2);
             eprintln!("  {profile}: {peak_mib:.1} MiB, {seconds:.2} s");
             held.push(Held { title: format!("{title}, {profile}"), peak_mib, seconds });
         }
@@ -118,16 +123,11 @@ fn grant(session: &Session) {
 fn copied(cluster: &Cluster, at_once: usize) -> f64 {
     let directory = place(cluster);
     let begun = Instant::now();
-    let start = |table: &&str| -> Child {
-        let file = directory.join(table);
-        let mut psql = Command::new("psql");
-        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", SOURCE, "-h"]);
-        psql.arg(cluster.socket()).args(["-p", &cluster.port().to_string(), "-c"]);
-        psql.arg(format!("\\copy {SOURCE}.{table} TO '{}'", file.display()));
-        psql.spawn().expect("psql can be started")
-    };
     for together in TABLES.chunks(at_once) {
-        let running: Vec<Child> = together.iter().map(start).collect();
+        let running: Vec<Child> = together
+            .iter()
+            .map(|table| psql(cluster, &format!("{SOURCE}.{table}"), &directory.join(table)))
+            .collect();
         for mut psql in running {
             let status = psql.wait().expect("psql is our child");
             assert!(status.success(), "psql: {status}");
@@ -138,13 +138,42 @@ fn copied(cluster: &Cluster, at_once: usize) -> f64 {
     seconds
 }
 
+/// `\copy` of a table or a query to a file.
+fn psql(cluster: &Cluster, what: &str, file: &Path) -> Child {
+    let mut psql = Command::new("psql");
+    psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", SOURCE, "-h"]);
+    psql.arg(cluster.socket()).args(["-p", &cluster.port().to_string(), "-c"]);
+    psql.arg(format!("\\copy {what} TO '{}'", file.display()));
+    psql.spawn().expect("psql can be started")
+}
+
+/// Files that MySQL loads as they are: a directory with one for each table.
+pub(crate) fn ready_files(cluster: &Cluster) -> PathBuf {
+    let directory = cluster.directory().join("ready");
+    std::fs::create_dir_all(&directory).expect("a directory for the files");
+    for table in TABLES {
+        let query = format!(
+            "(SELECT id, claim_id, code, units, amount, paid::int, from_date, entered AT TIME ZONE 'UTC', status, note \
+             FROM {SOURCE}.{table})"
+        );
+        let status = psql(cluster, &query, &directory.join(table)).wait().expect("psql is our child");
+        assert!(status.success(), "psql: {status}");
+    }
+    directory
+}
+
+/// Seconds and peak in MiB of a snapshot to archives.
+fn profiled(cluster: &Cluster, profile: &str, workers: usize) -> (f64, f64) {
+    let snapshot = format!("customers = \"*\"\nprofile = \"{profile}\"\nworkers = {workers}\n");
+    archived(cluster, &place(cluster), &snapshot, "")
+}
+
 /// Seconds and peak in MiB of a snapshot.
-fn archived(cluster: &Cluster, profile: &str, workers: usize) -> (f64, f64) {
-    let directory = place(cluster);
-    std::fs::write(directory.join("acequia.toml"), configuration(cluster, &directory, profile, workers))
+pub(crate) fn archived(cluster: &Cluster, directory: &Path, snapshot: &str, more: &str) -> (f64, f64) {
+    std::fs::write(directory.join("acequia.toml"), configuration(cluster, directory, snapshot, more))
         .expect("the configuration can be written");
     let begun = Instant::now();
-    let (status, peak) = run(&directory, &["snapshot", "run", "bench"]);
+    let (status, peak) = run(directory, &["snapshot", "run", "bench"]);
     let seconds = begun.elapsed().as_secs_f64();
     assert!(status, "acequia snapshot run failed");
     std::fs::remove_dir_all(directory).expect("the archives can be removed");
@@ -167,21 +196,20 @@ fn run(directory: &Path, arguments: &[&str]) -> (bool, f64) {
     }
 }
 
-fn place(cluster: &Cluster) -> PathBuf {
+pub(crate) fn place(cluster: &Cluster) -> PathBuf {
     let directory = cluster.directory().join("dump");
     std::fs::create_dir_all(&directory).expect("a directory for the files");
     directory
 }
 
-fn configuration(cluster: &Cluster, directory: &Path, profile: &str, workers: usize) -> String {
+fn configuration(cluster: &Cluster, directory: &Path, snapshot: &str, more: &str) -> String {
     let (socket, port, out) = (cluster.socket().display(), cluster.port(), directory.display());
     let mut text = format!("[daemon]\nruntime_directory = \"{out}/run\"\n");
     _ = write!(
         text,
         "\n[databases.{SOURCE}]\nhost = \"{socket}\"\nport = {port}\ndbname = \"{SOURCE}\"\nuser = \"acequia\"\n\
          \n[customers.hq]\ndatabase = \"{SOURCE}\"\nschema = \"{SOURCE}\"\n\
-         \n[[snapshot]]\nname = \"bench\"\ncustomers = \"*\"\nprofile = \"{profile}\"\nworkers = {workers}\n\
-         directory = \"{out}/snapshots\"\n"
+         {more}\n[[snapshot]]\nname = \"bench\"\ndirectory = \"{out}/snapshots\"\n{snapshot}"
     );
     text
 }

@@ -20,6 +20,7 @@ mod fleet;
 mod latency;
 mod native;
 mod report;
+mod reporting;
 mod session;
 mod source;
 mod table;
@@ -120,6 +121,9 @@ fn snapshots(source: &Cluster, choice: &Choice, report: &mut Report) {
     }
     for dumped in dump::measure(source, choice.scale) {
         report.dump(&dumped);
+    }
+    for loaded in reporting::measure(source, choice.scale) {
+        report.load(&loaded);
     }
     for held in dump::memory(source, choice.scale) {
         report.dump_memory(&held);
