@@ -26,6 +26,24 @@ pub const COPY_PLACES: [&str; 2] = ["copied-to-stage", "before-copy-commit"];
 /// Places that a flow passes which comes to rest, in their order: moved along, or dropped.
 pub const RESTING: [&str; 3] = ["resting-moved", "resting-left", "resting-dropped"];
 
+/// The places that a snapshot's run passes, in their order.
+pub const SNAPSHOT: [&str; 11] = [
+    "snapshot-part",
+    "snapshot-before-assemble",
+    "snapshot-assembled",
+    "snapshot-before-manifest",
+    "snapshot-staged",
+    "snapshot-before-base",
+    "snapshot-before-rename",
+    "snapshot-before-swap",
+    "snapshot-after-swap",
+    "snapshot-before-prune",
+    "snapshot-after-prune",
+];
+
+/// The places that it passes where something is pruned.
+pub const PRUNING: [&str; 1] = ["snapshot-in-prune"];
+
 /// Passes a place.
 #[cfg(feature = "failpoints")]
 pub fn hit(place: &'static str) {
@@ -39,7 +57,7 @@ pub fn hit(place: &'static str) {
         let (place, count) = text.split_once(':')?;
         Some((place.to_owned(), count.parse().ok()?))
     });
-    let listed = PLACES.iter().chain(&COPY_PLACES).chain(&RESTING);
+    let listed = PLACES.iter().chain(&COPY_PLACES).chain(&RESTING).chain(&SNAPSHOT).chain(&PRUNING);
     debug_assert!(listed.clone().any(|one| *one == place), "a place that is listed");
     if let Some((name, count)) = wanted
         && name == place

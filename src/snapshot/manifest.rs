@@ -8,6 +8,8 @@ use super::loss::Losses;
 
 /// The version of this shape: readers refuse a higher one.
 pub const MANIFEST_VERSION: u32 = 1;
+/// `layout` of a snapshot with one archive for each customer.
+pub const PER_CUSTOMER: &str = "per-customer";
 
 /// One archive's manifest, or the whole snapshot's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +157,9 @@ pub struct Excluded {
 pub struct ArchiveEntry {
     /// Its name.
     pub file: String,
+    /// Whose it is; none: it holds all customers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
     /// Its size.
     pub bytes: u64,
     /// SHA-256 of the file as it is, in hexadecimal.

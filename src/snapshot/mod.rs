@@ -12,6 +12,8 @@
 //! convert    COPY text to the bytes of a format, cell by cell, losses counted
 //! ddl        tables as the SQL that makes them
 //! record     what is remembered of earlier runs, and agenda: what comes next
+//! place      where a snapshot is published, in one step; what is kept, and for how long
+//! archive    the data sets in files: deflated, hashed, sealed, read back
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -32,3 +34,5 @@ pub mod convert;
 pub mod ddl;
 pub mod record;
 pub mod agenda;
+pub mod place;
+pub mod archive;
