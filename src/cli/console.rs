@@ -8,6 +8,7 @@ use clap::ValueEnum;
 
 use crate::config::{Config, Database, Diagnostic, Problems, Style};
 use crate::postgres::{self, Session};
+use crate::snapshot;
 
 /// Prints a line; like `println!`, but a reader that has seen enough (`| head`) is no reason to panic.
 macro_rules! say {
@@ -34,6 +35,8 @@ pub(crate) enum Exit {
     Differences,
     /// A server could not be reached (`EX_UNAVAILABLE`).
     Unavailable,
+    /// Somebody else is at it; later it may go (`EX_TEMPFAIL`).
+    Busy,
     /// The configuration is wrong (`EX_CONFIG`): starting again does not help.
     Configuration,
 }
@@ -45,6 +48,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Differences => 2,
             Exit::Unavailable => 69,
+            Exit::Busy => 75,
             Exit::Configuration => 78,
         })
     }
@@ -95,7 +99,12 @@ pub(super) fn exit_of(failure: &anyhow::Error) -> Exit {
     if failure.is::<WrongConfiguration>() {
         return Exit::Configuration;
     }
-    match failure.downcast_ref::<postgres::Error>().map(postgres::Error::kind) {
+    let of_snapshot = failure.downcast_ref::<snapshot::error::Error>();
+    if of_snapshot.is_some_and(snapshot::error::Error::is_busy) {
+        return Exit::Busy;
+    }
+    let error = of_snapshot.and_then(snapshot::error::Error::postgres);
+    match error.or_else(|| failure.downcast_ref()).map(postgres::Error::kind) {
         Some(kind) if kind.is_unreachable() => Exit::Unavailable,
         Some(kind) if is_refused(kind) => Exit::Configuration,
         Some(_) | None => Exit::Failed,

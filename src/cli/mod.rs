@@ -18,6 +18,7 @@ mod resync;
 mod run;
 mod setup;
 mod sides;
+mod snapshot;
 mod status;
 mod table;
 mod verify;
@@ -323,6 +324,12 @@ enum Command {
     /// Drop what is remembered of a customer that left, or of a flow that no rule needs
     #[command(after_help = forget::AFTER_HELP)]
     Forget(forget::Forget),
+    /// Dump all tables of customers at one moment; list, check and load what was dumped
+    #[command(after_help = snapshot::AFTER_HELP)]
+    Snapshot {
+        #[command(subcommand)]
+        command: snapshot::SnapshotCommand,
+    },
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -377,6 +384,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Verify(question) => verify::verify(&load(&directory)?, &question).await,
         Command::Journal { command } => journal::journal(&load(&directory)?, command).await,
         Command::Forget(wanted) => forget::forget(&load(&directory)?, &wanted).await,
+        Command::Snapshot { command } => snapshot::snapshot(&load(&directory)?, command).await,
         Command::Config { command } => config::config(&load(&directory)?, &command),
     }
 }

@@ -1,16 +1,18 @@
 //! `acequia snapshot`: make one now, look at a sample, list, check and load what is published.
 
 mod list;
-mod load;
 mod progress;
 mod run;
 mod sample;
 mod verify;
 
+use std::path::PathBuf;
+
 use clap::Subcommand;
 
 use super::console::Exit;
 use crate::config::{Config, Snapshot, nearest};
+use crate::snapshot::place::Place;
 
 pub(super) const AFTER_HELP: &str = "\
 A [[snapshot]] of the rule files dumps all tables of its customers at one moment: to tab-delimited
@@ -38,18 +40,14 @@ pub(super) enum SnapshotCommand {
     /// Read a published one back against its manifest
     #[command(after_help = verify::AFTER_HELP)]
     Verify(verify::Verify),
-    /// Put a published one into a PostgreSQL schema, or a MySQL or MariaDB database
-    #[command(after_help = load::AFTER_HELP)]
-    Load(load::Load),
 }
 
-pub(super) async fn snapshot(config: Config, command: SnapshotCommand) -> anyhow::Result<Exit> {
+pub(super) async fn snapshot(config: &Config, command: SnapshotCommand) -> anyhow::Result<Exit> {
     match command {
         SnapshotCommand::Run(wanted) => run::run(config, &wanted).await,
         SnapshotCommand::Sample(wanted) => sample::sample(config, &wanted).await,
-        SnapshotCommand::List(wanted) => list::list(&config, &wanted),
-        SnapshotCommand::Verify(wanted) => verify::verify(&config, &wanted).await,
-        SnapshotCommand::Load(wanted) => load::load(&config, &wanted).await,
+        SnapshotCommand::List(wanted) => list::list(config, &wanted),
+        SnapshotCommand::Verify(wanted) => verify::verify(config, &wanted),
     }
 }
 
@@ -63,5 +61,21 @@ fn find<'c>(config: &'c Config, name: &str) -> anyhow::Result<&'c Snapshot> {
             None => format!("there are: {}", names().collect::<Vec<_>>().join(", ")),
         };
         anyhow::anyhow!("no snapshot is called `{name}`; {known}")
+    })
+}
+
+/// The directory of a published run: of the snapshot of this name, or where this path leads.
+fn published(config: &Config, what: &str) -> anyhow::Result<PathBuf> {
+    if what.contains('/') {
+        return Ok(PathBuf::from(what));
+    }
+    let snapshot = find(config, what)?;
+    let place = Place::find(&snapshot.directory, &snapshot.name)?;
+    let current = match &place {
+        Some(place) => place.published()?.into_iter().find(|published| published.current),
+        None => None,
+    };
+    current.map(|published| published.path).ok_or_else(|| {
+        anyhow::anyhow!("nothing is published of snapshot `{what}`: `acequia snapshot run {what}` makes one")
     })
 }

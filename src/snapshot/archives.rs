@@ -88,7 +88,9 @@ pub(super) async fn make(
             let (directory, seal, name) =
                 (making.directory.clone(), making.seal.clone(), making.combined_name.clone());
             let form = making.form.clone();
-            assembling.spawn_blocking(move || (bundle, finish(plan, &whole, &directory, &form, seal.as_deref(), &name)));
+            assembling.spawn_blocking(move || {
+                (bundle, finish(plan, &whole, &directory, &form, seal.as_deref(), &name))
+            });
         }
         Ok(())
     };
@@ -212,8 +214,9 @@ fn finish(
         parts.push((file, part));
     }
     let manifest = describe::of_bundle(whole, &bundle, datasets);
-    let path = directory.join(format!("{name}.zip"));
-    let archive = assemble(&path, parts, texts, &manifest, seal)?;
-    check(&path, seal)?;
+    let ending = if seal.is_some() { "zip.age" } else { "zip" };
+    let path = directory.join(format!("{name}.{ending}"));
+    let archive = assemble(&path, parts, &texts, &manifest, seal)?;
+    check(&path, seal.map(Seal::keys).as_ref())?;
     Ok(Finished { datasets: manifest.datasets, archive })
 }

@@ -54,7 +54,9 @@ impl Error {
     /// Whether it may go away by itself.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Scope(ScopeError::Postgres(error)) | Self::Read(ReadError::Postgres(error)) => error.fault(),
+            Self::Scope(ScopeError::Postgres(error)) | Self::Read(ReadError::Postgres(error)) => {
+                error.fault()
+            }
             Self::Scope(ScopeError::MayNotRead { .. } | ScopeError::Nobody(_))
             | Self::Loss { .. }
             | Self::Broken => Fault::Halt,
@@ -77,6 +79,11 @@ impl Error {
             | Self::Stopped
             | Self::Broken => None,
         }
+    }
+
+    /// Whether another run is at work.
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Place(place::Error::Busy { .. }))
     }
 
     /// Of a job.

@@ -2,7 +2,7 @@
 //! the place of the one before.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Format, Layout, OnLoss, Profile, Snapshot};
 
+use super::archive::Seal;
 use super::archives::{self, Making};
 use super::convert::{Form, Rows};
 use super::crew::Counters;
@@ -90,7 +91,7 @@ async fn make_in(
         rows: Rows::All,
         workers: usize::from(snapshot.workers),
         directory: place.stage(lock, &run)?,
-        seal: None,
+        seal: seal(snapshot)?,
         combined_name: snapshot.name.to_string(),
     };
     let mut manifest = describe::manifest(snapshot, &run, &scope, None);
@@ -130,12 +131,7 @@ async fn with_progress<T>(
 }
 
 /// Puts a staged run in the place of the published one, also one from before a restart; then takes away what need not be kept.
-pub async fn publish(
-    config: &Config,
-    snapshot: &Snapshot,
-    run: &str,
-    now: Timestamp,
-) -> Result<Published, Error> {
+pub fn publish(snapshot: &Snapshot, run: &str, now: Timestamp) -> Result<Published, Error> {
     let place = Place::open(&snapshot.directory, &snapshot.name)?;
     let lock = place.lock("publishing a snapshot", now)?;
     let path = place.publish(&lock, run)?;
@@ -152,6 +148,38 @@ pub async fn publish(
     let rows = manifest.datasets.iter().map(|dataset| dataset.rows).sum();
     let bytes = manifest.archives.iter().map(|archive| archive.bytes).sum();
     Ok(Published { path, manifest, rows, bytes })
+}
+
+/// Writes the first rows of each data set to a directory that is made, or empty. Nothing is published.
+pub async fn sample(
+    config: &Config,
+    snapshot: &Snapshot,
+    rows: u32,
+    directory: &Path,
+    stop: &CancellationToken,
+) -> Result<Manifest, Error> {
+    place::make_empty(directory)?;
+    let form = form(snapshot);
+    let scope = Scope::take(config, snapshot, form.settings()).await?;
+    let making = Making {
+        form,
+        rows: Rows::First(rows),
+        workers: usize::from(snapshot.workers),
+        directory: directory.to_owned(),
+        seal: seal(snapshot)?,
+        combined_name: snapshot.name.to_string(),
+    };
+    let mut manifest = describe::manifest(snapshot, "sample", &scope, None);
+    archives::make(&scope, &making, &mut manifest, &Arc::new(Counters::default()), stop).await?;
+    Ok(manifest)
+}
+
+/// For whom the archives are.
+fn seal(snapshot: &Snapshot) -> Result<Option<Arc<Seal>>, Error> {
+    if snapshot.encrypt_to.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Seal::new(&snapshot.encrypt_to)?)))
 }
 
 /// The form of the files.

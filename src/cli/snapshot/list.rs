@@ -6,7 +6,8 @@ use super::progress::size;
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::table::table;
 use crate::config::{Config, Snapshot};
-use crate::snapshot::place::{Place, PublishedRun};
+use crate::snapshot::manifest::Manifest;
+use crate::snapshot::place::{Error, Place, Published};
 
 pub(super) const AFTER_HELP: &str = "\
 It reads the manifests in the snapshots' directories, and asks no database.
@@ -27,7 +28,7 @@ pub(in crate::cli) struct List {
 struct Listed<'c> {
     snapshot: &'c Snapshot,
     /// Newest first.
-    runs: Vec<PublishedRun>,
+    runs: Vec<Published>,
     failure: Option<String>,
 }
 
@@ -49,17 +50,32 @@ pub(super) fn list(config: &Config, wanted: &List) -> anyhow::Result<Exit> {
 }
 
 fn look(snapshot: &Snapshot) -> Listed<'_> {
-    match Place::of(snapshot).published() {
+    match published(snapshot) {
         Ok(runs) => Listed { snapshot, runs, failure: None },
         Err(error) => Listed { snapshot, runs: Vec::new(), failure: Some(error.to_string()) },
     }
+}
+
+fn published(snapshot: &Snapshot) -> Result<Vec<Published>, Error> {
+    match Place::find(&snapshot.directory, &snapshot.name)? {
+        Some(place) => place.published(),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn rows(manifest: &Manifest) -> u64 {
+    manifest.datasets.iter().map(|dataset| dataset.rows).sum()
+}
+
+fn archived(manifest: &Manifest) -> u64 {
+    manifest.archives.iter().map(|archive| archive.bytes).sum()
 }
 
 impl Listed<'_> {
     fn as_json(&self) -> serde_json::Value {
         let runs = self.runs.iter().map(|run| {
             json!({ "run": run.manifest.run, "path": run.path, "kind": run.manifest.kind, "moments": run.manifest.moments,
-                    "customers": run.manifest.customers.len(), "rows": run.rows(), "bytes": run.bytes() })
+                    "customers": run.manifest.customers.len(), "rows": rows(&run.manifest), "bytes": archived(&run.manifest) })
         });
         json!({ "snapshot": self.snapshot.name.as_str(), "enabled": self.snapshot.enabled, "failure": self.failure,
                 "published": runs.collect::<Vec<_>>() })
@@ -70,7 +86,7 @@ fn print(listed: &[Listed<'_>]) {
     if listed.is_empty() {
         say!("the rule files have no [[snapshot]]");
     }
-    let mut rows = Vec::new();
+    let mut lines = Vec::new();
     for one in listed {
         let name = one.snapshot.name.to_string();
         if let Some(failure) = &one.failure {
@@ -78,7 +94,7 @@ fn print(listed: &[Listed<'_>]) {
         } else if one.runs.is_empty() {
             say!("{name}: nothing is published yet; `acequia snapshot run {name}` makes one");
         }
-        rows.extend(one.runs.iter().map(|run| {
+        lines.extend(one.runs.iter().map(|run| {
             let as_of = run.manifest.moments.iter().map(|moment| moment.as_of.as_str()).min().unwrap_or("-");
             vec![
                 name.clone(),
@@ -86,14 +102,14 @@ fn print(listed: &[Listed<'_>]) {
                 run.manifest.kind.clone(),
                 as_of.to_owned(),
                 run.manifest.customers.len().to_string(),
-                run.rows().to_string(),
-                size(run.bytes()),
+                rows(&run.manifest).to_string(),
+                size(archived(&run.manifest)),
                 run.path.display().to_string(),
             ]
         }));
     }
-    if !rows.is_empty() {
+    if !lines.is_empty() {
         let headings = ["snapshot", "run", "kind", "as of", "customers", "rows", "bytes", "path"];
-        say!("{}", table(&headings, rows, &[4, 5, 6]));
+        say!("{}", table(&headings, lines, &[4, 5, 6]));
     }
 }

@@ -1,7 +1,5 @@
 //! `acequia snapshot run`: make one now.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::watch;
@@ -31,15 +29,14 @@ pub(in crate::cli) struct Run {
     output: Output,
 }
 
-pub(super) async fn run(config: Config, wanted: &Run) -> anyhow::Result<Exit> {
-    let config = Arc::new(config);
-    let snapshot = super::find(&config, &wanted.name)?;
+pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
+    let snapshot = super::find(config, &wanted.name)?;
     let (tell, told) = watch::channel(None);
     let shown = tokio::spawn(show(told));
     let stop = CancellationToken::new();
     let made = async {
-        let staged = run::make(&config, snapshot, Timestamp::now(), &tell, &stop).await?;
-        run::publish(&config, snapshot, &staged.run, &tell).await
+        let staged = run::make(config, snapshot, Timestamp::now(), &tell, &stop).await?;
+        run::publish(snapshot, &staged.run, Timestamp::now())
     };
     let published = tokio::select! {
         published = made => published,

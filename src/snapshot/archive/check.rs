@@ -10,8 +10,8 @@ use super::members::Members;
 use super::seal::Keys;
 use super::tally::Tally;
 use super::zip::is_inside;
-use crate::snapshot::manifest::{DatasetEntry, Manifest};
-use crate::snapshot::place::MANIFEST_FILE;
+use crate::snapshot::manifest::{ArchiveEntry, DatasetEntry, Manifest};
+use crate::snapshot::place::{MANIFEST_FILE, disk};
 
 /// One read.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -89,6 +89,18 @@ pub fn check_dump(path: &Path, keys: Option<&Keys>, manifest: &Manifest) -> Resu
     }
 }
 
+/// Checks an archive as a file, by what the directory's manifest says of it. It need not be opened for that.
+pub fn check_file(path: &Path, wanted: &ArchiveEntry) -> Result<(), Error> {
+    let mut file = disk::open_file(path).map_err(Error::disk("opening", path))?;
+    let (found, _) = read_through(&mut file).map_err(Error::disk("reading", path))?;
+    if found.bytes() == wanted.bytes && found.sha256() == wanted.sha256 {
+        Ok(())
+    } else {
+        let problem = format!("it is not the file of {} bytes that was published", wanted.bytes);
+        Err(Error::damaged(path, problem))
+    }
+}
+
 /// Whether this may stand beside the data sets: `meta/B_PAYER.sql`.
 fn is_text(entry: &str) -> bool {
     let name = entry.strip_prefix("meta/").and_then(|name| name.strip_suffix(".sql"));
@@ -96,6 +108,13 @@ fn is_text(entry: &str) -> bool {
 }
 
 impl Checked {
+    /// Adds what another archive has.
+    pub fn add_all(&mut self, other: &Self) {
+        self.datasets += other.datasets;
+        self.rows += other.rows;
+        self.bytes += other.bytes;
+    }
+
     fn add(&mut self, dataset: &DatasetEntry) {
         self.datasets += 1;
         self.rows += dataset.rows;

@@ -24,7 +24,7 @@ pub mod contents;
 pub mod members;
 pub mod check;
 
-pub use check::{Checked, check, check_dump};
+pub use check::{Checked, check, check_dump, check_file};
 pub use contents::Contents;
 pub use error::Error;
 pub use gzip::{Piece, concatenate};

@@ -21,6 +21,9 @@ pub enum Error {
     /// There is something else in the place of a directory of ours: a file, or a link that leads who knows where.
     #[error("`{}` is not a directory (a link is none either): move it out of the way", .0.display())]
     NotADirectory(PathBuf),
+    /// Something is in a directory that should be empty.
+    #[error("`{}` is not empty: name another directory", .0.display())]
+    NotEmpty(PathBuf),
     /// A directory that others may change, or read.
     #[error(
         "`{}` is open to others (mode {mode:04o}): `chmod {advised:04o} {}` closes it",
@@ -109,6 +112,7 @@ impl Error {
             Self::Disk { source, .. } => disk_fault(source),
             Self::Busy { .. } | Self::NoRoom { .. } => Fault::Retry,
             Self::NotADirectory(_)
+            | Self::NotEmpty(_)
             | Self::Open { .. }
             | Self::Foreign { .. }
             | Self::NotARun(_)

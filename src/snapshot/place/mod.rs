@@ -20,7 +20,7 @@ mod retain;
 
 pub use error::{Error, disk_fault, remedy};
 pub use retain::Retention;
-pub use site::{CURRENT, Lock, MANIFEST_FILE, Place, Published, manifest};
+pub use site::{CURRENT, Lock, MANIFEST_FILE, Place, Published, make_empty, manifest};
 
 #[cfg(test)]
 mod tests;

@@ -231,6 +231,14 @@ fn make_directory(directory: &Path) -> Result<Owner, Error> {
     }
 }
 
+/// Makes a directory of one's own, 0700, or takes one that is there and empty.
+pub fn make_empty(directory: &Path) -> Result<(), Error> {
+    let failed = Error::disk("opening the directory", directory);
+    make_directory(directory)?;
+    let mut names = fs::read_dir(directory).map_err(failed)?;
+    if names.next().is_some() { Err(Error::NotEmpty(directory.to_owned())) } else { Ok(()) }
+}
+
 /// A directory of ours is a directory, ours, and nobody else's.
 fn check_own(path: &Path) -> Result<(), Error> {
     let metadata = fs::symlink_metadata(path).map_err(Error::disk("opening the directory", path))?;

@@ -20,7 +20,8 @@ impl Archive {
 
     /// The names inside.
     pub(crate) fn names(&self) -> Vec<String> {
-        let mut names: Vec<String> = self.zip.file_names().map(str::to_owned).collect();
+        let names = self.zip.file_names().map(|name| name.expect("a name in UTF-8").into_owned());
+        let mut names: Vec<String> = names.collect();
         names.sort_unstable();
         names
     }
