@@ -22,11 +22,13 @@ struct Mariadb {
 }
 
 impl Mariadb {
-    fn start(directory: &Path) -> Self {
+    fn start() -> Self {
         eprintln!("starting MariaDB");
+        // Beside the other server's: that one's directory is only for its own user.
+        let directory = format!("/tmp/acequia-bench-{}-mariadb", std::process::id());
         let mut script =
             Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/mysql-server.sh"));
-        script.arg("mariadb").arg(directory.join("mariadb"));
+        script.arg("mariadb").arg(directory);
         script.args(["--innodb-buffer-pool-size=1G", "--innodb-log-file-size=1G", "--local-infile=1"]);
         script.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut script = script.spawn().expect("bash runs tests/support/mysql-server.sh");
@@ -64,7 +66,7 @@ impl Drop for Mariadb {
 /// Loads both tables: one at a time and both at once.
 pub(crate) fn measure(cluster: &Cluster, scale: Scale) -> Vec<Dumped> {
     let rows = dump::create_tables(cluster, scale);
-    let server = Mariadb::start(cluster.directory());
+    let server = Mariadb::start();
     server.execute(&format!(
         "CREATE USER acequia; CREATE DATABASE {LOADED}; CREATE DATABASE {RAW}; GRANT ALL ON {LOADED}.* TO acequia"
     ));
