@@ -1,0 +1,3 @@
+//! A published snapshot, put back into a database.
+
+pub mod unmarket;
