@@ -14,6 +14,7 @@
 //! record     what is remembered of earlier runs, and agenda: what comes next
 //! place      where a snapshot is published, in one step; what is kept, and for how long
 //! archive    the data sets in files: deflated, hashed, sealed, read back
+//! load       a published one, put back into a database
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -40,3 +41,4 @@ pub mod record;
 pub mod agenda;
 pub mod place;
 pub mod archive;
+pub mod load;
