@@ -1,6 +1,7 @@
 //! `acequia snapshot`: make one now, look at a sample, list, check and load what is published.
 
 mod list;
+mod load;
 mod progress;
 mod run;
 mod sample;
@@ -40,6 +41,9 @@ pub(super) enum SnapshotCommand {
     /// Read a published one back against its manifest
     #[command(after_help = verify::AFTER_HELP)]
     Verify(verify::Verify),
+    /// Put a published one into a PostgreSQL schema
+    #[command(after_help = load::AFTER_HELP)]
+    Load(load::Load),
 }
 
 pub(super) async fn snapshot(config: &Config, command: SnapshotCommand) -> anyhow::Result<Exit> {
@@ -48,6 +52,7 @@ pub(super) async fn snapshot(config: &Config, command: SnapshotCommand) -> anyho
         SnapshotCommand::Sample(wanted) => sample::sample(config, &wanted).await,
         SnapshotCommand::List(wanted) => list::list(config, &wanted),
         SnapshotCommand::Verify(wanted) => verify::verify(config, &wanted),
+        SnapshotCommand::Load(wanted) => load::load(config, &wanted).await,
     }
 }
 
