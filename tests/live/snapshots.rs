@@ -1,4 +1,5 @@
 //! Snapshots, on real servers: what is in them, what they survive, when they are made.
 
 mod archive;
+mod contents;
 mod money;
