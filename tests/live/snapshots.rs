@@ -1,5 +1,6 @@
 //! Snapshots, on real servers: what is in them, what they survive, when they are made.
 
 mod archive;
+mod load;
 mod money;
 mod round_trip;

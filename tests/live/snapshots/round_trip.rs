@@ -2,11 +2,11 @@
 //! manifest names its loss.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::archive::Archive;
+use super::load::load;
 use crate::support::{Cluster, Config, Database};
 
 const HOSTILE: &str = include_str!("hostile.sql");
@@ -95,8 +95,11 @@ fn archive(config: &Config<'_>, name: &str) -> std::path::PathBuf {
     config.path().join(format!("out/{name}/current/weird.zip"))
 }
 
-/// The data sets of a manifest: table and columns, each with its losses.
-fn datasets(manifest: &Value) -> Vec<(String, Vec<(String, BTreeMap<String, u64>)>)> {
+/// A column, and how many of its values were lost, by kind.
+type Column = (String, BTreeMap<String, u64>);
+
+/// The data sets of a manifest: table and columns.
+fn datasets(manifest: &Value) -> Vec<(String, Vec<Column>)> {
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let losses = |column: &Value| {
         let losses = column["losses"].as_object().into_iter().flatten();
@@ -136,7 +139,7 @@ fn every_value_comes_back_from_lossless_files_as_it_was() {
     let config = Config::new(&[("weird", &database, SCHEMA)], RULES);
     config.set_up();
     let manifest = made(&config, "exact").manifest();
-    load(&config, &archive(&config, "exact"), "back");
+    load(&config, &archive(&config, "exact"), "back", false).expect("an empty schema");
     let datasets = datasets(&manifest);
     assert_eq!(datasets.len(), 15);
     for (table, columns) in &datasets {
@@ -197,7 +200,7 @@ fn what_the_market_can_t_say_is_in_the_manifest_and_nothing_else_differs() {
     let mut expected = LOSSES.to_vec();
     expected.sort_unstable();
     assert_eq!(found, expected);
-    load(&config, &archive(&config, "bought"), "back");
+    load(&config, &archive(&config, "bought"), "back", false).expect("an empty schema");
     for (table, columns) in &datasets {
         let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
         if names.iter().any(|name| name == "id") {
@@ -225,19 +228,4 @@ fn changed(database: &Database, table: &str, column: &str) -> u64 {
         quoted(SCHEMA)
     ));
     count.parse().expect("a number")
-}
-
-/// Puts an archive back.
-fn load(config: &Config<'_>, archive: &Path, schema: &str) {
-    let (rules, _) = acequia::config::Config::load(config.path()).expect("rule files");
-    let database = rules.databases.values().next().expect("a database");
-    let target = acequia::snapshot::load::postgres::Target {
-        schema: acequia::name::Ident::new(schema).expect("a name"),
-        replace: false,
-    };
-    crate::support::runtime().block_on(async {
-        let session = acequia::postgres::open(database, "load").await.expect("a session");
-        let loaded = acequia::snapshot::load::postgres::load(&session, archive, None, &target).await;
-        loaded.unwrap_or_else(|error| panic!("{error}"));
-    });
 }
