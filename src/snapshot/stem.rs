@@ -22,8 +22,7 @@ const KEPT_BYTES: usize = 80;
 const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 
 /// The stems of the tables of one archive, in their order.
-pub fn stems<'t>(tables: impl IntoIterator<Item = &'t Table>) -> Vec<String> {
-    let tables: Vec<&Table> = tables.into_iter().collect();
+pub fn stems(tables: &[&Table]) -> Vec<String> {
     let mut order: Vec<usize> = (0..tables.len()).collect();
     order.sort_by(|one, other| precedence(tables[*one], tables[*other]));
     let mut stems = vec![String::new(); tables.len()];
@@ -104,7 +103,7 @@ mod tests {
     }
 
     fn stem_of(name: &str, hint: Option<&str>) -> String {
-        stems([&table(name, hint)]).remove(0)
+        stems(&[&table(name, hint)]).remove(0)
     }
 
     #[test]
@@ -129,10 +128,10 @@ mod tests {
     #[test]
     fn one_of_several_keeps_the_name_and_the_others_stay_what_they_are() {
         let (lower, upper, hinted) = (table("foo", None), table("Foo", None), table("bar", Some("foo")));
-        let two = stems([&upper, &lower]);
+        let two = stems(&[&upper, &lower]);
         assert_eq!(two[1], "FOO");
         assert!(two[0].starts_with("FOO_"));
-        let three = stems([&lower, &hinted, &upper]);
+        let three = stems(&[&lower, &hinted, &upper]);
         assert_eq!(three[1], "foo");
         assert_eq!(three[2], two[0], "a mark does not depend on who else is there");
     }
@@ -142,7 +141,7 @@ mod tests {
         fn stems_are_safe_short_and_different(names in prop::collection::vec(
             (r"[a-cA-C.é/\\\- ]{1,4}", prop::option::of(r"[a-b./]{1,120}")), 1..9)) {
             let tables: Vec<_> = names.iter().map(|(name, hint)| table(name, hint.as_deref())).collect();
-            let stems = stems(&tables);
+            let stems = stems(&tables.iter().collect::<Vec<_>>());
             let mut seen = BTreeSet::new();
             for (stem, (name, _)) in stems.iter().zip(&names) {
                 let safe = |letter: char| letter.is_ascii_alphanumeric() || "_-".contains(letter);

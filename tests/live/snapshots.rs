@@ -2,4 +2,6 @@
 
 mod archive;
 mod contents;
+mod load;
 mod money;
+mod round_trip;

@@ -5,7 +5,6 @@
 
 use std::fmt::Write as _;
 
-use super::super::convert::customer_column;
 use super::super::table::{Class, Column, Index, Table};
 use crate::name::{Ident, literal};
 
@@ -13,9 +12,8 @@ use crate::name::{Ident, literal};
 pub const AFTER_ROWS: &str = "-- After the rows are loaded:\n";
 
 /// All of it, in the order in which it can be run.
-pub fn definition(shape: &Table, combined: bool) -> String {
-    let leading = combined.then(|| customer_column(&shape.columns));
-    format!("{}\n{AFTER_ROWS}{}", create(shape, leading.as_ref()), finish(shape, leading.as_ref()))
+pub fn file(shape: &Table, customer_column: Option<&Ident>) -> String {
+    format!("{}\n{AFTER_ROWS}{}", create(shape, customer_column), finish(shape, customer_column))
 }
 
 /// `CREATE TABLE`, without its schema. `customer_column` leads in a combined layout.
@@ -164,7 +162,7 @@ mod tests {
             index("x_u", false, true, &["a b"]),
             index("x_i", false, false, &["a b"]),
         ];
-        insta::assert_snapshot!(definition(&table, false), @r#"
+        insta::assert_snapshot!(file(&table, None), @r#"
         CREATE TABLE "say ""x""; DROP TABLE y" (
           "id" integer NOT NULL,
           "a b" numeric(10,2)
@@ -178,7 +176,7 @@ mod tests {
         more';
         COMMENT ON COLUMN "say ""x""; DROP TABLE y"."a b" IS 'Wert';
         "#);
-        let combined = definition(&table, true);
+        let combined = file(&table, Some(&ident("custno")));
         assert!(combined.contains("(\n  \"custno\" text NOT NULL,\n  \"id\" integer NOT NULL"));
         assert!(combined.contains("PRIMARY KEY (\"custno\", \"id\")"));
         assert!(combined.contains(
@@ -203,6 +201,6 @@ mod tests {
     fn a_table_without_columns_is_one() {
         let mut table = table("t", Vec::new());
         table.comment = None;
-        assert_eq!(definition(&table, false), format!("CREATE TABLE \"t\" ();\n\n{AFTER_ROWS}"));
+        assert_eq!(file(&table, None), format!("CREATE TABLE \"t\" ();\n\n{AFTER_ROWS}"));
     }
 }
