@@ -44,6 +44,9 @@ pub const SNAPSHOT: [&str; 11] = [
 /// The places that it passes where something is pruned.
 pub const PRUNING: [&str; 1] = ["snapshot-in-prune"];
 
+/// The places that the daemon passes with a snapshot that is scheduled, around those of the run.
+pub const SCHEDULED: [&str; 3] = ["snapshot-begun", "snapshot-made", "snapshot-put-there"];
+
 /// Passes a place.
 #[cfg(feature = "failpoints")]
 pub fn hit(place: &'static str) {
@@ -57,7 +60,8 @@ pub fn hit(place: &'static str) {
         let (place, count) = text.split_once(':')?;
         Some((place.to_owned(), count.parse().ok()?))
     });
-    let listed = PLACES.iter().chain(&COPY_PLACES).chain(&RESTING).chain(&SNAPSHOT).chain(&PRUNING);
+    let listed =
+        PLACES.iter().chain(&COPY_PLACES).chain(&RESTING).chain(&SNAPSHOT).chain(&PRUNING).chain(&SCHEDULED);
     debug_assert!(listed.clone().any(|one| *one == place), "a place that is listed");
     if let Some((name, count)) = wanted
         && name == place

@@ -16,10 +16,14 @@ pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
     let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let config = load(directory)?;
     let flows = Flow::all(&config);
-    if flows.is_empty() {
-        tracing::warn!("no sync group is enabled: there is nothing to do until the rules change");
+    let snapshots = config.snapshots.iter().filter(|snapshot| snapshot.enabled).count();
+    if flows.is_empty() && snapshots == 0 {
+        tracing::warn!(
+            "no sync group and no snapshot is enabled: there is nothing to do until the rules change"
+        );
     }
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), config = %config.sha256, flows = flows.len(), "starting");
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(version, config = %config.sha256, flows = flows.len(), snapshots, "starting");
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let shutdown = async {

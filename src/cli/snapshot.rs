@@ -5,6 +5,7 @@ mod load;
 mod progress;
 mod run;
 mod sample;
+pub(super) mod state;
 mod verify;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::console::{Exit, Output, say, session};
 use super::copies::{CopyReport, copies};
 use super::holds::{HoldReport, holds};
+use super::snapshot::state::{SnapshotReport, snapshots};
 use super::table::{bytes, table};
 use crate::catalog::Slot;
 use crate::config::Config;
@@ -66,8 +67,9 @@ pub(super) async fn status(directory: &Path, config: &Config, output: Output) ->
     }
     reports.retain(FlowReport::is_something);
     let left = daemon::left_behind(config).await;
-    let running =
-        Running { daemon: daemon.filter(is_fresh), on_disk: Config::sha256_of_files(directory), left };
+    let daemon = daemon.filter(is_fresh);
+    let snapshots = snapshots(config, daemon.as_ref());
+    let running = Running { daemon, on_disk: Config::sha256_of_files(directory), left, snapshots };
     match output {
         Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(&reports, &running))?),
         Output::Text => print_text(&reports, &running),
@@ -86,6 +88,7 @@ struct Running {
     on_disk: String,
     /// Flows that the files no longer have.
     left: Vec<LeftBehind>,
+    snapshots: Vec<SnapshotReport>,
 }
 
 impl Running {
@@ -270,7 +273,8 @@ fn as_json(reports: &[FlowReport], running: &Running) -> Value {
         json!({ "flow": left.flow, "slot": left.slot, "source": left.source, "target": left.target.as_str(),
                 "retained_wal_bytes": left.retained_bytes })
     });
-    json!({ "daemon": running.as_json(), "flows": flows.collect::<Vec<_>>(), "left_behind": left.collect::<Vec<_>>() })
+    json!({ "daemon": running.as_json(), "flows": flows.collect::<Vec<_>>(), "left_behind": left.collect::<Vec<_>>(),
+            "snapshots": running.snapshots.iter().map(SnapshotReport::as_json).collect::<Vec<_>>() })
 }
 
 fn print_text(reports: &[FlowReport], running: &Running) {
@@ -329,4 +333,5 @@ fn print_text(reports: &[FlowReport], running: &Running) {
             ["customer", "created", "updated", "deleted", "skipped", "parked", "oldest", "last written"];
         say!("\n{}", table(&headings, rows.collect(), &[1, 2, 3, 4, 5, 6]));
     }
+    running.snapshots.iter().for_each(SnapshotReport::print);
 }

@@ -1,21 +1,25 @@
-//! The process: one task for each flow, stopped in order.
+//! The process: one task for each flow and one for each snapshot, stopped in order.
 //!
 //! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
 //! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `inspection` compares customers with
 //! what the rules give them, `flow` writes what was captured and
 //! decides what a failure means. `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
-//! from holding back WAL, `left` finds those that no rule knows. `check` compares files and databases, `reload` changes the
+//! from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
+//! them, `memory` what it remembers, `herald` tells applications. `check` compares files and databases, `reload` changes the
 //! rules of a running process; this file listens for what happens and writes the state file. Clocks enter here.
 
 mod capture;
 mod check;
 mod drift;
+mod dump;
 mod error;
 mod flow;
 mod gap;
+mod herald;
 mod inspection;
 mod left;
+mod memory;
 mod order;
 mod plan;
 mod position;
@@ -24,6 +28,7 @@ mod publish;
 mod recall;
 mod reload;
 mod rest;
+mod snapshots;
 mod start;
 mod tasks;
 mod wished;
@@ -43,6 +48,7 @@ use crate::rules::Flow;
 
 use order::When;
 use reload::{Kind, Running, Taken, Verdict};
+use snapshots::Snapshots;
 use tasks::Tasks;
 
 pub use check::{Finding, Findings, check_everything};
@@ -75,6 +81,7 @@ struct Process {
     runtime_directory: PathBuf,
     loaded_at: i64,
     tasks: Tasks,
+    snapshots: Snapshots,
     reloads_begun: u64,
     last_reload: Option<Reload>,
     /// That the state file can't be written is said once.
@@ -102,7 +109,10 @@ pub async fn run(
             biased;
             () = &mut shutdown => break Ended::Stopped,
             // One that has been given new rules since is not what systemd should start anew.
-            () = process.tasks.all_refused(), if process.reloads_begun == 0 => break Ended::Refused,
+            // Nor is one that makes snapshots.
+            () = process.tasks.all_refused(), if process.reloads_begun == 0 && process.snapshots.is_empty() => {
+                break Ended::Refused;
+            }
             _ = hangup.recv(), if reloading.is_none() => reloading = Some(process.begin_reload()),
             verdict = ended(&mut reloading) => {
                 reloading = None;
@@ -118,7 +128,7 @@ pub async fn run(
     if let Some(reloading) = reloading {
         reloading.abort();
     }
-    process.tasks.stop().await;
+    tokio::join!(process.tasks.stop(), process.snapshots.stop());
     ops::remove(&process.runtime_directory);
     ended
 }
@@ -138,12 +148,15 @@ impl Process {
             tasks.run(&flow, &config, When::AtOnce);
         }
         tasks.rest(&Flow::resting(&config), &config);
+        let mut snapshots = Snapshots::default();
+        snapshots.follow(&config);
         let mut process = Self {
             runtime_directory: config.daemon.runtime_directory.clone(),
             config,
             directory: directory.to_owned(),
             loaded_at: progress::unix_seconds(),
             tasks,
+            snapshots,
             reloads_begun: 0,
             last_reload: None,
             told: false,
@@ -192,6 +205,7 @@ impl Process {
             }
         }
         self.tasks.rest(&Flow::resting(&config), &config);
+        self.snapshots.follow(&config);
         self.config = config;
         self.loaded_at = progress::unix_seconds();
         self.write_outline();
@@ -220,6 +234,7 @@ impl Process {
                 .map(|last| last.config_sha256.clone()),
             written_at: progress::unix_seconds(),
             flows: self.tasks.states(),
+            snapshots: self.snapshots.states(),
         };
         let written = ops::write(&self.runtime_directory, &state);
         self.tell(&written);

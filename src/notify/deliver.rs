@@ -87,8 +87,7 @@ impl Post {
         let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
         let channels: Vec<&str> = rows.iter().map(|row| row.get(1)).collect();
         let payloads: Vec<&str> = rows.iter().map(|row| row.get(2)).collect();
-        let told = source.query(outbox::NOTIFY, &[&channels, &payloads]).await;
-        told.map_err(|error| postgres::Error::from_driver("notifying at the source", &error))?;
+        notify(source, &channels, &payloads).await?;
         crate::failpoint::hit("after-notify");
         let forgotten = target.execute(outbox::FORGET, &[&ids]).await;
         forgotten.map_err(|error| postgres::Error::from_driver("forgetting delivered events", &error))?;
@@ -107,6 +106,17 @@ impl Post {
         }
         Ok(())
     }
+}
+
+/// Tells one event on these channels of a database, without an outbox: who tells it remembers it until this went well.
+pub async fn tell(database: &Database, channels: &[&str], payload: &str) -> Result<(), postgres::Error> {
+    let session = postgres::open(database, "acequia notices").await?;
+    notify(&session, channels, &vec![payload; channels.len()]).await
+}
+
+async fn notify(session: &Session, channels: &[&str], payloads: &[&str]) -> Result<(), postgres::Error> {
+    let told = session.query(outbox::NOTIFY, &[&channels, &payloads]).await;
+    told.map_err(|error| postgres::Error::from_driver("notifying at the source", &error)).map(drop)
 }
 
 fn gone(side: &str) -> postgres::Error {

@@ -3,6 +3,7 @@
 //! ```text
 //! event      what is told, as JSON that fits into a notification
 //! drift      an alert: a customer has other rows than the rules give it
+//! dump       what became of a snapshot
 //! outbox     the statements over acequia.outbox: the writer puts events there with the data
 //! deliver    carries them to the source by NOTIFY, and forgets them
 //! ```
@@ -12,9 +13,11 @@
 
 mod deliver;
 mod drift;
+mod dump;
 mod event;
 pub mod outbox;
 
-pub use deliver::Post;
+pub use deliver::{Post, tell};
 pub use drift::Drift;
+pub use dump::{Archive, DumpFailed, DumpLate, DumpPublished};
 pub use event::{Event, Operation, PAYLOAD_MAX_BYTES, Skipped};

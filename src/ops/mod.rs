@@ -3,6 +3,6 @@
 mod state;
 
 pub use state::{
-    DaemonState, FlowState, Found, Phase, Reload, STATE_FILE, Verified, read, read_outline, read_reload,
-    remove, write, write_outline, write_reload,
+    DaemonState, FlowState, Found, Phase, Reload, STATE_FILE, SnapshotPhase, SnapshotState, Verified, read,
+    read_outline, read_reload, remove, write, write_outline, write_reload,
 };

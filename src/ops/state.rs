@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Difference, Outline};
+use crate::snapshot::progress::Progress;
+use crate::snapshot::record::{Failure, Published};
 
 /// The file's name in the runtime directory.
 pub const STATE_FILE: &str = "status.json";
@@ -114,6 +116,54 @@ pub struct DaemonState {
     pub written_at: i64,
     /// The flows, in the order of their names.
     pub flows: Vec<FlowState>,
+    /// The enabled snapshots, in the order of the files.
+    #[serde(default)]
+    pub snapshots: Vec<SnapshotState>,
+}
+
+/// What is going on with a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SnapshotPhase {
+    /// Its time has not come.
+    Idle,
+    /// A run is at work.
+    Making,
+    /// A run is whole, and waits for `publish_at`.
+    Waiting,
+    /// It failed, and is tried again.
+    Retrying,
+}
+
+impl SnapshotPhase {
+    /// As it is written in the file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Making => "making",
+            Self::Waiting => "waiting",
+            Self::Retrying => "retrying",
+        }
+    }
+}
+
+/// One snapshot. Times are seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SnapshotState {
+    /// Its name.
+    pub name: String,
+    /// What is going on.
+    pub state: SnapshotPhase,
+    /// When something is done next: made, published or tried again; none while it is made, or without a schedule.
+    pub next_at: Option<i64>,
+    /// It is past `publish_at`, and not there yet.
+    pub late: bool,
+    /// How far the run at work is.
+    pub progress: Option<Progress>,
+    /// What is published.
+    pub published: Option<Published>,
+    /// What failed last; nothing once it went well.
+    pub failure: Option<Failure>,
 }
 
 /// What came of a reload.
@@ -228,6 +278,7 @@ mod tests {
             refused_sha256: None,
             written_at: 7,
             flows: Vec::new(),
+            snapshots: Vec::new(),
         };
         assert_eq!(read(&directory).expect("readable"), None);
         write(&directory, &state).expect("writable");

@@ -10,7 +10,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
 use super::archive::{DonePart, Part, Seal, assemble, check};
-use super::convert::{Counts, Form, Pass, Rows, select};
+use super::convert::{Counts, Form, Pass, Rows, customer_column, select};
 use super::crew::{Counters, Feed, Feeds, Job, read_all};
 use super::dataset::{Bundle, DataSet};
 use super::ddl::postgres;
@@ -19,6 +19,7 @@ use super::error::Error;
 use super::manifest::{ArchiveEntry, DatasetEntry, Manifest};
 use super::scope::Scope;
 use super::stem::stems;
+use super::table::Table;
 
 /// What the entries of an archive with the tables' definitions begin with.
 const META: &str = "meta";
@@ -189,11 +190,13 @@ fn finish(
 ) -> Result<Finished, Error> {
     let Plan { bundle, written } = plan;
     let name = bundle.customer.as_ref().map_or(combined_name, |customer| customer.as_str());
-    let stems = stems(bundle.datasets.iter().map(|dataset| &dataset.shape));
+    let shapes: Vec<&Table> = bundle.datasets.iter().map(|dataset| &dataset.shape).collect();
+    let stems = stems(&shapes);
     let (mut parts, mut texts, mut datasets) = (Vec::new(), Vec::new(), Vec::new());
     for ((dataset, stem), written) in bundle.datasets.iter().zip(stems).zip(written.into_values()) {
         let file = format!("{name}/{stem}.DAT");
-        let definition = postgres::definition(&dataset.shape, form.combined);
+        let leading = form.combined.then(|| customer_column(&dataset.shape.columns));
+        let definition = postgres::file(&dataset.shape, leading.as_ref());
         texts.push((format!("{META}/{stem}.sql"), definition.into_bytes()));
         let Written { part, counts, by_customer } = written;
         datasets.push(DatasetEntry {

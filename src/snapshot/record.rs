@@ -4,8 +4,18 @@
 //! made, what waits to be published and what has to be tried again. What comes next is
 //! decided by [`agenda`](super::agenda). Times are those of this host's clock.
 
+use std::io::Read as _;
+use std::path::PathBuf;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::place::{Place, disk, run};
+
+/// Its name in the snapshot's directory.
+const RECORD_FILE: &str = "record.json";
+/// It holds one of each thing; one that is longer is none of ours.
+const RECORD_MAX_BYTES: u64 = 1 << 20;
 
 /// The version of this shape.
 const RECORD_VERSION: u32 = 1;
@@ -59,6 +69,8 @@ pub struct Staged {
     pub run: String,
     /// The scheduled time that it was made for.
     pub occurrence: Timestamp,
+    /// What the rules said when it was made, as a hash.
+    pub rules: String,
     /// Times that it could not be published.
     pub tries: u32,
     /// When that was the last time.
@@ -100,7 +112,49 @@ pub struct Notice {
     pub databases: Vec<String>,
 }
 
+/// Why a record can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The system refused something.
+    #[error("{doing} `{}` failed: {source}; the directory must be writable by the user that acequia runs as", path.display())]
+    Disk {
+        /// What was done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no record, or that of a later version.
+    #[error("`{}` is no record that this version reads: move it away, and what it remembered is forgotten", .0.display())]
+    Malformed(PathBuf),
+}
+
 impl Record {
+    /// What is remembered of a snapshot; `None` where nothing was written yet.
+    pub fn read(place: &Place) -> Result<Option<Self>, RecordError> {
+        let path = place.path().join(RECORD_FILE);
+        let failed = |source| RecordError::Disk { doing: "reading", path: path.clone(), source };
+        let file = match disk::open_file(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut text = Vec::new();
+        file.take(RECORD_MAX_BYTES).read_to_end(&mut text).map_err(failed)?;
+        let record: Option<Self> = serde_json::from_slice(&text).ok();
+        let known = record.filter(|record| record.version <= RECORD_VERSION);
+        known.map(Some).ok_or(RecordError::Malformed(path))
+    }
+
+    /// Writes it in one step; when this returns, it is on the disk.
+    pub fn write(&self, place: &Place) -> Result<(), RecordError> {
+        let path = place.path().join(RECORD_FILE);
+        let failed = |source| RecordError::Disk { doing: "writing", path: path.clone(), source };
+        let text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
+        place.owner().replace_file(&path, &text).map_err(failed)
+    }
+
     /// Of a snapshot that is seen for the first time.
     pub fn new(schedule: Option<String>, now: Timestamp) -> Self {
         Self {
@@ -141,11 +195,19 @@ impl Record {
         self.work = Some(Work { occurrence, tries, tried_at: now, failed: false });
     }
 
-    /// It is whole.
-    pub fn stage(&mut self, run: String, occurrence: Timestamp, now: Timestamp) {
+    /// It is not made after all: the process stops, its rules have changed, or somebody else is at work. That is no failure.
+    pub fn put_back(&mut self) {
+        self.work = self.work.take().filter(|work| work.tries > 1);
+        if let Some(work) = &mut self.work {
+            (work.tries, work.failed) = (work.tries - 1, true);
+        }
+    }
+
+    /// It is whole, by the rules with this hash.
+    pub fn stage(&mut self, run: String, occurrence: Timestamp, rules: &str, now: Timestamp) {
         self.work = None;
         self.failure = None;
-        self.staged = Some(Staged { run, occurrence, tries: 0, tried_at: now });
+        self.staged = Some(Staged { run, occurrence, rules: rules.to_owned(), tries: 0, tried_at: now });
     }
 
     /// The run that was being made, or was to be published, could not be.
@@ -163,8 +225,41 @@ impl Record {
         self.staged = None;
     }
 
+    /// An event has to be told. One that waits is superseded by the next of its kind, and all of them by a snapshot that is there.
+    pub fn announce(&mut self, notice: Notice, supersedes_all: bool) {
+        self.notices.retain(|waiting| !supersedes_all && waiting.event != notice.event);
+        if !notice.databases.is_empty() {
+            self.notices.push(notice);
+        }
+    }
+
+    /// What is on the disk: the run that is published, and those that wait, the newest first. A process that died may have done
+    /// more than it wrote down, and a command may have published a run. Answers whether what is published is news.
+    pub fn find(
+        &mut self,
+        published: Option<Published>,
+        staged: &[String],
+        rules: &str,
+        now: Timestamp,
+    ) -> bool {
+        let is_news = published.is_some_and(|published| self.publish(published));
+        if let Some(known) = &self.staged {
+            // Made by other rules, it is not what anybody wants to see; or somebody has cleared it away.
+            if known.rules != rules || !staged.contains(&known.run) {
+                self.staged = None;
+            }
+        } else if let Some(work) = self.work.as_ref().filter(|work| !work.failed) {
+            let (occurrence, begun) = (work.occurrence, work.tried_at.as_second());
+            let is_ours = |run: &&String| run::start(run).is_some_and(|start| start.as_second() >= begun);
+            if let Some(run) = staged.iter().find(is_ours) {
+                self.stage(run.clone(), occurrence, rules, now);
+            }
+        }
+        is_news
+    }
+
     /// A run is published. Answers whether that is news.
-    pub fn publish(&mut self, published: Published) -> bool {
+    fn publish(&mut self, published: Published) -> bool {
         if let Some(staged) = self.staged.take_if(|staged| staged.run <= published.run) {
             // One that was made by hand in the meantime is newer: the scheduled one is not missed.
             self.done = Some(staged.occurrence);

@@ -5,3 +5,4 @@ mod contents;
 mod load;
 mod money;
 mod round_trip;
+mod schedule;

@@ -50,7 +50,8 @@ async fn lines(told: &mut watch::Receiver<Option<Progress>>) {
     }
 }
 
-fn line(progress: &Progress) -> String {
+/// What it is doing, and how fast.
+pub(super) fn line(progress: &Progress) -> String {
     let step = match progress.step {
         Step::Preparing => "preparing",
         Step::Exporting => "exporting",

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::{Next, Times, late, next};
 use crate::schedule::{self, Calendar};
+use crate::snapshot::place::run;
 use crate::snapshot::record::{Published, Record};
 
 fn moment(text: &str) -> Timestamp {
@@ -89,15 +90,9 @@ impl World {
         let mut record = self.record();
         record.follow(Some(&self.calendar.to_string()), now);
         // What another process left: published, or whole and not written down.
-        if let Some(run) = &self.current {
-            record.publish(published(run, now));
-        }
-        if record.staged.is_none()
-            && let Some((run, occurrence)) = self.staged.clone()
-            && record.work.as_ref().is_some_and(|work| work.occurrence == occurrence)
-        {
-            record.stage(run, occurrence, now);
-        }
+        let current = self.current.as_deref().map(|run| published(run, now));
+        let staged: Vec<String> = self.staged.iter().map(|(run, _)| run.clone()).collect();
+        record.find(current, &staged, "", now);
         while self.step(&mut record, now, luck) {
             self.keep(&record);
         }
@@ -117,13 +112,15 @@ impl World {
                 if luck == Luck::DiesMaking {
                     return false;
                 }
-                let run = format!("{:06}", self.made.len());
+                let newest =
+                    self.staged.as_ref().map(|(run, _)| run).max(self.current.as_ref()).map(String::as_str);
+                let run = run::name(now, newest);
                 self.made.push((occurrence, now));
                 self.staged = Some((run.clone(), occurrence));
                 if luck == Luck::DiesStaging {
                     return false;
                 }
-                record.stage(run, occurrence, now);
+                record.stage(run, occurrence, "", now);
                 true
             }
             Next::Publish { run, at } if at <= now => {
@@ -135,10 +132,11 @@ impl World {
                 assert_eq!(staged, run);
                 self.published.push((occurrence, now));
                 self.current = Some(run.clone());
-                if luck != Luck::DiesPublishing {
-                    record.publish(published(&run, now));
+                if luck == Luck::DiesPublishing {
+                    return false;
                 }
-                luck != Luck::DiesPublishing
+                assert!(record.find(Some(published(&run, now)), &[], "", now), "it is news");
+                true
             }
             Next::Publish { .. } | Next::Retry { .. } | Next::Idle(_) => false,
         }
@@ -360,9 +358,9 @@ fn what_is_not_there_at_its_time_is_late() {
     record.begin(occurrence, occurrence);
     assert_eq!(late(&record, times, moment("2026-06-01T05:59:00Z")), None);
     assert_eq!(late(&record, times, moment("2026-06-01T06:02:00Z")), Some(occurrence));
-    record.stage("1".to_owned(), occurrence, occurrence);
+    record.stage("1".to_owned(), occurrence, "", occurrence);
     assert_eq!(late(&record, times, moment("2026-06-01T06:02:00Z")), Some(occurrence));
-    record.publish(published("1", moment("2026-06-01T06:03:00Z")));
+    record.find(Some(published("1", moment("2026-06-01T06:03:00Z"))), &[], "", occurrence);
     assert_eq!(late(&record, times, moment("2026-06-01T06:03:00Z")), None);
 }
 

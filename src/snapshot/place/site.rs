@@ -169,6 +169,20 @@ impl Place {
         Ok(self.runs(STAGING)?.into_iter().rev().filter(waits).collect())
     }
 
+    /// The whole runs that wait to be published, the newest first: the staged ones, and one whose publishing died before its
+    /// last step.
+    pub fn waiting(&self) -> Result<Vec<String>, Error> {
+        let current = self.current()?;
+        let is_half = |run: &String| {
+            self.published_path(run).join(MANIFEST_FILE).is_file()
+                && current.as_ref().is_none_or(|current| run > current)
+        };
+        let mut waiting = self.staged()?;
+        waiting.extend(self.runs(PUBLISHED)?.into_iter().filter(is_half));
+        waiting.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(waiting)
+    }
+
     /// The manifest of a staged run that is whole.
     pub fn staged_manifest(&self, run: &str) -> Result<Manifest, Error> {
         check_run(run)?;
