@@ -44,6 +44,10 @@ pub const SNAPSHOT: [&str; 11] = [
 /// The places that it passes where something is pruned.
 pub const PRUNING: [&str; 1] = ["snapshot-in-prune"];
 
+/// Places of a snapshot to MySQL, in their order.
+pub const MYSQL: [&str; 5] =
+    ["mysql-before-load", "mysql-after-load", "mysql-staged", "mysql-before-rename", "mysql-after-rename"];
+
 /// Passes a place.
 #[cfg(feature = "failpoints")]
 pub fn hit(place: &'static str) {
@@ -57,7 +61,8 @@ pub fn hit(place: &'static str) {
         let (place, count) = text.split_once(':')?;
         Some((place.to_owned(), count.parse().ok()?))
     });
-    let listed = PLACES.iter().chain(&COPY_PLACES).chain(&RESTING).chain(&SNAPSHOT).chain(&PRUNING);
+    let listed =
+        PLACES.iter().chain(&COPY_PLACES).chain(&RESTING).chain(&SNAPSHOT).chain(&PRUNING).chain(&MYSQL);
     debug_assert!(listed.clone().any(|one| *one == place), "a place that is listed");
     if let Some((name, count)) = wanted
         && name == place

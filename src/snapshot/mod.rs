@@ -14,6 +14,8 @@
 //! record     what is remembered of earlier runs, and agenda: what comes next
 //! place      where a snapshot is published, in one step; what is kept, and for how long
 //! archive    the data sets in files: deflated, hashed, sealed, read back
+//! transcript COPY text to what MySQL and MariaDB read: LOAD DATA, or statements
+//! mysql      tables of a MySQL or MariaDB server: loaded beside the published ones, compared, swapped
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -32,6 +34,8 @@ pub mod manifest;
 pub mod progress;
 pub mod convert;
 pub mod ddl;
+pub mod transcript;
+pub mod mysql;
 pub mod error;
 pub mod describe;
 pub mod archives;

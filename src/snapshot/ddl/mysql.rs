@@ -11,7 +11,7 @@ mod names;
 use std::collections::BTreeSet;
 
 use crate::mysql::Flavour;
-use crate::name::{backticked, mysql_literal};
+use crate::name::{Ident, backticked, mysql_literal};
 
 use super::super::convert::customer_column;
 use super::super::table::Table;
@@ -44,8 +44,9 @@ impl Layout {
     /// `wide` are those of the shape's columns, by number, that are to be text of any length, whatever their type.
     pub fn new(shape: &Table, combined: bool, wide: &BTreeSet<usize>) -> Self {
         let customer = combined.then(|| customer_column(&shape.columns));
-        let keys = keys::of_source(shape, customer.as_deref());
-        let (columns, mut notes) = columns::of_source(shape, customer.as_deref(), wide, &keys);
+        let keys = keys::of_source(shape, customer.as_ref().map(Ident::as_str));
+        let (columns, mut notes) =
+            columns::of_source(shape, customer.as_ref().map(Ident::as_str), wide, &keys);
         let leading = usize::from(combined);
         let keys = keys::fitting(&keys, &columns, shape, leading, &mut notes);
         Self { columns, leading, keys, comment: shape.comment.clone(), notes }
@@ -77,8 +78,7 @@ impl Layout {
     /// The other indexes, as one statement; none where there are none.
     pub fn add_indexes(&self, table: &str) -> Option<String> {
         let keys = self.keys.iter().filter(|key| !key.primary);
-        let added: Vec<String> =
-            keys.map(|key| format!("ADD {}", key.definition(&self.columns))).collect();
+        let added: Vec<String> = keys.map(|key| format!("ADD {}", key.definition(&self.columns))).collect();
         (!added.is_empty()).then(|| format!("ALTER TABLE {table}\n  {}", added.join(",\n  ")))
     }
 

@@ -243,7 +243,10 @@ fn numeric(digits: Option<(u16, i16)>) -> Kind {
 /// An enum where the labels are plain; else the server would drop blanks, or take two labels for one.
 fn labelled(labels: &[String]) -> Option<Kind> {
     let plain = |label: &String| {
-        !label.is_empty() && label.is_ascii() && !label.contains(|c: char| c.is_control()) && label.trim() == label
+        !label.is_empty()
+            && label.is_ascii()
+            && !label.contains(|c: char| c.is_control())
+            && label.trim() == label
     };
     let mut folded: Vec<String> = labels.iter().map(|label| label.to_lowercase()).collect();
     folded.sort_unstable();
@@ -258,7 +261,11 @@ fn fit_keys(columns: &mut [Column], shape: &Table, leading: usize, keys: &[Sourc
         place < leading
             || matches!(
                 shape.columns[place - leading].class,
-                Class::Varchar(Some(_)) | Class::Char(_) | Class::TimeTz | Class::Interval | Class::Numeric(_)
+                Class::Varchar(Some(_))
+                    | Class::Char(_)
+                    | Class::TimeTz
+                    | Class::Interval
+                    | Class::Numeric(_)
             )
     };
     for key in keys.iter().filter(|key| key.unique) {

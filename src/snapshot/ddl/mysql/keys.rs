@@ -1,6 +1,6 @@
 //! The primary key and the indexes, as far as the servers' limits allow.
 
-use crate::name::backticked;
+use crate::name::{Ident, backticked};
 
 use super::super::super::table::{Index, Table};
 use super::columns::{Column, KEY_BYTES, Kind};
@@ -8,6 +8,8 @@ use super::names::unique_names;
 
 /// Characters of a text that an index looks at.
 const PREFIX_CHARACTERS: u32 = 191;
+/// Columns of a key; MariaDB has more.
+const KEY_COLUMNS: usize = 16;
 
 /// A key as the source has it: places among the columns, the customer's column counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +63,8 @@ impl Key {
 /// The source's keys whose columns are all in the snapshot. In a combined table rows of two customers may have one key.
 pub(super) fn of_source(shape: &Table, customer: Option<&str>) -> Vec<SourceKey> {
     let leading = usize::from(customer.is_some());
-    let place = |name| shape.columns.iter().position(|column| &column.name == name).map(|at| at + leading);
+    let place =
+        |name: &Ident| shape.columns.iter().position(|column| &column.name == name).map(|at| at + leading);
     let key = |index: &Index| {
         let own: Option<Vec<usize>> = index.columns.iter().map(place).collect();
         let own = own.filter(|own| !own.is_empty())?;
@@ -88,7 +91,11 @@ pub(super) fn fitting(
             notes.push(format!("{} is left out: the server can't compare one of its columns", what()));
             continue;
         }
-        let parts: Vec<Part> = key.columns.iter().map(|place| part(*place, columns)).collect();
+        if key.columns.len() > KEY_COLUMNS {
+            notes.push(format!("{} is left out: it has more than {KEY_COLUMNS} columns", what()));
+            continue;
+        }
+        let parts = shortened(key.columns.iter().map(|place| part(*place, columns)).collect(), columns);
         let is_cut = parts.iter().any(|part| part.prefix.is_some());
         if key.unique && is_cut {
             notes.push(format!("{} does not keep rows apart: a key of the server is shorter", what()));
@@ -97,9 +104,27 @@ pub(super) fn fitting(
         let built = Key { name, primary: key.primary && unique, unique, parts };
         // An index that begins with the customer serves nobody where it keeps nothing apart.
         let without_customer = leading == 1 && key.unique && !unique;
-        fitting.push(if without_customer { Key { parts: built.parts[1..].to_vec(), ..built } } else { built });
+        fitting.push(if without_customer {
+            Key { parts: built.parts[1..].to_vec(), ..built }
+        } else {
+            built
+        });
     }
     fitting
+}
+
+/// A key whose columns together are too long for one looks at the beginnings of its texts.
+fn shortened(mut parts: Vec<Part>, columns: &[Column]) -> Vec<Part> {
+    let bytes =
+        |part: &Part| part.prefix.map_or_else(|| columns[part.column].kind.bytes(), |prefix| prefix * 4);
+    while parts.iter().map(bytes).sum::<u32>() > KEY_BYTES {
+        let is_text = |part: &&mut Part| {
+            matches!(columns[part.column].kind, Kind::Varchar(_) | Kind::Char(_) | Kind::Text)
+        };
+        let Some(longest) = parts.iter_mut().filter(is_text).max_by_key(|part| bytes(part)) else { break };
+        longest.prefix = Some(longest.prefix.map_or(PREFIX_CHARACTERS, |prefix| prefix / 2).max(1));
+    }
+    parts
 }
 
 /// A column of a key: all of it where there is room, else its beginning.
