@@ -46,6 +46,9 @@ pub const PRUNING: [&str; 1] = ["snapshot-in-prune"];
 
 /// The places that the daemon passes with a snapshot that is scheduled, around those of the run.
 pub const SCHEDULED: [&str; 3] = ["snapshot-begun", "snapshot-made", "snapshot-put-there"];
+/// Places of a snapshot to MySQL, in their order.
+pub const MYSQL: [&str; 5] =
+    ["mysql-before-load", "mysql-after-load", "mysql-staged", "mysql-before-rename", "mysql-after-rename"];
 
 /// Passes a place.
 #[cfg(feature = "failpoints")]
@@ -60,8 +63,14 @@ pub fn hit(place: &'static str) {
         let (place, count) = text.split_once(':')?;
         Some((place.to_owned(), count.parse().ok()?))
     });
-    let listed =
-        PLACES.iter().chain(&COPY_PLACES).chain(&RESTING).chain(&SNAPSHOT).chain(&PRUNING).chain(&SCHEDULED);
+    let listed = PLACES
+        .iter()
+        .chain(&COPY_PLACES)
+        .chain(&RESTING)
+        .chain(&SNAPSHOT)
+        .chain(&PRUNING)
+        .chain(&SCHEDULED)
+        .chain(&MYSQL);
     debug_assert!(listed.clone().any(|one| *one == place), "a place that is listed");
     if let Some((name, count)) = wanted
         && name == place

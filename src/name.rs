@@ -104,6 +104,16 @@ pub fn literal(text: &str) -> String {
     }
 }
 
+/// A name between backticks, fit for SQL text of MySQL and MariaDB.
+pub fn backticked(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// Text as an SQL literal of MySQL and MariaDB. Only for names and words of ours, as with [`literal`].
+pub fn mysql_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''").replace('\0', "\\0"))
+}
+
 /// The text of an SQL array of these names, to be sent as a parameter.
 pub fn array_text<'n>(names: impl Iterator<Item = &'n str>) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
@@ -196,6 +206,12 @@ mod tests {
     fn a_literal_survives_quotes_and_backslashes() {
         assert_eq!(literal("it's"), "'it''s'");
         assert_eq!(literal("a\\'b"), "E'a\\\\''b'");
+    }
+
+    #[test]
+    fn names_and_literals_of_mysql_survive_quotes() {
+        assert_eq!(backticked("a`b"), "`a``b`");
+        assert_eq!(mysql_literal("it's \\"), "'it''s \\\\'");
     }
 
     #[test]

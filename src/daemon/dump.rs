@@ -225,7 +225,10 @@ impl Dump {
         run: &str,
     ) -> Result<Then, MemoryError> {
         let (own, run) = (Arc::clone(order), run.to_owned());
-        let published = driven(move || async move { run::publish(&own.snapshot, &run, Timestamp::now()) });
+        let published =
+            driven(
+                move || async move { run::publish(&own.config, &own.snapshot, &run, Timestamp::now()).await },
+            );
         let published = published.await.map_err(|_| MemoryError::Broken)?;
         failpoint::hit("snapshot-put-there");
         match published {

@@ -30,6 +30,11 @@ impl Feed {
         self.0.send(Some(piece)).await.is_ok()
     }
 
+    /// The same from a thread that is no task.
+    pub fn blocking_send(&self, piece: Bytes) -> bool {
+        self.0.blocking_send(Some(piece)).is_ok()
+    }
+
     /// That was all.
     pub async fn finish(self) -> bool {
         self.0.send(None).await.is_ok()

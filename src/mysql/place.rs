@@ -41,7 +41,7 @@ pub(super) async fn options(server: &Server) -> Result<Opts, Kind> {
         .tcp_nodelay(true)
         .tcp_keepalive(Some(KEEPALIVE_IDLE))
         .conn_ttl(Some(SILENCE))
-        .stmt_cache_size(0)
+        .stmt_cache_size(2)
         .setup(SETTINGS.to_vec());
     if server.host.starts_with('/') {
         return Ok(options.socket(Some(&server.host)).into());

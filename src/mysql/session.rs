@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Row, Value};
+use mysql_async::{Conn, LocalInfileError, Row, Value};
 use tokio::time::timeout;
 
 use super::error::{Error, Kind};
@@ -129,6 +129,8 @@ impl Session {
             Ok(food.into_stream().inspect(move |_| _ = counted.fetch_add(1, Ordering::Relaxed)).boxed())
         });
         let done = unless_stalled(self.conn.query_drop(sql), &moved).await;
+        // A statement that failed before the server asked for rows has left the food here, and who feeds would wait.
+        self.conn.set_infile_handler(async { Err(LocalInfileError::NoHandler.into()) });
         done.map_err(|kind| self.error(doing, kind))?;
         Ok(Answer { rows: self.conn.affected_rows(), warnings: self.conn.get_warnings() })
     }

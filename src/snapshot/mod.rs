@@ -15,6 +15,8 @@
 //! place      where a snapshot is published, in one step; what is kept, and for how long
 //! archive    the data sets in files: deflated, hashed, sealed, read back
 //! load       a published one, put back into a database
+//! transcript COPY text to what MySQL and MariaDB read: LOAD DATA, or statements
+//! mysql      tables of a MySQL or MariaDB server: loaded beside the published ones, compared, swapped
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -33,9 +35,12 @@ pub mod manifest;
 pub mod progress;
 pub mod convert;
 pub mod ddl;
+pub mod transcript;
+pub mod mysql;
 pub mod error;
 pub mod describe;
 pub mod archives;
+pub mod tables;
 pub mod run;
 pub mod record;
 pub mod agenda;

@@ -20,9 +20,11 @@ use super::crew::Counters;
 use super::describe;
 use super::error::Error;
 use super::manifest::Manifest;
+use super::mysql::{self, Sink};
 use super::place::{self, Lock, Place, Retention};
 use super::progress::{Progress, Step};
 use super::scope::Scope;
+use super::tables;
 
 /// How often progress is told.
 const TELL_INTERVAL: Duration = Duration::from_millis(500);
@@ -81,23 +83,31 @@ async fn make_in(
     let mut progress = Progress::new(now);
     told.send_replace(Some(progress.clone()));
     let form = form(snapshot);
-    let scope = Scope::take(config, snapshot, form.settings()).await?;
+    let destination = tables::order(config, snapshot, &run);
+    let settings = if destination.is_some() { Sink::settings().to_owned() } else { form.settings() };
+    let scope = Scope::take(config, snapshot, settings).await?;
     place.check_room(room_needed(&scope, place)?)?;
     progress.step = Step::Exporting;
     progress.rows_estimate = scope.rows_estimate();
     progress.tables_total = scope.bundles.iter().map(|bundle| bundle.datasets.len() as u64).sum();
-    let making = Making {
-        form,
-        rows: Rows::All,
-        workers: usize::from(snapshot.workers),
-        directory: place.stage(lock, &run)?,
-        seal: seal(snapshot)?,
-        combined_name: snapshot.name.to_string(),
-    };
+    let directory = place.stage(lock, &run)?;
     let mut manifest = describe::manifest(snapshot, &run, &scope, None);
     let counters = Arc::new(Counters::default());
-    let making = archives::make(&scope, &making, &mut manifest, &counters, stop);
-    let made = with_progress(making, &counters, progress, told).await;
+    let workers = usize::from(snapshot.workers);
+    let made = match destination {
+        Some(destination) => {
+            let expected = |manifest: &Manifest| expect_no_loss(snapshot, manifest);
+            let making = tables::make(destination, workers, &scope, &mut manifest, &counters, stop, expected);
+            with_progress(making, &counters, progress, told).await
+        }
+        None => {
+            let combined_name = snapshot.name.to_string();
+            let making =
+                Making { form, rows: Rows::All, workers, directory, seal: seal(snapshot)?, combined_name };
+            let making = archives::make(&scope, &making, &mut manifest, &counters, stop);
+            with_progress(making, &counters, progress, told).await
+        }
+    };
     let expected = made.and_then(|()| expect_no_loss(snapshot, &manifest));
     let completed = expected.and_then(|()| place.complete(lock, &run, &manifest).map_err(Error::from));
     if let Err(error) = completed {
@@ -131,9 +141,20 @@ async fn with_progress<T>(
 }
 
 /// Puts a staged run in the place of the published one, also one from before a restart; then takes away what need not be kept.
-pub fn publish(snapshot: &Snapshot, run: &str, now: Timestamp) -> Result<Published, Error> {
+pub async fn publish(
+    config: &Config,
+    snapshot: &Snapshot,
+    run: &str,
+    now: Timestamp,
+) -> Result<Published, Error> {
     let place = Place::open(&snapshot.directory, &snapshot.name)?;
     let lock = place.lock("publishing a snapshot", now)?;
+    // First the tables: a process that dies in between finds them published, and goes on with the link.
+    if let Some((server, order)) = tables::order(config, snapshot, run)
+        && let Ok(manifest) = place.staged_manifest(run)
+    {
+        mysql::publish(server, &order, &manifest).await?;
+    }
     let path = place.publish(&lock, run)?;
     let retention = Retention {
         keep: snapshot.keep as usize,

@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
     let stop = CancellationToken::new();
     let made = async {
         let staged = run::make(config, snapshot, Timestamp::now(), &tell, &stop).await?;
-        run::publish(snapshot, &staged.run, Timestamp::now())
+        run::publish(config, snapshot, &staged.run, Timestamp::now()).await
     };
     let published = tokio::select! {
         published = made => published,
