@@ -206,7 +206,7 @@ fn finish(
             rows: counts.rows,
             bytes: part.bytes,
             sha256: part.sha256.clone(),
-            columns: describe::columns(dataset, counts.losses),
+            columns: describe::columns(dataset, leading.as_ref(), counts.losses),
             primary_key: dataset.shape.primary_key().iter().map(ToString::to_string).collect(),
             rows_by_customer: if form.combined { by_customer } else { Vec::new() },
             deleted: None,

@@ -1,6 +1,7 @@
 //! What a manifest says of a run.
 
 use crate::config::{Dialect, Format, Kind, Layout, Profile, Snapshot};
+use crate::name::Ident;
 
 use super::dataset::{Bundle, DataSet};
 use super::loss::Losses;
@@ -63,12 +64,17 @@ fn words(format: &Format) -> (&'static str, Option<&'static str>) {
     }
 }
 
-/// A data set's columns, with what was lost of each.
-pub fn columns(dataset: &DataSet, losses: Vec<Losses>) -> Vec<ColumnEntry> {
+/// A data set's columns, with what was lost of each. `leading` is the customer's column of a combined layout.
+pub fn columns(dataset: &DataSet, leading: Option<&Ident>, losses: Vec<Losses>) -> Vec<ColumnEntry> {
+    let leading = leading.map(|name| ColumnEntry {
+        name: name.to_string(),
+        type_text: String::new(),
+        losses: Losses::new(),
+    });
     let entries = dataset.shape.columns.iter().zip(losses).map(|(column, losses)| ColumnEntry {
         name: column.name.to_string(),
         type_text: column.type_text.clone(),
         losses,
     });
-    entries.collect()
+    leading.into_iter().chain(entries).collect()
 }

@@ -15,8 +15,8 @@ pub(super) fn is_raw_formula(raw: &[u8]) -> bool {
     is_formula(raw) || raw.starts_with(br"\t") || raw.starts_with(br"\r")
 }
 
-/// Whether a column can hold such a text. A number begins with `-` and runs nothing.
-pub(super) fn is_text(class: &Class) -> bool {
+/// Whether a column holds texts of some kind, and so formulas: a number begins with `-` and runs nothing.
+pub fn is_text(class: &Class) -> bool {
     match class {
         Class::Text
         | Class::Varchar(_)

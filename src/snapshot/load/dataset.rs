@@ -2,10 +2,11 @@
 
 use tokio_postgres::Client;
 
+use super::super::convert::guard::is_text;
 use super::super::ddl::postgres::AFTER_ROWS;
 use super::super::loss::Loss;
 use super::super::manifest::{DatasetEntry, Manifest, PER_CUSTOMER};
-use super::super::table::{Class, Table};
+use super::super::table::{Class, Column, Table};
 use super::error::Error;
 use super::feed::{Archive, Part};
 use super::ledger::{self, in_schema};
@@ -142,36 +143,10 @@ impl<'a> Loading<'a> {
         if !self.is_market() {
             return Unpacking::lossless();
         }
-        let back = |name: &Ident| {
-            shape.columns.iter().find(|column| column.name == *name).map_or(Back::Value, |column| {
-                match &column.class {
-                    Class::Bytea => Back::Bytes { not_null: column.not_null },
-                    Class::Text | Class::Varchar(_) | Class::Char(_) if column.not_null => Back::Text,
-                    Class::SmallInt
-                    | Class::Integer
-                    | Class::BigInt
-                    | Class::Numeric(_)
-                    | Class::Real
-                    | Class::Double
-                    | Class::Money
-                    | Class::Boolean
-                    | Class::Text
-                    | Class::Varchar(_)
-                    | Class::Char(_)
-                    | Class::Enum(_)
-                    | Class::Date
-                    | Class::Timestamp
-                    | Class::TimestampTz
-                    | Class::Time
-                    | Class::TimeTz
-                    | Class::Interval
-                    | Class::Uuid
-                    | Class::Json
-                    | Class::Xml
-                    | Class::Array
-                    | Class::Other => Back::Value,
-                }
-            })
+        let back = |name: &Ident| match shape.columns.iter().find(|column| column.name == *name) {
+            Some(Column { class: Class::Bytea, not_null, .. }) => Back::Bytes { not_null: *not_null },
+            Some(column) if column.not_null && is_text(&column.class) => Back::Text,
+            Some(_) | None => Back::Value,
         };
         Unpacking::market(columns.iter().map(back).collect())
     }

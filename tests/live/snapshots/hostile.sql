@@ -75,8 +75,8 @@ INSERT INTO one_column VALUES (''), (NULL), ('x');
 CREATE TABLE no_rows (id int PRIMARY KEY, t text NOT NULL UNIQUE);
 CREATE TABLE no_columns ();
 INSERT INTO no_columns SELECT FROM generate_series(1, 3);
-CREATE TABLE not_null (id int PRIMARY KEY, t text NOT NULL, d date NOT NULL, f float8 NOT NULL);
-INSERT INTO not_null VALUES (1, '', 'infinity', 'NaN'), (2, 'x', '2026-01-01', 1);
+CREATE TABLE not_null (id int PRIMARY KEY, t text NOT NULL, d date NOT NULL, f float8 NOT NULL, v tsvector NOT NULL);
+INSERT INTO not_null VALUES (1, '', 'infinity', 'NaN', ''), (2, 'x', '2026-01-01', 1, 'x');
 
 CREATE TABLE "Say ""x""; DROP TABLE y --" ("a b" int, "select" text, "TAB	here" text, "CUSTNO" int, "ä" text, "Ä" text, PRIMARY KEY ("a b"));
 INSERT INTO "Say ""x""; DROP TABLE y --" VALUES (1, 'a', 'b', 2, 'c', 'd');

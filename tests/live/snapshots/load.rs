@@ -167,7 +167,7 @@ fn handmade(run: &str, base: Option<&'static str>, rows: &[(&str, &str)], delete
         base,
         run: run.to_owned(),
         rows: format!("id\tcode\n{}", lines.collect::<String>()),
-        deleted: format!("id\n{}", deleted.iter().map(|id| format!("{id}\n")).collect::<String>()),
+        deleted: [&["id"], deleted].concat().join("\n") + "\n",
     }
 }
 
