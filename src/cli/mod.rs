@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod console;
 mod copies;
+mod dumps;
 mod effective;
 mod explain;
 mod forget;

@@ -5,7 +5,6 @@ mod load;
 mod progress;
 mod run;
 mod sample;
-pub(super) mod state;
 mod verify;
 
 use std::path::PathBuf;

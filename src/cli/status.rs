@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::console::{Exit, Output, say, session};
 use super::copies::{CopyReport, copies};
+use super::dumps::{SnapshotReport, snapshots};
 use super::holds::{HoldReport, holds};
-use super::snapshot::state::{SnapshotReport, snapshots};
 use super::table::{bytes, table};
 use crate::catalog::Slot;
 use crate::config::Config;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::progress::size;
 use crate::cli::console::{Exit, Output, say};
+use crate::cli::dumps::size;
 use crate::cli::table::table;
 use crate::config::{Config, Snapshot};
 use crate::snapshot::manifest::Manifest;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 
-use crate::cli::table::bytes;
-use crate::snapshot::progress::{Progress, Step};
+use crate::cli::dumps::line;
+use crate::snapshot::progress::Progress;
 
 /// How often a line is written where no terminal is.
 const LINE_INTERVAL: Duration = Duration::from_secs(30);
@@ -48,30 +48,4 @@ async fn lines(told: &mut watch::Receiver<Option<Progress>>) {
             }
         }
     }
-}
-
-/// What it is doing, and how fast.
-pub(super) fn line(progress: &Progress) -> String {
-    let step = match progress.step {
-        Step::Preparing => "preparing",
-        Step::Exporting => "exporting",
-        Step::Checking => "checking",
-        Step::Waiting => "waiting",
-        Step::Publishing => "publishing",
-    };
-    let seconds = (jiff::Timestamp::now().as_second() - progress.began_at).max(1);
-    let rate = u64::try_from(seconds).map_or(progress.bytes, |seconds| progress.bytes / seconds);
-    format!(
-        "{step}: {} of {} tables, {} rows, {}, {}/s",
-        progress.tables,
-        progress.tables_total,
-        progress.rows,
-        size(progress.bytes),
-        size(rate)
-    )
-}
-
-/// A number of bytes for people.
-pub(super) fn size(count: u64) -> String {
-    bytes(i64::try_from(count).unwrap_or(i64::MAX))
 }

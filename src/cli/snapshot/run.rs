@@ -5,8 +5,9 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{show, size};
+use super::progress::show;
 use crate::cli::console::{Exit, Output, say};
+use crate::cli::dumps::size;
 use crate::config::Config;
 use crate::snapshot::run::{self, Published};
 

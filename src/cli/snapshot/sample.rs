@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
-use super::progress::size;
 use crate::cli::console::{Exit, Output, say};
+use crate::cli::dumps::size;
 use crate::config::Config;
 use crate::snapshot::run;
 

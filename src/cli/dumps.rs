@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::progress::{line, size};
-use crate::cli::console::say;
+use super::console::say;
+use super::table::bytes;
 use crate::config::{Config, Snapshot};
 use crate::ops::{DaemonState, SnapshotPhase, SnapshotState};
 use crate::snapshot::place::Place;
-use crate::snapshot::progress::Progress;
+use crate::snapshot::progress::{Progress, Step};
 use crate::snapshot::record::{Failure, Published, Record};
 
 /// One enabled snapshot.
-pub(in crate::cli) struct SnapshotReport {
+pub(super) struct SnapshotReport {
     name: String,
     /// As people say it; none: it is made by hand.
     schedule: Option<String>,
@@ -23,7 +23,7 @@ pub(in crate::cli) struct SnapshotReport {
 }
 
 /// All enabled snapshots.
-pub(in crate::cli) fn snapshots(config: &Config, daemon: Option<&DaemonState>) -> Vec<SnapshotReport> {
+pub(super) fn snapshots(config: &Config, daemon: Option<&DaemonState>) -> Vec<SnapshotReport> {
     let enabled = config.snapshots.iter().filter(|snapshot| snapshot.enabled);
     enabled.map(|snapshot| report(snapshot, daemon)).collect()
 }
@@ -46,7 +46,7 @@ fn remembered(snapshot: &Snapshot) -> Option<Record> {
 }
 
 impl SnapshotReport {
-    pub(in crate::cli) fn as_json(&self) -> Value {
+    pub(super) fn as_json(&self) -> Value {
         let running = self.running.as_ref();
         json!({ "name": self.name, "schedule": self.schedule, "state": self.state(),
                 "next_at": running.and_then(|state| state.next_at).map(text),
@@ -59,7 +59,7 @@ impl SnapshotReport {
         self.running.as_ref().map_or("stopped", |state| state.state.as_str())
     }
 
-    pub(in crate::cli) fn print(&self) {
+    pub(super) fn print(&self) {
         let late = if self.running.as_ref().is_some_and(|state| state.late) { ", late" } else { "" };
         say!("\nsnapshot {}: {}{late}", self.name, self.state());
         if let Some(failure) = &self.failure {
@@ -121,4 +121,30 @@ fn duration(seconds: u128) -> String {
         60..3_600 => format!("{} min", seconds.div_ceil(60)),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
+}
+
+/// What it is doing, and how fast.
+pub(super) fn line(progress: &Progress) -> String {
+    let step = match progress.step {
+        Step::Preparing => "preparing",
+        Step::Exporting => "exporting",
+        Step::Checking => "checking",
+        Step::Waiting => "waiting",
+        Step::Publishing => "publishing",
+    };
+    let seconds = (Timestamp::now().as_second() - progress.began_at).max(1);
+    let rate = u64::try_from(seconds).map_or(progress.bytes, |seconds| progress.bytes / seconds);
+    format!(
+        "{step}: {} of {} tables, {} rows, {}, {}/s",
+        progress.tables,
+        progress.tables_total,
+        progress.rows,
+        size(progress.bytes),
+        size(rate)
+    )
+}
+
+/// A number of bytes for people.
+pub(super) fn size(count: u64) -> String {
+    bytes(i64::try_from(count).unwrap_or(i64::MAX))
 }
