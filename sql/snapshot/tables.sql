@@ -5,12 +5,16 @@ SELECT c.relname::text                                          AS "table",
        pg_catalog.obj_description(c.oid, 'pg_class')            AS comment,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
          AND pg_catalog.has_table_privilege(c.oid, 'SELECT')    AS may_select,
-       (SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::int8
-        FROM pg_catalog.pg_class l
-        WHERE l.oid = c.oid OR l.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p)) AS rows_estimate,
-       (SELECT coalesce(sum(pg_catalog.pg_table_size(p.relid)), 0)::int8
-        FROM (SELECT c.oid AS relid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t) p) AS size_bytes
+       e.rows_estimate                                          AS rows_estimate,
+       e.pages * current_setting('block_size')::int8            AS size_bytes
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+-- By the statistics: to ask for the files' sizes would wait for whoever has locked the table.
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(greatest(l.reltuples, 0)), 0)::int8 AS rows_estimate,
+         coalesce(sum(greatest(l.relpages, 0) + coalesce(greatest(t.relpages, 0), 0)), 0)::int8 AS pages
+  FROM pg_catalog.pg_class l
+  LEFT JOIN pg_catalog.pg_class t ON t.oid = l.reltoastrelid
+  WHERE l.oid = c.oid OR l.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) p)) e
 WHERE n.nspname = $1::text AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
 ORDER BY 1;

@@ -15,7 +15,7 @@ pub struct Table {
     pub may_select: bool,
     /// Rows, as the server's statistics have it.
     pub rows_estimate: u64,
-    /// Bytes on the server's disk, without indexes.
+    /// Bytes on the server's disk, without indexes, as its statistics have it.
     pub size_bytes: u64,
     /// In the table's order, dropped columns left out, generated ones included.
     pub columns: Vec<Column>,

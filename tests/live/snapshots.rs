@@ -6,3 +6,4 @@ mod load;
 mod money;
 mod round_trip;
 mod schedule;
+mod sealed;

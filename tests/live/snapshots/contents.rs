@@ -269,7 +269,7 @@ fn a_table_that_is_truncated_before_its_turn_is_noticed() {
     let database = practice();
     database.execute(
         "CREATE TABLE south.wide (id int PRIMARY KEY, filler text); \
-         INSERT INTO south.wide SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i",
+         INSERT INTO south.wide SELECT i, repeat('x', 500) FROM generate_series(1, 2000) i; ANALYZE south.wide",
     );
     let config = configure(&database, "customers = [\"south\"]\nworkers = 1");
     // The larger table is read first, and waits for this lock; meanwhile the other one is emptied.
