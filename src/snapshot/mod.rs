@@ -17,6 +17,7 @@
 //! load       a published one, put back into a database
 //! transcript COPY text to what MySQL and MariaDB read: LOAD DATA, or statements
 //! mysql      tables of a MySQL or MariaDB server: loaded beside the published ones, compared, swapped
+//! increment  what has changed since the last published run
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -47,3 +48,4 @@ pub mod agenda;
 pub mod place;
 pub mod archive;
 pub mod load;
+pub mod increment;

@@ -4,22 +4,22 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::error::Error;
 use super::outlet::Outlet;
-use super::part::{DonePart, Packed, pack};
+use super::part::DonePart;
 use super::seal::Seal;
 use crate::failpoint;
 use crate::snapshot::manifest::{ArchiveEntry, Manifest};
-
-/// Magic number, deflate, no flags, no time, fast, Unix.
-const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 3];
 
 /// What stands in a dump file.
 #[derive(Debug)]
 pub enum Piece {
     /// Statements around the data.
     Text(Vec<u8>),
-    /// A data set.
+    /// A data set, of [`super::Part::create_member`].
     Part(DonePart),
 }
 
@@ -34,21 +34,15 @@ pub fn concatenate(
     failpoint::hit("snapshot-before-assemble");
     let mut out = Outlet::create(path, seal)?;
     let keys = seal.map(Seal::keys);
-    let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(Error::disk("writing", path));
     for piece in &pieces {
-        write(&HEADER)?;
-        let packed = match piece {
+        match piece {
             Piece::Text(text) => {
-                let (packed, deflated) = pack(text, path)?;
-                write(&deflated)?;
-                packed
+                let mut member = GzEncoder::new(out, Compression::default());
+                let packed = member.write_all(text).and_then(|()| member.finish());
+                out = packed.map_err(Error::disk("writing", path))?;
             }
-            Piece::Part(part) => {
-                part.copy(keys.as_ref(), &mut write)?;
-                part.packed
-            }
-        };
-        write(&trailer(packed))?;
+            Piece::Part(part) => part.copy_member(keys.as_ref(), &mut out, path)?,
+        }
     }
     let done = out.settle(path, manifest)?;
     failpoint::hit("snapshot-assembled");
@@ -59,12 +53,4 @@ pub fn concatenate(
         }
     }
     Ok(done)
-}
-
-/// The end of a member: CRC-32, and the size as far as four bytes hold it.
-fn trailer(packed: Packed) -> [u8; 8] {
-    let mut trailer = [0; 8];
-    trailer[..4].copy_from_slice(&packed.crc32.to_le_bytes());
-    trailer[4..].copy_from_slice(&packed.bytes.to_le_bytes()[..4]);
-    trailer
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! part        one data set's bytes, deflated into a file of their own, counted and hashed; many at once
-//! zip, gzip   the parts, as they are, one behind the other in an archive (directory: the bytes around them)
+//! zip, gzip   the parts, as they are, one behind the other in an archive
 //! outlet      the file on its way to the disk          inlet       the file that is read
 //! seal        age recipients, and a key of the run's own
 //! contents    what is in a ZIP                         members     what is in a gzip file
@@ -17,7 +17,6 @@ pub mod tally;
 pub mod outlet;
 pub mod inlet;
 pub mod part;
-mod directory;
 pub mod zip;
 pub mod gzip;
 pub mod contents;

@@ -14,7 +14,12 @@ use crate::snapshot::place::disk;
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// A new file, 0600.
-pub struct Outlet(Way);
+pub struct Outlet {
+    way: Way,
+    /// Something could not be written. What comes then goes nowhere: writers of archives try to end them when they are
+    /// dropped, and complain on the terminal when they can't.
+    broken: bool,
+}
 
 type Disk = BufWriter<Tallied<File>>;
 
@@ -32,12 +37,15 @@ impl Outlet {
             None => Way::Plain(disk),
             Some(seal) => Way::Sealed(seal.wrap(disk).map_err(Error::disk("writing", path))?),
         };
-        Ok(Self(way))
+        Ok(Self { way, broken: false })
     }
 
     /// Writes the rest. Answers the bytes on the disk, sealed ones where it is sealed, and the file.
     pub fn finish(self) -> io::Result<(Tally, File)> {
-        let disk = match self.0 {
+        if self.broken {
+            return Err(io::Error::other("it was given up"));
+        }
+        let disk = match self.way {
             Way::Plain(disk) => disk,
             Way::Sealed(sealing) => sealing.finish()?,
         };
@@ -61,16 +69,26 @@ impl Outlet {
 
 impl Write for Outlet {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.0 {
+        if self.broken {
+            return Ok(bytes.len());
+        }
+        let written = match &mut self.way {
             Way::Plain(disk) => disk.write(bytes),
             Way::Sealed(sealing) => sealing.write(bytes),
-        }
+        };
+        self.broken = written.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.0 {
+        if self.broken {
+            return Ok(());
+        }
+        let flushed = match &mut self.way {
             Way::Plain(disk) => disk.flush(),
             Way::Sealed(sealing) => sealing.flush(),
-        }
+        };
+        self.broken = flushed.is_err();
+        flushed
     }
 }

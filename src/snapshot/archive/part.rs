@@ -1,15 +1,14 @@
 //! One data set's bytes on their way into an archive: deflated into a file of their own in staging, so that several workers
-//! can work for one archive at once.
-//!
-//! The file holds a bare deflate stream (RFC 1951). It goes as it is into an entry of a ZIP, or into a member of a gzip file:
-//! nothing is deflated twice.
+//! can work for one archive at once. Nothing is deflated twice: what is in the file goes as it is into the archive.
 
 use std::fs;
-use std::io::{Read as _, Write};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::{DateTime, ZipArchive, ZipWriter};
 
 use super::error::Error;
 use super::inlet::Inlet;
@@ -17,22 +16,33 @@ use super::outlet::Outlet;
 use super::seal::{Keys, Seal};
 use super::tally::Tally;
 use crate::failpoint;
+use crate::snapshot::place::{disk, run};
 
+/// Deflating is to keep up with the server: fast, and not the smallest.
+const LEVEL: u32 = 1;
 /// One read from a part.
 const BUFFER_BYTES: usize = 256 << 10;
+/// The entry of a part, until it gets its path in an archive.
+const ENTRY: &str = "part";
 
 /// A part that is written.
 pub struct Part {
     path: PathBuf,
-    encoder: DeflateEncoder<Outlet>,
-    crc: Crc,
+    packing: Packing,
     tally: Tally,
+}
+
+/// What the file of a part is.
+enum Packing {
+    /// A ZIP with one entry.
+    Entry(Box<ZipWriter<StreamWriter<Outlet>>>),
+    /// A gzip file with one member.
+    Member(Box<GzEncoder<Outlet>>),
 }
 
 /// A part that is done.
 #[derive(Debug)]
 pub struct DonePart {
-    pub(super) packed: Packed,
     path: PathBuf,
     /// SHA-256 of the bytes, in hexadecimal.
     pub sha256: String,
@@ -40,64 +50,73 @@ pub struct DonePart {
     pub bytes: u64,
 }
 
-/// What a ZIP and a gzip file say of deflated bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Packed {
-    /// CRC-32 of the bytes.
-    pub crc32: u32,
-    /// Bytes, uncompressed.
-    pub bytes: u64,
-    /// Bytes, deflated.
-    pub packed_bytes: u64,
-}
-
 impl Part {
-    /// Begins one. `number` is another for each part of a run.
+    /// Begins one for a ZIP. `number` is another for each part of a run.
     pub fn create(staging: &Path, number: usize, seal: Option<&Seal>) -> Result<Self, Error> {
-        let path = staging.join(format!("part-{number}"));
-        let encoder = DeflateEncoder::new(Outlet::create(&path, seal)?, Compression::fast());
-        Ok(Self { path, encoder, crc: Crc::new(), tally: Tally::default() })
+        let (path, outlet) = make(staging, number, seal)?;
+        let mut entry = ZipWriter::new_stream(outlet);
+        // The directory is named after its run.
+        let stamp = stamp(staging.file_name().and_then(|name| name.to_str()).unwrap_or_default());
+        // How long it will be is not known: room for the sizes of a long one.
+        let options = options(stamp).compression_level(Some(i64::from(LEVEL))).large_file(true);
+        let begun = entry.start_file(ENTRY, options).map_err(io::Error::from);
+        begun.map_err(Error::disk("writing", &path))?;
+        Ok(Self { path, packing: Packing::Entry(Box::new(entry)), tally: Tally::default() })
+    }
+
+    /// Begins one for a gzip file.
+    pub fn create_member(staging: &Path, number: usize, seal: Option<&Seal>) -> Result<Self, Error> {
+        let (path, outlet) = make(staging, number, seal)?;
+        let packing = Packing::Member(Box::new(GzEncoder::new(outlet, Compression::new(LEVEL))));
+        Ok(Self { path, packing, tally: Tally::default() })
     }
 
     /// Takes the next bytes.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.tally.add(bytes);
-        self.crc.update(bytes);
-        self.encoder.write_all(bytes).map_err(Error::disk("writing", &self.path))
+        let written = match &mut self.packing {
+            Packing::Entry(entry) => entry.write_all(bytes),
+            Packing::Member(member) => member.write_all(bytes),
+        };
+        written.map_err(Error::disk("writing", &self.path))
     }
 
     /// Writes the rest.
-    pub fn finish(mut self) -> Result<DonePart, Error> {
-        let ended = self.encoder.try_finish();
-        let packed_bytes = self.encoder.total_out();
-        let ended = ended.and_then(|()| self.encoder.finish()).and_then(Outlet::finish);
-        ended.map_err(Error::disk("writing", &self.path))?;
+    pub fn finish(self) -> Result<DonePart, Error> {
+        let outlet = match self.packing {
+            Packing::Entry(entry) => entry.finish().map(StreamWriter::into_inner).map_err(io::Error::from),
+            Packing::Member(member) => member.finish(),
+        };
+        outlet.and_then(Outlet::finish).map_err(Error::disk("writing", &self.path))?;
         failpoint::hit("snapshot-part");
-        let bytes = self.tally.bytes();
-        let packed = Packed { crc32: self.crc.sum(), bytes, packed_bytes };
-        Ok(DonePart { path: self.path, bytes, sha256: self.tally.sha256(), packed })
+        Ok(DonePart { path: self.path, bytes: self.tally.bytes(), sha256: self.tally.sha256() })
     }
 }
 
+fn make(staging: &Path, number: usize, seal: Option<&Seal>) -> Result<(PathBuf, Outlet), Error> {
+    let path = staging.join(format!("part-{number}"));
+    let outlet = Outlet::create(&path, seal)?;
+    Ok((path, outlet))
+}
+
 impl DonePart {
-    /// Copies the deflated bytes.
-    pub(super) fn copy(
-        &self,
-        keys: Option<&Keys>,
-        out: &mut dyn FnMut(&[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let mut part = Inlet::open(&self.path, keys)?;
+    /// Its ZIP.
+    pub(super) fn entry(&self, keys: Option<&Keys>) -> Result<ZipArchive<Inlet>, Error> {
+        let inlet = Inlet::open(&self.path, keys)?;
+        ZipArchive::new(inlet).map_err(|error| Error::reading(&self.path, "it", error.into()))
+    }
+
+    /// Copies its gzip member.
+    pub(super) fn copy_member(&self, keys: Option<&Keys>, out: &mut Outlet, to: &Path) -> Result<(), Error> {
+        let mut member = Inlet::open(&self.path, keys)?;
         let mut buffer = vec![0; BUFFER_BYTES];
-        let mut left = self.packed.packed_bytes;
-        while left > 0 {
-            let read = part.read(&mut buffer).map_err(Error::disk("reading", &self.path))? as u64;
-            if read == 0 || read > left {
-                return Err(Error::damaged(&self.path, "it has not as many bytes as were written"));
+        loop {
+            let read = member.read(&mut buffer).map_err(|error| Error::reading(&self.path, "it", error))?;
+            if read == 0 {
+                return Ok(());
             }
-            out(&buffer[..usize::try_from(read).unwrap_or(0)])?;
-            left -= read;
+            out.write_all(&buffer[..read]).map_err(Error::disk("writing", to))?;
         }
-        Ok(())
     }
 
     /// Removes its file.
@@ -106,13 +125,22 @@ impl DonePart {
     }
 }
 
-/// Deflates a short text.
-pub(super) fn pack(text: &[u8], path: &Path) -> Result<(Packed, Vec<u8>), Error> {
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-    let deflated = encoder.write_all(text).and_then(|()| encoder.finish());
-    let deflated = deflated.map_err(Error::disk("writing", path))?;
-    let mut crc = Crc::new();
-    crc.update(text);
-    let packed = Packed { crc32: crc.sum(), bytes: text.len() as u64, packed_bytes: deflated.len() as u64 };
-    Ok((packed, deflated))
+/// When the entries of a run's archives were made: when it began, in UTC; so two archives of one run are made alike. Of what
+/// is not a run, 1980, the first year that there is in a ZIP.
+pub(super) fn stamp(run: &str) -> DateTime {
+    let part = |number: i8| u8::try_from(number).unwrap_or(0);
+    let begun = run::start(run).map(|start| start.to_zoned(jiff::tz::TimeZone::UTC).datetime());
+    let stamp = begun.and_then(|at| {
+        let year = u16::try_from(at.year()).ok()?;
+        let (month, day) = (part(at.month()), part(at.day()));
+        DateTime::from_date_and_time(year, month, day, part(at.hour()), part(at.minute()), part(at.second()))
+            .ok()
+    });
+    stamp.unwrap_or_default()
+}
+
+/// Of every entry. What is unpacked is for nobody else either.
+pub(super) fn options(stamp: DateTime) -> SimpleFileOptions {
+    let deflated = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    deflated.last_modified_time(stamp).unix_permissions(disk::FILE_MODE)
 }

@@ -1,17 +1,24 @@
 //! A ZIP out of parts: their deflated bytes are copied as they are, `manifest.json` comes last.
+//!
+//! Texts pass through a small ZIP in memory, as parts do through one on the disk: so all sizes are known when an entry's
+//! header is written, and the archive is sealed and hashed on its way to the disk, which never goes back.
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
+use std::io::{Cursor, Write as _};
 use std::path::Path;
 
-use super::directory::{Entry, Stamp, central_directory, local_header};
+use zip::read::ZipFile;
+use zip::result::{ZipError, ZipResult};
+use zip::write::StreamWriter;
+use zip::{ZipArchive, ZipWriter};
+
 use super::error::Error;
 use super::outlet::Outlet;
-use super::part::{DonePart, Packed, pack};
+use super::part::{DonePart, options, stamp};
 use super::seal::Seal;
 use crate::failpoint;
 use crate::snapshot::manifest::{ArchiveEntry, Manifest};
-use crate::snapshot::place::{MANIFEST_FILE, run};
+use crate::snapshot::place::MANIFEST_FILE;
 
 /// What a name in a ZIP may have.
 const PATH_MAX_BYTES: usize = u16::MAX as usize;
@@ -26,23 +33,28 @@ pub fn assemble(
     seal: Option<&Seal>,
 ) -> Result<ArchiveEntry, Error> {
     failpoint::hit("snapshot-before-assemble");
-    let mut archive = Archive::create(path, manifest, seal)?;
-    let keys = seal.map(Seal::keys);
-    for (entry, part) in &parts {
-        archive.begin(entry, part.packed)?;
-        part.copy(keys.as_ref(), &mut |bytes| archive.write(bytes))?;
-    }
-    let text = serde_json::to_vec_pretty(manifest).map_err(|error| {
+    let manifest_text = serde_json::to_vec_pretty(manifest).map_err(|error| {
         Error::damaged(path, format!("its manifest can't be written, line {}", error.line()))
     })?;
-    for (entry, text) in
-        texts.iter().map(|(entry, text)| (entry.as_str(), text)).chain([(MANIFEST_FILE, &text)])
-    {
-        let (packed, deflated) = pack(text, path)?;
-        archive.begin(entry, packed)?;
-        archive.write(&deflated)?;
+    let texts = texts.iter().map(|(entry, text)| (entry.as_str(), text.as_slice()));
+    let texts: Vec<_> = texts.chain([(MANIFEST_FILE, manifest_text.as_slice())]).collect();
+    check_paths(
+        path,
+        parts.iter().map(|(entry, _)| entry.as_str()).chain(texts.iter().map(|(entry, _)| *entry)),
+    )?;
+    let mut zip = ZipWriter::new(StreamWriter::new(Outlet::create(path, seal)?));
+    let failed = |error: ZipError| Error::disk("writing", path)(error.into());
+    let keys = seal.map(Seal::keys);
+    for (entry, part) in &parts {
+        let mut part = part.entry(keys.as_ref())?;
+        copy(&mut zip, part.by_index_raw(0), entry).map_err(failed)?;
     }
-    let done = archive.finish(manifest)?;
+    for (entry, text) in texts {
+        let mut small = pack(text, &manifest.run).map_err(failed)?;
+        copy(&mut zip, small.by_index_raw(0), entry).map_err(failed)?;
+    }
+    let outlet = zip.finish().map_err(failed)?.into_inner();
+    let done = outlet.settle(path, manifest)?;
     failpoint::hit("snapshot-assembled");
     for (_, part) in parts {
         part.remove()?;
@@ -50,48 +62,35 @@ pub fn assemble(
     Ok(done)
 }
 
-/// A ZIP that is written.
-struct Archive<'a> {
-    path: &'a Path,
-    out: Outlet,
-    written: u64,
-    stamp: Stamp,
-    entries: Vec<Entry>,
-    /// In lower case: many who unpack don't tell the cases apart.
-    names: BTreeSet<String>,
+/// Copies an entry under another path, without inflating it.
+fn copy<R: std::io::Read>(
+    zip: &mut ZipWriter<StreamWriter<Outlet>>,
+    entry: ZipResult<ZipFile<'_, R>>,
+    path: &str,
+) -> ZipResult<()> {
+    zip.raw_copy_file_rename(entry?, path)
 }
 
-impl<'a> Archive<'a> {
-    fn create(path: &'a Path, manifest: &Manifest, seal: Option<&Seal>) -> Result<Self, Error> {
-        let begun = run::start(&manifest.run).unwrap_or_default();
-        let stamp = Stamp::new(begun.to_zoned(jiff::tz::TimeZone::UTC).datetime());
-        let out = Outlet::create(path, seal)?;
-        Ok(Self { path, out, written: 0, stamp, entries: Vec::new(), names: BTreeSet::new() })
-    }
+/// A ZIP in memory with one short text.
+fn pack(text: &[u8], run: &str) -> ZipResult<ZipArchive<Cursor<Vec<u8>>>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file("text", options(stamp(run)))?;
+    zip.write_all(text)?;
+    zip.finish_into_readable()
+}
 
-    fn begin(&mut self, entry: &str, packed: Packed) -> Result<(), Error> {
+/// No entry leads out of the archive, and none is another's, also for those who don't tell the cases apart.
+fn check_paths<'a>(path: &Path, entries: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    for entry in entries {
         if !is_inside(entry) {
-            return Err(Error::Path { path: self.path.to_owned(), entry: entry.to_owned() });
+            return Err(Error::Path { path: path.to_owned(), entry: entry.to_owned() });
         }
-        if !self.names.insert(entry.to_lowercase()) {
-            return Err(Error::Twice { path: self.path.to_owned(), entry: entry.to_owned() });
+        if !seen.insert(entry.to_lowercase()) {
+            return Err(Error::Twice { path: path.to_owned(), entry: entry.to_owned() });
         }
-        let offset = self.written;
-        self.write(&local_header(entry, packed, self.stamp))?;
-        self.entries.push(Entry { path: entry.to_owned(), packed, offset });
-        Ok(())
     }
-
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.written += bytes.len() as u64;
-        self.out.write_all(bytes).map_err(Error::disk("writing", self.path))
-    }
-
-    fn finish(mut self, manifest: &Manifest) -> Result<ArchiveEntry, Error> {
-        let directory = central_directory(&self.entries, self.stamp, self.written);
-        self.write(&directory)?;
-        self.out.settle(self.path, manifest)
-    }
+    Ok(())
 }
 
 /// Whether a path stays in the directory that somebody unpacks to, on any system.
