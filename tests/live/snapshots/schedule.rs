@@ -336,3 +336,85 @@ fn a_daemon_whose_flows_are_refused_makes_snapshots_all_the_same() {
     });
     daemon.stop();
 }
+
+#[test]
+fn what_is_not_there_at_its_time_is_told_as_late_while_it_is_made() {
+    let database = practice();
+    let hours_ago = |hours| {
+        let at = Timestamp::now().checked_sub(SignedDuration::from_hours(hours)).expect("in range");
+        at.strftime("%H:%M").to_string()
+    };
+    let (made, seen) = (hours_ago(2), hours_ago(1));
+    let words = format!("schedule = {{ at = \"{made}\", time_zone = \"UTC\" }}\npublish_at = \"{seen}\"");
+    let config = configure(&database, &words);
+    seen_two_days_ago(&config);
+    let ears = database.listen("acequia");
+    let blocker = database.session();
+    blocker.query(HOLD);
+    let daemon = config.start();
+    let event = heard(&ears);
+    assert_eq!((&event["event"], &event["published"]), (&json!("snapshot.late"), &Value::Null), "{event}");
+    wait_status(&config, "it is late", |seen| seen["late"] == true);
+    blocker.query("COMMIT");
+    assert_eq!(heard(&ears)["event"], "snapshot.published");
+    wait_status(&config, "it is not late any more", |seen| seen["late"] == false);
+    daemon.stop();
+    assert!(ears.rest().is_empty(), "late is told once");
+}
+
+#[test]
+fn an_event_that_nobody_could_be_told_is_told_after_the_restart() {
+    let database = practice();
+    let config = configure(&database, MISSED);
+    seen_two_days_ago(&config);
+    let ears = database.listen("acequia");
+    let blocker = database.session();
+    blocker.query(HOLD);
+    let daemon = config.start();
+    wait_status(&config, "one table done", |seen| seen["progress"]["tables"] == 1);
+    // Those who are there stay; nobody else comes in.
+    let outside = Cluster::shared().database();
+    let allow = |may: bool| {
+        outside.execute(&format!("ALTER DATABASE \"{}\" ALLOW_CONNECTIONS {may}", database.name()));
+    };
+    allow(false);
+    blocker.query("COMMIT");
+    wait_for("an event that waits", LIMIT, || {
+        let log = daemon.log();
+        if log.contains("nobody was told yet") { Ok(()) } else { Err(log) }
+    });
+    assert_eq!(published(&config).len(), 1);
+    daemon.kill();
+    assert!(ears.rest().is_empty());
+    let daemon = config.start();
+    allow(true);
+    assert_eq!(heard(&ears)["event"], "snapshot.published");
+    daemon.stop();
+    assert!(ears.rest().is_empty(), "and once");
+}
+
+#[test]
+fn a_snapshot_that_is_taken_out_of_the_rules_stops_and_keeps_what_it_has() {
+    let database = practice();
+    let config = configure(&database, MISSED);
+    seen_two_days_ago(&config);
+    let blocker = database.session();
+    blocker.query(HOLD);
+    let mut daemon = config.start();
+    wait_status(&config, "one table done", |seen| seen["progress"]["tables"] == 1);
+    config.write("conf.d/rules.toml", &rules(&format!("{MISSED}\nenabled = false")));
+    config.succeed(&["reload"]);
+    wait_for("nobody at work", LIMIT, || {
+        let free = config.run(&["status", "--output", "json"]);
+        let seen = String::from_utf8_lossy(&free.stdout).into_owned();
+        let locked = fs::read_dir(home(&config).join("staging")).expect("a directory").count();
+        if locked == 0 { Ok(()) } else { Err(seen) }
+    });
+    assert_eq!(published(&config), Vec::<String>::new());
+    blocker.query("COMMIT");
+    config.write("conf.d/rules.toml", &rules(MISSED));
+    config.succeed(&["reload"]);
+    // Its time was missed all the same, and it had not been made.
+    wait_published(&config, &mut daemon);
+    daemon.stop();
+}
