@@ -2,15 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use acequia::name::Ident;
-use acequia::postgres;
 use acequia::snapshot::archive::{Part, assemble};
-use acequia::snapshot::load::Error;
-use acequia::snapshot::load::postgres::{Loaded, Target};
 use acequia::snapshot::manifest::{ColumnEntry, DatasetEntry, Manifest, Tombstones};
 
+use serde_json::{Value, json};
+
 use super::archive::Archive;
-use crate::support::{Cluster, Config, Database, runtime};
+use crate::support::{Cluster, Config, Database};
 
 const RULES: &str = r#"
 [[snapshot]]
@@ -33,20 +31,25 @@ formulas = "guard"
 directory = "out"
 "#;
 
-/// Puts an archive back into a schema.
+/// Puts an archive back into a schema; answers what was said, or the error.
 pub(super) fn load(
     config: &Config<'_>,
     archive: &Path,
     schema: &str,
     replace: bool,
-) -> Result<Loaded, Error> {
-    let (rules, _) = acequia::config::Config::load(config.path()).expect("rule files");
-    let database = rules.databases.values().next().expect("a database");
-    let target = Target { schema: Ident::new(schema).expect("a name"), replace };
-    runtime().block_on(async {
-        let session = postgres::open(database, "load").await.expect("a session");
-        acequia::snapshot::load::postgres::load(&session, archive, None, &target).await
-    })
+) -> Result<Value, String> {
+    let archive = archive.to_str().expect("UTF-8");
+    let database = config.databases()[0].name();
+    let mut arguments =
+        vec!["snapshot", "load", archive, "--database", database, "--schema", schema, "--output", "json"];
+    if replace {
+        arguments.push("--replace");
+    }
+    let output = config.run(&arguments);
+    if output.status.success() {
+        return Ok(serde_json::from_slice(&output.stdout).expect("JSON"));
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// Two customers whose tables differ.
@@ -86,7 +89,7 @@ fn a_combined_archive_comes_back_with_a_column_that_says_whose_a_row_is() {
     let names = Archive::open(&path).names();
     assert_eq!(names, ["all/CODE.DAT", "all/ONLY.DAT", "manifest.json", "meta/CODE.sql", "meta/ONLY.sql"]);
     let loaded = load(&config, &path, "exact", false).expect("an empty schema");
-    assert_eq!(loaded.rows, 5);
+    assert_eq!(loaded["rows"], 5);
     assert_eq!(database.value(&sql("exact")), rows);
     load(&config, &archive(&config, "all-market", "all-market"), "bought", false).expect("an empty schema");
     assert_eq!(
@@ -107,7 +110,7 @@ fn rows_that_are_there_stay_unless_they_are_to_be_replaced() {
     let path = archive(&config, "each", "north");
     load(&config, &path, "mine", false).expect("an empty schema");
     database.execute("UPDATE mine.code SET code = 'mine'");
-    let refused = load(&config, &path, "mine", false).expect_err("there are rows").to_string();
+    let refused = load(&config, &path, "mine", false).expect_err("there are rows");
     assert!(
         refused.contains("table code of schema mine has rows") && refused.contains("--replace"),
         "{refused}"
@@ -140,13 +143,13 @@ fn what_can_t_be_loaded_leaves_the_schema_as_it_was_and_shows_no_value() {
         "CREATE SCHEMA narrow; CREATE TABLE narrow.code (id int, code varchar(3), old text); \
          GRANT ALL ON SCHEMA narrow TO acequia; GRANT ALL ON narrow.code TO acequia",
     );
-    let error = load(&config, &path, "narrow", false).expect_err("the column is too narrow").to_string();
+    let error = load(&config, &path, "narrow", false).expect_err("the column is too narrow");
     assert!(error.contains("22001") && !error.contains("PHI42"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM narrow.code"), "0");
     assert_eq!(database.value("SELECT count(*) FROM pg_tables WHERE schemaname = 'narrow'"), "1");
     // An archive whose manifest has another number of rows.
     let made = made(&config, &handmade("full", None, &[("1", "a")], &[]), |dataset| dataset.rows = 2);
-    let error = load(&config, &made, "wrong", false).expect_err("rows are missing").to_string();
+    let error = load(&config, &made, "wrong", false).expect_err("rows are missing");
     assert!(error.contains("`code` has 1 rows, not 2"), "{error}");
     assert_eq!(database.value("SELECT count(*) FROM pg_namespace WHERE nspname = 'wrong'"), "0");
 }
@@ -252,15 +255,15 @@ fn incremental_archives_go_on_top_of_the_run_before_and_of_no_other() {
     let first =
         run("20260102T000000Z", Some("20260101T000000Z"), &[("1", "b"), ("2", "a"), ("4", "c")], &["3"]);
     let second = run("20260103T000000Z", Some("20260102T000000Z"), &[], &["1", "4"]);
-    let early = load(&config, &first, "copy", false).expect_err("there is no base").to_string();
+    let early = load(&config, &first, "copy", false).expect_err("there is no base");
     assert!(early.contains("goes on from run 20260101T000000Z") && early.contains("has none"), "{early}");
     load(&config, &full, "copy", false).expect("an empty schema");
-    let skipped = load(&config, &second, "copy", false).expect_err("one is missing").to_string();
+    let skipped = load(&config, &second, "copy", false).expect_err("one is missing");
     assert!(skipped.contains("has run 20260101T000000Z of snapshot daily"), "{skipped}");
     let loaded = load(&config, &first, "copy", false).expect("the run before is there");
-    assert_eq!((loaded.rows, loaded.gone, codes().as_str()), (3, 1, "1b,2a,4c"));
+    assert_eq!((&loaded["rows"], &loaded["gone"], codes().as_str()), (&json!(3), &json!(1), "1b,2a,4c"));
     database.execute("DELETE FROM copy.code WHERE id = 4");
-    let missing = load(&config, &second, "copy", false).expect_err("a row is not there").to_string();
+    let missing = load(&config, &second, "copy", false).expect_err("a row is not there");
     assert!(missing.contains("takes away rows that are not there"), "{missing}");
     database.execute("INSERT INTO copy.code VALUES (4, 'd')");
     load(&config, &second, "copy", false).expect("the run before is there");
