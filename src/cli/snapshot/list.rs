@@ -1,5 +1,6 @@
 //! `acequia snapshot list`: what is published.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cli::console::{Exit, Output, say};
@@ -8,6 +9,7 @@ use crate::cli::table::table;
 use crate::config::{Config, Snapshot};
 use crate::snapshot::manifest::Manifest;
 use crate::snapshot::place::{Error, Place, Published};
+use crate::snapshot::record::{Failure as LastFailure, Record};
 
 pub(super) const AFTER_HELP: &str = "\
 It reads the manifests in the snapshots' directories, and asks no database.
@@ -30,6 +32,8 @@ struct Listed<'c> {
     /// Newest first.
     runs: Vec<Published>,
     failure: Option<String>,
+    /// What the daemon remembers of it.
+    record: Option<Record>,
 }
 
 pub(super) fn list(config: &Config, wanted: &List) -> anyhow::Result<Exit> {
@@ -51,15 +55,16 @@ pub(super) fn list(config: &Config, wanted: &List) -> anyhow::Result<Exit> {
 
 fn look(snapshot: &Snapshot) -> Listed<'_> {
     match published(snapshot) {
-        Ok(runs) => Listed { snapshot, runs, failure: None },
-        Err(error) => Listed { snapshot, runs: Vec::new(), failure: Some(error.to_string()) },
+        Ok((runs, record)) => Listed { snapshot, runs, failure: None, record },
+        Err(error) => Listed { snapshot, runs: Vec::new(), failure: Some(error.to_string()), record: None },
     }
 }
 
-fn published(snapshot: &Snapshot) -> Result<Vec<Published>, Error> {
+fn published(snapshot: &Snapshot) -> Result<(Vec<Published>, Option<Record>), Error> {
     match Place::find(&snapshot.directory, &snapshot.name)? {
-        Some(place) => place.published(),
-        None => Ok(Vec::new()),
+        // Without its record there is nothing to say of failures; what is published counts.
+        Some(place) => Ok((place.published()?, Record::read(&place).ok().flatten())),
+        None => Ok((Vec::new(), None)),
     }
 }
 
@@ -72,12 +77,24 @@ fn archived(manifest: &Manifest) -> u64 {
 }
 
 impl Listed<'_> {
+    /// What the daemon could not do the last time.
+    fn last_failure(&self) -> Option<&LastFailure> {
+        self.record.as_ref().and_then(|record| record.failure.as_ref())
+    }
+
+    /// When the schedule comes next.
+    fn next_at(&self) -> Option<Timestamp> {
+        let schedule = self.snapshot.schedule.as_ref().filter(|_| self.snapshot.enabled)?;
+        schedule.next_after(Timestamp::now())
+    }
+
     fn as_json(&self) -> serde_json::Value {
         let runs = self.runs.iter().map(|run| {
             json!({ "run": run.manifest.run, "path": run.path, "kind": run.manifest.kind, "moments": run.manifest.moments,
                     "customers": run.manifest.customers.len(), "rows": rows(&run.manifest), "bytes": archived(&run.manifest) })
         });
         json!({ "snapshot": self.snapshot.name.as_str(), "enabled": self.snapshot.enabled, "failure": self.failure,
+                "last_failure": self.last_failure(), "next_at": self.next_at().map(|at| at.to_string()),
                 "published": runs.collect::<Vec<_>>() })
     }
 }
@@ -93,6 +110,13 @@ fn print(listed: &[Listed<'_>]) {
             say!("{name}: {failure}");
         } else if one.runs.is_empty() {
             say!("{name}: nothing is published yet; `acequia snapshot run {name}` makes one");
+        }
+        if let Some(failure) = one.last_failure() {
+            let at = failure.at.strftime("%Y-%m-%d %H:%MZ");
+            say!("{name}: failed at {at}, and what is published stays: {}", failure.text);
+        }
+        if let Some(at) = one.next_at() {
+            say!("{name}: the next one is made at {at}");
         }
         lines.extend(one.runs.iter().map(|run| {
             let as_of = run.manifest.moments.iter().map(|moment| moment.as_of.as_str()).min().unwrap_or("-");

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use acequia::config;
 use acequia::failpoint;
@@ -315,6 +316,8 @@ fn a_failure_is_told_and_the_last_one_stays() {
     let seen = status(&config);
     assert_eq!((&seen["state"], &seen["published"]["run"]), (&json!("stopped"), &json!(before[0])));
     assert!(seen["failure"]["text"].as_str().is_some_and(|text| text.contains("south")), "{seen}");
+    let listed = config.succeed(&["snapshot", "list"]);
+    assert!(listed.contains("nightly: failed at") && listed.contains("T01:00:00Z"), "{listed}");
 }
 
 #[test]
@@ -417,4 +420,26 @@ fn a_snapshot_that_is_taken_out_of_the_rules_stops_and_keeps_what_it_has() {
     // Its time was missed all the same, and it had not been made.
     wait_published(&config, &mut daemon);
     daemon.stop();
+}
+
+#[test]
+fn told_to_stop_in_the_middle_of_a_run_it_ends_and_makes_it_after_the_next_start() {
+    let database = practice();
+    let config = configure(&database, MISSED);
+    seen_two_days_ago(&config);
+    let blocker = database.session();
+    blocker.query(HOLD);
+    for _ in 0..3 {
+        let daemon = config.start();
+        wait_status(&config, "one table done", |seen| seen["progress"]["tables"] == 1);
+        let begun = Instant::now();
+        daemon.stop();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
+    blocker.query("COMMIT");
+    // Stopping is no failure: nothing has to wait for a pause.
+    let mut daemon = config.start();
+    wait_published(&config, &mut daemon);
+    daemon.stop();
+    assert_eq!(published(&config).len(), 1);
 }
