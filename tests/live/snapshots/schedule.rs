@@ -92,6 +92,11 @@ fn heard(ears: &Ears) -> Value {
     serde_json::from_str(&ears.next()).expect("an event is JSON")
 }
 
+/// It has looked, and waits for the next time.
+fn is_idle(seen: &Value) -> bool {
+    seen["state"] == "idle" && !seen["next_at"].is_null()
+}
+
 fn wait_published(config: &Config<'_>, daemon: &mut Daemon<'_>) {
     daemon.wait_alive("a published snapshot", || {
         if home(config).join("current/manifest.json").is_file() { Ok(()) } else { Err("none".to_owned()) }
@@ -129,13 +134,13 @@ fn a_time_that_was_missed_is_caught_up_once_and_told() {
     hash.add(&manifest);
     assert_eq!(event["sha256"], json!(hash.sha256()));
     assert_eq!(event["archives"].as_array().map(Vec::len), Some(2), "{event}");
-    let state = wait_status(&config, "the next time", |seen| seen["state"] == "idle");
+    let state = wait_status(&config, "the next time", is_idle);
     assert_eq!((&state["published"]["run"], &state["late"]), (&json!(runs[0]), &json!(false)), "{state}");
     assert!(state["next_at"].as_str().is_some_and(|at| at.ends_with("T01:00:00Z")), "{state}");
     daemon.wait_alive("an idle daemon", || Ok(()));
     daemon.stop();
     let mut again = config.start();
-    wait_status(&config, "the next time", |seen| seen["state"] == "idle");
+    wait_status(&config, "the next time", is_idle);
     assert_eq!(published(&config), runs, "it is done");
     again.wait_alive("an idle daemon", || Ok(()));
     again.stop();
@@ -148,7 +153,7 @@ fn what_was_never_missed_is_not_made_and_a_run_by_hand_is_told_of() {
     let config = configure(&database, MISSED);
     let ears = database.listen("acequia");
     let daemon = config.start();
-    wait_status(&config, "the next time", |seen| seen["state"] == "idle" && !seen["next_at"].is_null());
+    wait_status(&config, "the next time", is_idle);
     assert_eq!(published(&config), Vec::<String>::new(), "one o'clock was before it was first seen");
     config.succeed(&["snapshot", "run", "nightly"]);
     let event = heard(&ears);
@@ -174,7 +179,7 @@ fn killed_at_any_place_it_publishes_one_run_after_the_restart() {
         drop(first);
         let mut second = config.start();
         wait_published(&config, &mut second);
-        wait_status(&config, "the next time", |seen| seen["state"] == "idle" && !seen["published"].is_null());
+        wait_status(&config, "the next time", |seen| is_idle(seen) && !seen["published"].is_null());
         let runs = published(&config);
         assert_eq!(runs.len(), 1, "{point}: {runs:?}");
         let event = heard(&ears);
