@@ -4,19 +4,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use super::archive::{DonePart, Part, Seal, assemble, check};
-use super::convert::{Counts, Form, Pass, Rows, customer_column, select};
-use super::crew::{Counters, Feed, Feeds, Job, read_all};
-use super::dataset::{Bundle, DataSet};
+use super::archive::{Seal, assemble, check};
+use super::convert::{Form, Rows, customer_column, select};
+use super::crew::{Counters, Feeds, Job, read_all};
+use super::dat::{Changes, Writer, Written};
+use super::dataset::Bundle;
 use super::ddl::postgres;
 use super::describe;
 use super::error::Error;
-use super::manifest::{ArchiveEntry, DatasetEntry, Manifest};
+use super::manifest::{ArchiveEntry, DatasetEntry, Manifest, Tombstones};
 use super::scope::Scope;
 use super::stem::stems;
 use super::table::Table;
@@ -38,13 +38,8 @@ pub(super) struct Making {
     pub(super) seal: Option<Arc<Seal>>,
     /// How an archive of all customers is called.
     pub(super) combined_name: String,
-}
-
-/// A data set that is written, and what is said of it.
-struct Written {
-    part: DonePart,
-    counts: Counts,
-    by_customer: Vec<(String, u64)>,
+    /// Of an incremental run: where the bases are. Then only what has changed is written.
+    pub(super) changes: Option<Changes>,
 }
 
 /// Makes all archives; adds them and their data sets to the manifest.
@@ -64,8 +59,10 @@ pub(super) async fn make(
     let jobs = places.iter().enumerate().map(|(number, &(bundle, dataset))| {
         let dataset = plans[bundle].bundle.datasets[dataset].clone();
         let columns = &dataset.shape.columns;
-        let copies = dataset.sources.iter().map(|source| select(&source.table, columns, making.rows));
-        Job { number, copies: copies.collect(), dataset }
+        let order = making.changes.as_ref().and_then(|changes| changes.order_by(&dataset));
+        let rows = order.as_deref().map_or(making.rows, Rows::By);
+        let copies = dataset.sources.iter().map(|source| select(&source.table, columns, rows)).collect();
+        Job { number, dataset, copies }
     });
     let jobs: Vec<Job> = jobs.collect();
     let mut assembling = JoinSet::new();
@@ -73,6 +70,8 @@ pub(super) async fn make(
         let writer = Writer {
             directory: making.directory.clone(),
             number: job.number,
+            deleted_number: places.len() + job.number,
+            changes: making.changes.clone(),
             seal: making.seal.clone(),
             form: making.form.clone(),
             dataset: job.dataset.clone(),
@@ -129,50 +128,6 @@ impl Plan {
     }
 }
 
-/// Writes one data set, in a thread that may wait for the disk.
-struct Writer {
-    directory: PathBuf,
-    number: usize,
-    seal: Option<Arc<Seal>>,
-    form: Form,
-    dataset: DataSet,
-    counters: Arc<Counters>,
-}
-
-impl Writer {
-    fn write(self, mut feeds: Feeds) -> Result<Written, Error> {
-        let columns = &self.dataset.shape.columns;
-        let mut part = Part::create(&self.directory, self.number, self.seal.as_deref())?;
-        let mut pass = Pass::new(columns, &self.form);
-        part.write(&self.form.header(columns))?;
-        let malformed = |error| Error::Malformed { table: self.dataset.table.to_string(), error };
-        let (mut out, mut customer, mut by_customer) = (Vec::new(), String::new(), Vec::new());
-        while let Some(feed) = feeds.blocking_recv() {
-            match feed {
-                Feed::Begin(name) => {
-                    pass.begin(name.as_str());
-                    customer = name.to_string();
-                }
-                Feed::Piece(piece) => {
-                    out.clear();
-                    pass.push(&piece, &mut out).map_err(malformed)?;
-                    part.write(&out)?;
-                }
-                Feed::End => {
-                    let rows = pass.end().map_err(malformed)?;
-                    self.counters.rows.fetch_add(rows, Ordering::Relaxed);
-                    by_customer.push((std::mem::take(&mut customer), rows));
-                }
-            }
-        }
-        if by_customer.len() != self.dataset.sources.len() {
-            // Whoever read knows why.
-            return Err(Error::Stopped);
-        }
-        Ok(Written { part: part.finish()?, counts: pass.finish(), by_customer })
-    }
-}
-
 /// An archive that is whole and checked.
 struct Finished {
     datasets: Vec<DatasetEntry>,
@@ -198,7 +153,14 @@ fn finish(
         let leading = form.combined.then(|| customer_column(&dataset.shape.columns));
         let definition = postgres::file(&dataset.shape, leading.as_ref());
         texts.push((format!("{META}/{stem}.sql"), definition.into_bytes()));
-        let Written { part, counts, by_customer } = written;
+        let Written { part, counts, by_customer, deleted } = written;
+        let deleted = deleted.map(|(part, rows)| {
+            let file = format!("{name}/{stem}.DELETED.DAT");
+            let told =
+                Tombstones { file: file.clone(), rows, bytes: part.bytes, sha256: part.sha256.clone() };
+            parts.push((file, part));
+            told
+        });
         datasets.push(DatasetEntry {
             customer: bundle.customer.as_ref().map(ToString::to_string),
             table: dataset.table.to_string(),
@@ -209,7 +171,7 @@ fn finish(
             columns: describe::columns(dataset, leading.as_ref(), counts.losses),
             primary_key: dataset.shape.primary_key().iter().map(ToString::to_string).collect(),
             rows_by_customer: if form.combined { by_customer } else { Vec::new() },
-            deleted: None,
+            deleted,
         });
         parts.push((file, part));
     }

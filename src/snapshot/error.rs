@@ -6,7 +6,7 @@ use crate::postgres;
 use super::crew::JobError;
 use super::moment::ReadError;
 use super::scope::ScopeError;
-use super::{archive, convert, mysql, place};
+use super::{archive, convert, increment, mysql, place};
 
 /// What failed, on what, and what to do; no value of a row is in it.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum Error {
     /// An archive could not be written, or is not what was written.
     #[error(transparent)]
     Archive(#[from] archive::Error),
+    /// What has changed since the last run could not be found out.
+    #[error(transparent)]
+    Increment(#[from] increment::Error),
     /// The server that the tables go to.
     #[error(transparent)]
     Mysql(#[from] mysql::Error),
@@ -66,6 +69,7 @@ impl Error {
             Self::Read(ReadError::Moved(_)) | Self::Malformed { .. } | Self::Stopped => Fault::Retry,
             Self::Place(error) => error.fault(),
             Self::Archive(error) => error.fault(),
+            Self::Increment(error) => error.fault(),
             Self::Mysql(error) => error.fault(),
         }
     }
@@ -79,6 +83,7 @@ impl Error {
             | Self::Malformed { .. }
             | Self::Place(_)
             | Self::Archive(_)
+            | Self::Increment(_)
             | Self::Mysql(_)
             | Self::Loss { .. }
             | Self::Stopped

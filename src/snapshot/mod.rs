@@ -17,6 +17,7 @@
 //! load       a published one, put back into a database
 //! transcript COPY text to what MySQL and MariaDB read: LOAD DATA, or statements
 //! mysql      tables of a MySQL or MariaDB server: loaded beside the published ones, compared, swapped
+//! dat        one data set, through its pass into a part
 //! increment  what has changed since the last published run
 //! ```
 //!
@@ -40,6 +41,7 @@ pub mod transcript;
 pub mod mysql;
 pub mod error;
 pub mod describe;
+pub mod dat;
 pub mod archives;
 pub mod tables;
 pub mod run;

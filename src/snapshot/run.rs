@@ -11,12 +11,13 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Format, Layout, OnLoss, Profile, Snapshot};
+use crate::config::{Config, Format, Kind, Layout, OnLoss, Profile, Snapshot};
 
 use super::archive::Seal;
 use super::archives::{self, Making};
 use super::convert::{Form, Rows};
 use super::crew::Counters;
+use super::dat::Changes;
 use super::describe;
 use super::error::Error;
 use super::manifest::Manifest;
@@ -91,22 +92,24 @@ async fn make_in(
     progress.rows_estimate = scope.rows_estimate();
     progress.tables_total = scope.bundles.iter().map(|bundle| bundle.datasets.len() as u64).sum();
     let directory = place.stage(lock, &run)?;
-    let mut manifest = describe::manifest(snapshot, &run, &scope, None);
+    let incremental = snapshot.kind == Kind::Incremental;
+    let base = if incremental { place.base()? } else { None };
+    let mut manifest = describe::manifest(snapshot, &run, &scope, base.as_ref().map(|(run, _)| run.as_str()));
     let counters = Arc::new(Counters::default());
     let workers = usize::from(snapshot.workers);
-    let made = match destination {
-        Some(destination) => {
-            let expected = |manifest: &Manifest| expect_no_loss(snapshot, manifest);
-            let making = tables::make(destination, workers, &scope, &mut manifest, &counters, stop, expected);
-            with_progress(making, &counters, progress, told).await
-        }
-        None => {
-            let combined_name = snapshot.name.to_string();
-            let making =
-                Making { form, rows: Rows::All, workers, directory, seal: seal(snapshot)?, combined_name };
-            let making = archives::make(&scope, &making, &mut manifest, &counters, stop);
-            with_progress(making, &counters, progress, told).await
-        }
+    let made = if let Some(destination) = destination {
+        let expected = |manifest: &Manifest| expect_no_loss(snapshot, manifest);
+        let making = tables::make(destination, workers, &scope, &mut manifest, &counters, stop, expected);
+        with_progress(making, &counters, progress, told).await
+    } else {
+        let combined_name = snapshot.name.to_string();
+        let new = if incremental { Some(place.stage_base(lock, &run)?) } else { None };
+        let changes =
+            new.map(|new| Changes { old: base.map(|(_, path)| path), new, settings: form.settings() });
+        let seal = seal(snapshot)?;
+        let making = Making { form, rows: Rows::All, workers, directory, seal, combined_name, changes };
+        let making = archives::make(&scope, &making, &mut manifest, &counters, stop);
+        with_progress(making, &counters, progress, told).await
     };
     let expected = made.and_then(|()| expect_no_loss(snapshot, &manifest));
     let completed = expected.and_then(|()| place.complete(lock, &run, &manifest).map_err(Error::from));
@@ -189,6 +192,7 @@ pub async fn sample(
         directory: directory.to_owned(),
         seal: seal(snapshot)?,
         combined_name: snapshot.name.to_string(),
+        changes: None,
     };
     let mut manifest = describe::manifest(snapshot, "sample", &scope, None);
     archives::make(&scope, &making, &mut manifest, &Arc::new(Counters::default()), stop).await?;

@@ -2,6 +2,8 @@
 
 mod archive;
 mod contents;
+mod crash;
+mod increments;
 mod load;
 mod money;
 mod round_trip;

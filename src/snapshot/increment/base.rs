@@ -66,21 +66,24 @@ pub(super) struct OldBase {
 }
 
 impl OldBase {
-    /// Opens the base of this shape. None where there is none, where it is that of another shape, and where it is damaged:
-    /// the table is written whole then, which is always right.
-    pub(super) fn open(directory: &Path, shape: &Shape) -> Result<Option<Self>, Error> {
+    /// Whether there is a whole base of this shape. Not where there is none, where it is that of another shape, and where it
+    /// is damaged: the table is written whole then, which is always right.
+    pub(super) fn is_there(directory: &Path, shape: &Shape) -> Result<bool, Error> {
         let path = directory.join(shape.file());
         if !path.is_file() {
-            return Ok(None);
+            return Ok(false);
         }
-        let mut whole = Self::begin(&path).map_err(Error::disk("reading", &path))?;
-        if whole.read_head().as_ref() != Some(shape) || io::copy(&mut whole.rows, &mut io::sink()).is_err() {
-            return Ok(None);
-        }
+        let mut base = Self::begin(&path).map_err(Error::disk("reading", &path))?;
+        Ok(base.read_head().as_ref() == Some(shape) && io::copy(&mut base.rows, &mut io::sink()).is_ok())
+    }
+
+    /// Opens the base of this shape, which is there.
+    pub(super) fn open(directory: &Path, shape: &Shape) -> Result<Self, Error> {
+        let path = directory.join(shape.file());
         let mut base = Self::begin(&path).map_err(Error::disk("reading", &path))?;
         base.read_head();
         base.advance()?;
-        Ok(Some(base))
+        Ok(base)
     }
 
     fn begin(path: &Path) -> io::Result<Self> {

@@ -48,18 +48,18 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Begins one. The base of this run goes to `new`; that of the published one is in `old`. Without one that fits, all rows
-    /// are new.
+    /// Whether the published run left a base, in `old`, that this table can be compared with.
+    pub fn is_possible(shape: &Shape, old: &Path) -> Result<bool, Error> {
+        OldBase::is_there(old, shape)
+    }
+
+    /// Begins one. The base of this run goes to `new`; that of the published one is in `old`, where a comparison is possible.
+    /// Without one, all rows are new.
     pub fn begin(shape: Shape, old: Option<&Path>, new: &Path) -> Result<Self, Error> {
-        let old = old.map(|old| OldBase::open(old, &shape)).transpose()?.flatten();
+        let old = old.map(|old| OldBase::open(old, &shape)).transpose()?;
         let new = NewBase::create(new, &shape)?;
         let (pending, key) = (Vec::new(), Vec::new());
         Ok(Self { shape, old, new, pending, long: None, key, last_key: None, compared: Compared::default() })
-    }
-
-    /// It has something to compare with: what it finds is the difference, not the whole table.
-    pub fn is_incremental(&self) -> bool {
-        self.old.is_some()
     }
 
     /// Takes a piece of COPY text.
