@@ -27,19 +27,21 @@ pub const COPY_PLACES: [&str; 2] = ["copied-to-stage", "before-copy-commit"];
 pub const RESTING: [&str; 3] = ["resting-moved", "resting-left", "resting-dropped"];
 
 /// The places that a snapshot's run passes, in their order.
-pub const SNAPSHOT: [&str; 11] = [
+pub const SNAPSHOT: [&str; 10] = [
     "snapshot-part",
     "snapshot-before-assemble",
     "snapshot-assembled",
     "snapshot-before-manifest",
     "snapshot-staged",
-    "snapshot-before-base",
     "snapshot-before-rename",
     "snapshot-before-swap",
     "snapshot-after-swap",
     "snapshot-before-prune",
     "snapshot-after-prune",
 ];
+
+/// The place that an incremental one passes, between them.
+pub const INCREMENT: [&str; 1] = ["snapshot-before-base"];
 
 /// The places that it passes where something is pruned.
 pub const PRUNING: [&str; 1] = ["snapshot-in-prune"];
@@ -68,6 +70,7 @@ pub fn hit(place: &'static str) {
         .chain(&COPY_PLACES)
         .chain(&RESTING)
         .chain(&SNAPSHOT)
+        .chain(&INCREMENT)
         .chain(&PRUNING)
         .chain(&SCHEDULED)
         .chain(&MYSQL);

@@ -1,8 +1,10 @@
 //! Snapshots, on real servers: what is in them, what they survive, when they are made.
 
 mod archive;
-mod contents;
 mod chain;
+mod contents;
+mod crash;
+mod increments;
 mod load;
 mod money;
 mod round_trip;

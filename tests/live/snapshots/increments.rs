@@ -46,6 +46,7 @@ fn two_customers() -> Database {
               INSERT INTO bare VALUES ('same'), ('same')"
         ));
     }
+    database.execute(&format!("GRANT CREATE ON DATABASE {} TO acequia", database.name()));
     database
 }
 
@@ -155,7 +156,8 @@ fn of_a_combined_archive_the_changes_say_whose_they_are() {
     let config = Config::new(&[("north", &database, "north"), ("south", &database, "south")], RULES);
     config.set_up();
     run(&config, "all");
-    database.execute("DELETE FROM south.number WHERE id = 7; UPDATE north.number SET note = 'x' WHERE id = 8");
+    database
+        .execute("DELETE FROM south.number WHERE id = 7; UPDATE north.number SET note = 'x' WHERE id = 8");
     let path = run(&config, "all");
     let mut archive = Archive::open(&path.join("all.zip"));
     assert_eq!(archive.rows("all/NUMBER.DAT")[1..], [["north", "8", "x"]]);
