@@ -86,7 +86,7 @@ fn the_session_is_set_as_the_load_needs_it() {
         let mut session = mysql::open(&Mysql::shared().server()).await.expect("a session");
         assert_eq!(session.identity().flavour, Flavour::Mariadb);
         assert!(session.identity().local_infile);
-        let asked = "SELECT @@time_zone, @@character_set_client, @@unique_checks, @@net_read_timeout, \
+        let asked = "SELECT @@time_zone, @@character_set_client, @@foreign_key_checks, @@net_read_timeout, \
                      @@sql_mode LIKE '%STRICT_ALL_TABLES%', @@lock_wait_timeout";
         session.ask("asking", asked).await.expect("an answer")
     });
