@@ -2,7 +2,7 @@
 //!
 //! Keys compare bytes, as PostgreSQL's do: the usual collation takes `CPT-99213` and `cpt-99213`, `AB` and `AB ` for one.
 //! What the server's limits do not allow is left out of a key, or becomes a longer type, and is told in
-//! [`Layout::notes`]. Sources: MySQL manual, "Limits on Table Column Count and Row Size", "InnoDB Limits".
+//! [`Layout::notes`]. Sources: MySQL manual, "Limits on Table Column Count and Row Size", "`InnoDB` Limits".
 
 mod columns;
 mod keys;

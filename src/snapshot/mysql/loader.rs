@@ -91,7 +91,7 @@ impl Loader {
         });
         let converted = async {
             let (feed, counts) =
-                converting.await.map_err(|_| Error::Broken)?.map_err(|stop| self.stopped(stop))?;
+                converting.await.map_err(|_| Error::Broken)?.map_err(|stop| self.stopped(&stop))?;
             feed.finish().await;
             Ok::<_, Option<Error>>(counts)
         };
@@ -128,9 +128,11 @@ impl Loader {
         qualified(&self.database, &self.table)
     }
 
-    fn stopped(&self, stop: Stop) -> Option<Error> {
+    fn stopped(&self, stop: &Stop) -> Option<Error> {
         match stop {
-            Stop::Malformed(malformed) => Some(Error::Malformed { table: self.name(), malformed }),
+            Stop::Malformed(malformed) => {
+                Some(Error::Malformed { table: self.name(), malformed: *malformed })
+            }
             Stop::CutOff => Some(Error::CutOff(self.name())),
             Stop::Refused => None,
         }
@@ -216,15 +218,15 @@ impl Loader {
         for row in &rows {
             let [_, Some(code), Some(message)] = &row[..] else { continue };
             codes.insert(code.clone());
-            let named = |column: &&String| {
+            let is_named = |column: &&String| {
                 [format!("'{column}'"), format!("`{column}`"), format!(".{column}`")]
                     .iter()
                     .any(|form| message.contains(form.as_str()))
             };
             let leading = self.layout.leading;
-            let names: Vec<&String> =
+            let own: Vec<&String> =
                 self.layout.columns[leading..].iter().map(|column| &column.name).collect();
-            let found = names.iter().position(|name| named(name));
+            let found = own.iter().position(is_named);
             columns.extend(found.filter(|place| !self.wide.contains(place)));
         }
         if columns.is_empty() {
