@@ -1,3 +1,5 @@
+//! What COPY text becomes, whatever way it is cut.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -6,9 +6,9 @@ use crate::mysql::Flavour;
 use crate::name::{backticked, mysql_literal};
 
 use super::super::super::table::{self, Class, Table};
-use super::keys::SourceKey;
 use super::names::unique_names;
-use super::{COLUMN_COMMENT_CHARACTERS, remark};
+use super::remark;
+use super::source::SourceKey;
 
 /// Bytes that all columns of a row may take together, less a reserve for what the servers add.
 const ROW_BYTES: u32 = 65_000;
@@ -159,7 +159,7 @@ impl Column {
         sql += if self.not_null { " NOT NULL" } else { " NULL" };
         if let Some(comment) = &self.comment {
             sql += " COMMENT ";
-            sql += &remark(comment, COLUMN_COMMENT_CHARACTERS);
+            sql += &remark::of_column(comment);
         }
         sql
     }
