@@ -10,3 +10,4 @@ mod money;
 mod round_trip;
 mod schedule;
 mod sealed;
+mod mysql;
