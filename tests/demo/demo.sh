@@ -163,6 +163,12 @@ set_up_acequia() {
 \getenv password ACEQUIA_PASSWORD
 CREATE ROLE acequia LOGIN REPLICATION PASSWORD :'password';
 END
+    # By standard input: a password must not stand among the arguments of a process.
+    reporting <<END || fail 'The account of the snapshots could not be made.'
+CREATE USER acequia IDENTIFIED BY '$(<"$password_file")';
+CREATE DATABASE practice_hq; CREATE DATABASE practice_north;
+GRANT ALL ON practice_hq.* TO acequia; GRANT ALL ON practice_north.* TO acequia;
+END
     "$acequia" --config "$config" setup --print-sql >"$place/setup.sql" || fail '`acequia setup --print-sql` failed.'
     db --output=/dev/null --file="$place/setup.sql" 2> >(grep -v NOTICE >&2 || true) ||
         fail 'The SQL of `acequia setup --print-sql` was refused.' "psql's message stands above."
@@ -217,12 +223,6 @@ play() {
 # Both kinds of snapshots: archives, and tables of the other server.
 dump() {
     title 'Snapshots: all tables of the customers at one moment'
-    # By standard input: a password must not stand among the arguments of a process.
-    reporting <<END || fail 'The account of the snapshots could not be made.'
-CREATE USER acequia IDENTIFIED BY '$(<"$password_file")';
-CREATE DATABASE practice_hq; CREATE DATABASE practice_north;
-GRANT ALL ON practice_hq.* TO acequia; GRANT ALL ON practice_north.* TO acequia;
-END
     local name
     for name in nightly reporting; do
         note "acequia snapshot run $name"
