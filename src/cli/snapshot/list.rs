@@ -14,7 +14,7 @@ use crate::snapshot::record::{Failure as LastFailure, Record};
 pub(super) const AFTER_HELP: &str = "\
 It reads the manifests in the snapshots' directories, and asks no database.
 
-Exit status: 0 every snapshot has a published one, 1 one has none, or can't be read";
+Exit status: 0 every enabled snapshot has a published one, 1 one has none, or can't be read";
 
 /// What to list.
 #[derive(Debug, clap::Args)]
@@ -49,7 +49,9 @@ pub(super) fn list(config: &Config, wanted: &List) -> anyhow::Result<Exit> {
         }
         Output::Text => print(&listed),
     }
-    let whole = listed.iter().all(|one| one.failure.is_none() && !one.runs.is_empty());
+    let is_whole =
+        |one: &Listed<'_>| one.failure.is_none() && (!one.runs.is_empty() || !one.snapshot.enabled);
+    let whole = listed.iter().all(is_whole);
     Ok(if whole { Exit::Done } else { Exit::Failed })
 }
 
@@ -108,7 +110,7 @@ fn print(listed: &[Listed<'_>]) {
         let name = one.snapshot.name.to_string();
         if let Some(failure) = &one.failure {
             say!("{name}: {failure}");
-        } else if one.runs.is_empty() {
+        } else if one.runs.is_empty() && one.snapshot.enabled {
             say!("{name}: nothing is published yet; `acequia snapshot run {name}` makes one");
         }
         if let Some(failure) = one.last_failure() {
