@@ -17,12 +17,12 @@ const SILENCE: Duration = Duration::from_hours(8);
 
 /// What every session is set to, whatever the server's own settings are.
 ///
-/// A table that is loaded gets no other writer, so nothing is checked row by row that is checked afterwards; a reader of
-/// the published tables is waited for only so long, since whoever waits for such a lock makes others wait behind him.
+/// A reader of the published tables is waited for only so long, since whoever waits for such a lock makes others wait
+/// behind him.
 pub(super) const SETTINGS: [&str; 3] = [
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
-    "SET SESSION time_zone = '+00:00', SESSION autocommit = 1, SESSION unique_checks = 0, SESSION foreign_key_checks = 0, \
+    "SET SESSION time_zone = '+00:00', SESSION autocommit = 1, SESSION unique_checks = 1, SESSION foreign_key_checks = 0, \
      SESSION lock_wait_timeout = 10, SESSION innodb_lock_wait_timeout = 60, SESSION wait_timeout = 28800, \
      SESSION net_read_timeout = 3600, SESSION net_write_timeout = 3600, SESSION group_concat_max_len = 1048576",
 ];

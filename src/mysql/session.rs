@@ -181,5 +181,5 @@ fn texts(row: Row) -> Vec<Option<String>> {
         Value::Double(number) => Some(number.to_string()),
         Value::Date(..) | Value::Time(..) => Some(value.as_sql(true)),
     };
-    row.unwrap().into_iter().map(text).collect()
+    row.unwrap_raw().into_iter().map(|value| value.and_then(text)).collect()
 }

@@ -110,7 +110,7 @@ impl Pass {
             sums: self.writer.sums,
             too_long: self.writer.too_long,
             bytes: self.bytes,
-            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: format!("{digest:x}"),
         }
     }
 

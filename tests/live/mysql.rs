@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use acequia::config::Tls;
 use acequia::fault::Fault;
-use acequia::mysql::{self, Error, Flavour, Kind, feed};
+use acequia::mysql::{self, Error, Flavour, Kind};
 use bytes::Bytes;
 
 use super::support::{Mysql, runtime};
@@ -86,7 +86,7 @@ fn the_session_is_set_as_the_load_needs_it() {
         let mut session = mysql::open(&Mysql::shared().server()).await.expect("a session");
         assert_eq!(session.identity().flavour, Flavour::Mariadb);
         assert!(session.identity().local_infile);
-        let asked = "SELECT @@time_zone, @@character_set_client, @@unique_checks, @@net_read_timeout, \
+        let asked = "SELECT @@time_zone, @@character_set_client, @@foreign_key_checks, @@net_read_timeout, \
                      @@sql_mode LIKE '%STRICT_ALL_TABLES%', @@lock_wait_timeout";
         session.ask("asking", asked).await.expect("an answer")
     });
@@ -101,20 +101,20 @@ fn a_load_takes_what_is_fed_and_a_feed_that_breaks_off_fails() {
     let load = "LOAD DATA LOCAL INFILE 'acequia' INTO TABLE snap_feed.t CHARACTER SET utf8mb4";
     runtime().block_on(async {
         let mut session = mysql::open(&server.server()).await.expect("a session");
-        let (feed, food) = feed();
-        let fed = async move {
+        let (feed, food) = mysql::feed();
+        let bringing = async move {
             assert!(feed.send(Bytes::from_static(b"1\tone\n2\t")).await);
             assert!(feed.send(Bytes::from_static(b"two\n")).await && feed.finish().await);
         };
-        let (answer, ()) = tokio::join!(session.load("loading", load, food), fed);
+        let (answer, ()) = tokio::join!(session.load("loading", load, food), bringing);
         let answer = answer.expect("it is loaded");
         assert_eq!((answer.rows, answer.warnings), (2, 0));
         let (feed, food) = mysql::feed();
-        let fed = async move {
+        let breaking_off = async move {
             assert!(feed.send(Bytes::from_static(b"3\tthree\n")).await);
             drop(feed);
         };
-        let (answer, ()) = tokio::join!(session.load("loading", load, food), fed);
+        let (answer, ()) = tokio::join!(session.load("loading", load, food), breaking_off);
         assert_eq!(answer.expect_err("it broke off").kind(), &Kind::Starved);
     });
 }

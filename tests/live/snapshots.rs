@@ -7,3 +7,4 @@ mod money;
 mod round_trip;
 mod schedule;
 mod sealed;
+mod mysql;

@@ -82,7 +82,7 @@ launch() {
     local daemon=$bin/mariadbd
     [[ $flavour == mariadb ]] || daemon=$bin/mysqld
     local plain=(--no-defaults "--datadir=$dir/data" "--socket=$dir/sock" "--port=$port" --bind-address=127.0.0.1
-        "--pid-file=$dir/pid" "--log-error=$dir/log.err" --skip-name-resolve --innodb-flush-log-at-trx-commit=0
+        "--pid-file=$dir/pid" "--log-error=$dir/log.err" --skip-name-resolve --innodb-flush-log-at-trx-commit=2
         --innodb-buffer-pool-size=64M --max-connections=200 "--ssl-ca=$dir/tls/ca.pem"
         "--ssl-cert=$dir/tls/server.pem" "--ssl-key=$dir/tls/server.key")
     # A session of its own: Ctrl-C is for the owner, who decides when the server has to go.

@@ -2,16 +2,18 @@
 //!
 //! Keys compare bytes, as PostgreSQL's do: the usual collation takes `CPT-99213` and `cpt-99213`, `AB` and `AB ` for one.
 //! What the server's limits do not allow is left out of a key, or becomes a longer type, and is told in
-//! [`Layout::notes`]. Sources: MySQL manual, "Limits on Table Column Count and Row Size", "InnoDB Limits".
+//! [`Layout::notes`]. Sources: MySQL manual, "Limits on Table Column Count and Row Size", "`InnoDB` Limits".
 
 mod columns;
 mod keys;
 mod names;
+mod remark;
+mod source;
 
 use std::collections::BTreeSet;
 
 use crate::mysql::Flavour;
-use crate::name::{Ident, backticked, mysql_literal};
+use crate::name::{Ident, backticked};
 
 use super::super::convert::customer_column;
 use super::super::table::Table;
@@ -19,11 +21,6 @@ use super::super::table::Table;
 pub use columns::{Column, Kind};
 pub use keys::Key;
 pub use names::{name_in_mysql, unique_names};
-
-/// Characters that the comment of a table may have.
-const TABLE_COMMENT_CHARACTERS: usize = 2048;
-/// Characters that the comment of a column may have.
-const COLUMN_COMMENT_CHARACTERS: usize = 1024;
 
 /// What a table becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +41,7 @@ impl Layout {
     /// `wide` are those of the shape's columns, by number, that are to be text of any length, whatever their type.
     pub fn new(shape: &Table, combined: bool, wide: &BTreeSet<usize>) -> Self {
         let customer = combined.then(|| customer_column(&shape.columns));
-        let keys = keys::of_source(shape, customer.as_ref().map(Ident::as_str));
+        let keys = source::keys(shape, customer.as_ref().map(Ident::as_str));
         let (columns, mut notes) =
             columns::of_source(shape, customer.as_ref().map(Ident::as_str), wide, &keys);
         let leading = usize::from(combined);
@@ -67,7 +64,7 @@ impl Layout {
             // A table without columns: neither server has such.
             lines.push("`acequia_no_columns` TINYINT".to_owned());
         }
-        let comment = self.comment.as_deref().map(|comment| remark(comment, TABLE_COMMENT_CHARACTERS));
+        let comment = self.comment.as_deref().map(remark::of_table);
         let comment = comment.map(|comment| format!(" COMMENT={comment}")).unwrap_or_default();
         format!(
             "CREATE TABLE {table} (\n  {}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 ROW_FORMAT=DYNAMIC{comment}",
@@ -87,12 +84,6 @@ impl Layout {
         let names: Vec<String> = self.columns.iter().map(|column| backticked(&column.name)).collect();
         if names.is_empty() { "`acequia_no_columns`".to_owned() } else { names.join(", ") }
     }
-}
-
-/// A comment as a literal. The servers keep comments in three bytes a character.
-fn remark(comment: &str, characters: usize) -> String {
-    let plain = |c: char| if c.len_utf8() > 3 { '?' } else { c };
-    mysql_literal(&comment.chars().map(plain).take(characters).collect::<String>())
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct Loader {
     pub(super) layout: Layout,
     /// The columns of the source, by place.
     pub(super) columns: Vec<String>,
+    /// So many tables' rows come one after the other.
+    pub(super) sources: usize,
     /// Those that are text already, whatever their type.
     pub(super) wide: BTreeSet<usize>,
 }
@@ -83,11 +85,13 @@ impl Loader {
         failpoint::hit("mysql-before-load");
         let pass = Pass::new(&self.layout, Style::Lines);
         let (feed, food) = feed();
-        let converting =
-            tokio::task::spawn_blocking(move || convert(feeds, &feed, pass).map(|counts| (feed, counts)));
+        let sources = self.sources;
+        let converting = tokio::task::spawn_blocking(move || {
+            convert(feeds, &feed, pass, sources).map(|counts| (feed, counts))
+        });
         let converted = async {
             let (feed, counts) =
-                converting.await.map_err(|_| Error::Broken)?.map_err(|stop| self.stopped(stop))?;
+                converting.await.map_err(|_| Error::Broken)?.map_err(|stop| self.stopped(&stop))?;
             feed.finish().await;
             Ok::<_, Option<Error>>(counts)
         };
@@ -124,9 +128,11 @@ impl Loader {
         qualified(&self.database, &self.table)
     }
 
-    fn stopped(&self, stop: Stop) -> Option<Error> {
+    fn stopped(&self, stop: &Stop) -> Option<Error> {
         match stop {
-            Stop::Malformed(malformed) => Some(Error::Malformed { table: self.name(), malformed }),
+            Stop::Malformed(malformed) => {
+                Some(Error::Malformed { table: self.name(), malformed: *malformed })
+            }
             Stop::CutOff => Some(Error::CutOff(self.name())),
             Stop::Refused => None,
         }
@@ -212,15 +218,15 @@ impl Loader {
         for row in &rows {
             let [_, Some(code), Some(message)] = &row[..] else { continue };
             codes.insert(code.clone());
-            let named = |column: &&String| {
+            let is_named = |column: &&String| {
                 [format!("'{column}'"), format!("`{column}`"), format!(".{column}`")]
                     .iter()
                     .any(|form| message.contains(form.as_str()))
             };
             let leading = self.layout.leading;
-            let names: Vec<&String> =
+            let own: Vec<&String> =
                 self.layout.columns[leading..].iter().map(|column| &column.name).collect();
-            let found = names.iter().position(|name| named(name));
+            let found = own.iter().position(is_named);
             columns.extend(found.filter(|place| !self.wide.contains(place)));
         }
         if columns.is_empty() {
@@ -232,19 +238,18 @@ impl Loader {
 }
 
 /// Turns a feed of COPY into lines, in a thread of its own.
-fn convert(mut feeds: Feeds, feed: &Feed, mut pass: Pass) -> Result<Counts, Stop> {
+fn convert(mut feeds: Feeds, feed: &Feed, mut pass: Pass, sources: usize) -> Result<Counts, Stop> {
     let mut out = Vec::with_capacity(PIECE_BYTES * 2);
-    let mut is_open = false;
+    let mut ended = 0;
     while let Some(fed) = feeds.blocking_recv() {
         match fed {
             Fed::Begin(customer) => {
                 pass.begin(customer.as_str());
-                is_open = true;
             }
             Fed::Piece(piece) => pass.push(&piece, &mut out).map_err(Stop::Malformed)?,
             Fed::End => {
                 pass.end().map_err(Stop::Malformed)?;
-                is_open = false;
+                ended += 1;
             }
         }
         if out.len() >= PIECE_BYTES {
@@ -254,7 +259,7 @@ fn convert(mut feeds: Feeds, feed: &Feed, mut pass: Pass) -> Result<Counts, Stop
             }
         }
     }
-    if is_open {
+    if ended < sources {
         return Err(Stop::CutOff);
     }
     let counts = pass.finish(&mut out);

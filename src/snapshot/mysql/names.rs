@@ -46,7 +46,7 @@ impl Names {
 }
 
 fn digits(text: &str, count: usize) -> String {
-    let digest: String = Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = format!("{:x}", Sha256::digest(text.as_bytes()));
     digest[..count].to_owned()
 }
 

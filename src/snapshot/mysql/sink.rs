@@ -115,6 +115,7 @@ impl Sink {
             shadow: Names::new(&self.order.snapshot).shadow(&target.table),
             layout: target.layout.clone(),
             columns: columns.collect(),
+            sources: target.dataset.sources.len(),
             wide: target.wide.clone(),
         }
     }

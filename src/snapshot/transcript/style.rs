@@ -1,6 +1,6 @@
 //! How values are written: as the lines of LOAD DATA, or as the rows of INSERT statements.
 
-/// A statement is closed behind this many bytes, so that it passes for every server's max_allowed_packet.
+/// A statement is closed behind this many bytes, so that it passes for every server's `max_allowed_packet`.
 const STATEMENT_BYTES: usize = 512 << 10;
 
 /// What comes out of a pass.
@@ -17,6 +17,16 @@ pub enum Style {
 pub(super) struct Statement {
     /// Bytes of the one that is open.
     bytes: usize,
+}
+
+impl Statement {
+    /// Ends the one that is open.
+    pub(super) fn close(&mut self, out: &mut Vec<u8>) {
+        if self.bytes > 0 {
+            out.extend_from_slice(b";\n");
+            self.bytes = 0;
+        }
+    }
 }
 
 impl Style {
@@ -48,17 +58,9 @@ impl Style {
                 out.push(b')');
                 statement.bytes += row_bytes;
                 if statement.bytes >= STATEMENT_BYTES {
-                    self.close(statement, out);
+                    statement.close(out);
                 }
             }
-        }
-    }
-
-    /// Ends the statement that is open.
-    pub(super) fn close(&self, statement: &mut Statement, out: &mut Vec<u8>) {
-        if statement.bytes > 0 {
-            out.extend_from_slice(b";\n");
-            statement.bytes = 0;
         }
     }
 

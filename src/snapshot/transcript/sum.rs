@@ -55,12 +55,11 @@ pub(super) fn checksum(kind: &Kind, value: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(value);
     if let Kind::Datetime | Kind::Time = kind {
-        let zeros = match memchr::memchr(b'.', value) {
-            Some(point) => FRACTION_DIGITS.saturating_sub(value.len() - point - 1),
-            None => {
-                crc.update(b".");
-                FRACTION_DIGITS
-            }
+        let zeros = if let Some(point) = memchr::memchr(b'.', value) {
+            FRACTION_DIGITS.saturating_sub(value.len() - point - 1)
+        } else {
+            crc.update(b".");
+            FRACTION_DIGITS
         };
         crc.update(&b"000000"[..zeros]);
     }

@@ -76,7 +76,7 @@ impl Writer {
 
     /// Ends the last statement.
     pub(super) fn close(&mut self) {
-        self.style.close(&mut self.statement, &mut self.out);
+        self.statement.close(&mut self.out);
     }
 
     /// The place of a source's column in the table.

@@ -45,6 +45,23 @@ impl Database {
         self.port
     }
 
+    /// As `[databases]` says it, for the superuser.
+    pub(crate) fn place(&self) -> acequia::config::Database {
+        acequia::config::Database {
+            name: acequia::name::DatabaseName::new("main").expect("a name"),
+            host: self.socket.display().to_string(),
+            port: self.port,
+            dbname: self.name.clone(),
+            user: "postgres".to_owned(),
+            password: None,
+            tls: acequia::config::Tls::Socket,
+            max_retained_wal_bytes: None,
+            failover: false,
+            resting_slot: acequia::config::RestingSlot::Advance,
+            spot: acequia::config::Spot { file: 0, start: 0, end: 0 },
+        }
+    }
+
     /// Runs statements as the superuser; several are one transaction, unless they say otherwise.
     pub(crate) fn execute(&self, sql: &str) {
         run(&self.client, sql);

@@ -73,25 +73,9 @@ impl Mysql {
         server
     }
 
-    /// The path of its socket.
-    pub(crate) fn socket(&self) -> &Path {
-        &self.socket
-    }
-
-    /// Its port on 127.0.0.1.
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
     /// The certificate of the authority that signed the server's.
     pub(crate) fn authority(&self) -> PathBuf {
         self.directory.join("tls/ca.pem")
-    }
-
-    /// What the server has logged since its last start.
-    pub(crate) fn log(&self) -> String {
-        let log = std::fs::read(self.directory.join("log.err")).expect("the server's log can be read");
-        String::from_utf8_lossy(&log).into_owned()
     }
 
     /// As `[servers.reporting]` says it: by the socket.
@@ -166,7 +150,12 @@ fn text(value: mysql_async::Value) -> Option<String> {
     match value {
         mysql_async::Value::NULL => None,
         mysql_async::Value::Bytes(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-        other => Some(other.as_sql(true)),
+        mysql_async::Value::Int(_)
+        | mysql_async::Value::UInt(_)
+        | mysql_async::Value::Float(_)
+        | mysql_async::Value::Double(_)
+        | mysql_async::Value::Date(..)
+        | mysql_async::Value::Time(..) => Some(value.as_sql(true)),
     }
 }
 

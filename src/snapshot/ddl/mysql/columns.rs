@@ -6,9 +6,9 @@ use crate::mysql::Flavour;
 use crate::name::{backticked, mysql_literal};
 
 use super::super::super::table::{self, Class, Table};
-use super::keys::SourceKey;
 use super::names::unique_names;
-use super::{COLUMN_COMMENT_CHARACTERS, remark};
+use super::remark;
+use super::source::SourceKey;
 
 /// Bytes that all columns of a row may take together, less a reserve for what the servers add.
 const ROW_BYTES: u32 = 65_000;
@@ -158,7 +158,8 @@ impl Column {
         }
         sql += if self.not_null { " NOT NULL" } else { " NULL" };
         if let Some(comment) = &self.comment {
-            sql += &format!(" COMMENT {}", remark(comment, COLUMN_COMMENT_CHARACTERS));
+            sql += " COMMENT ";
+            sql += &remark::of_column(comment);
         }
         sql
     }
@@ -207,9 +208,10 @@ fn kind(column: &table::Column, in_key: bool) -> Kind {
         Class::Real | Class::Double => Kind::Double,
         Class::Money => Kind::Decimal { digits: 19, scale: 2, fixed: true },
         Class::Boolean => Kind::Boolean,
-        Class::Varchar(Some(length)) if *length <= VARCHAR_CHARACTERS => Kind::Varchar(*length),
         Class::Char(length) if *length <= CHAR_CHARACTERS => Kind::Char(*length),
-        Class::Char(length) if *length <= VARCHAR_CHARACTERS => Kind::Varchar(*length),
+        Class::Varchar(Some(length)) | Class::Char(length) if *length <= VARCHAR_CHARACTERS => {
+            Kind::Varchar(*length)
+        }
         Class::Text | Class::Varchar(_) | Class::Char(_) | Class::Xml | Class::Other => text(),
         Class::Enum(labels) => labelled(labels).unwrap_or_else(text),
         Class::Date => Kind::Date,

@@ -1,25 +1,16 @@
 //! The primary key and the indexes, as far as the servers' limits allow.
 
-use crate::name::{Ident, backticked};
+use crate::name::backticked;
 
-use super::super::super::table::{Index, Table};
+use super::super::super::table::Table;
 use super::columns::{Column, KEY_BYTES, Kind};
 use super::names::unique_names;
+use super::source::SourceKey;
 
 /// Characters of a text that an index looks at.
 const PREFIX_CHARACTERS: u32 = 191;
 /// Columns of a key; MariaDB has more.
 const KEY_COLUMNS: usize = 16;
-
-/// A key as the source has it: places among the columns, the customer's column counted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SourceKey {
-    name: String,
-    primary: bool,
-    /// No two rows are the same in it.
-    pub(super) unique: bool,
-    pub(super) columns: Vec<usize>,
-}
 
 /// A key of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,21 +49,6 @@ impl Key {
         };
         format!("{head} ({})", parts.join(", "))
     }
-}
-
-/// The source's keys whose columns are all in the snapshot. In a combined table rows of two customers may have one key.
-pub(super) fn of_source(shape: &Table, customer: Option<&str>) -> Vec<SourceKey> {
-    let leading = usize::from(customer.is_some());
-    let place =
-        |name: &Ident| shape.columns.iter().position(|column| &column.name == name).map(|at| at + leading);
-    let key = |index: &Index| {
-        let own: Option<Vec<usize>> = index.columns.iter().map(place).collect();
-        let own = own.filter(|own| !own.is_empty())?;
-        let columns = if index.unique && leading == 1 { [vec![0], own].concat() } else { own };
-        let (primary, unique) = (index.primary, index.unique);
-        Some(SourceKey { name: index.name.as_str().to_owned(), primary, unique, columns })
-    };
-    shape.indexes.iter().filter_map(key).collect()
 }
 
 /// The keys that the columns' types allow.

@@ -35,8 +35,7 @@ pub fn unique_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<String>
 
 /// The beginning of a name, and digits that are its own.
 fn marked(name: &str) -> String {
-    let digest = Sha256::digest(name.as_bytes());
-    let mark: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mark = format!("{:x}", Sha256::digest(name.as_bytes()));
     let plain = |c: char| if c.len_utf8() > 3 || c == '\0' { '_' } else { c };
     let head: String = name.chars().map(plain).take(NAME_CHARACTERS - MARK_DIGITS - 1).collect();
     format!("{}_{}", head.trim_end(), &mark[..MARK_DIGITS])

@@ -1,3 +1,5 @@
+//! What tables become, without a server.
+
 use super::*;
 use crate::name::{Ident, TableName};
 use crate::snapshot::table::{self, Class, Index};
