@@ -64,7 +64,7 @@ impl Layout {
             // A table without columns: neither server has such.
             lines.push("`acequia_no_columns` TINYINT".to_owned());
         }
-        let comment = self.comment.as_deref().map(|comment| remark::of_table(comment));
+        let comment = self.comment.as_deref().map(remark::of_table);
         let comment = comment.map(|comment| format!(" COMMENT={comment}")).unwrap_or_default();
         format!(
             "CREATE TABLE {table} (\n  {}\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 ROW_FORMAT=DYNAMIC{comment}",
