@@ -220,7 +220,9 @@ fn comments_strings_and_characters_are_not_code() {
 
 #[test]
 fn groups_of_paths_are_written_out() {
-    let found = references(&tokens("use crate::{a::{self, B as C}, d::*};\npub use e::F; g::h();"));
+    let found = references(&tokens(
+        "use crate::{a::{self, B as C}, d::*};\npub use e::F; g::h(); pub(in crate::i) struct J(pub k::L);",
+    ));
     let found: Vec<_> = found.iter().map(|found| (found.path.join("::"), found.passed_on)).collect();
     let expected = [
         ("crate::a::self", false),
@@ -228,6 +230,7 @@ fn groups_of_paths_are_written_out() {
         ("crate::d::*", false),
         ("e::F", true),
         ("g::h", false),
+        ("k::L", false),
     ];
     assert_eq!(found, expected.map(|(path, passed_on)| (path.to_owned(), passed_on)));
 }

@@ -144,7 +144,11 @@ pub(crate) fn references(tokens: &[Token]) -> Vec<Reference> {
     let mut at = 0;
     while at < tokens.len() {
         match tokens[at].text.as_str() {
-            "pub" => passed_on = is_pub_use(&tokens[at..]),
+            "pub" => {
+                passed_on = is_pub_use(&tokens[at..]);
+                at += visibility_length(&tokens[at..]);
+                continue;
+            }
             ";" => passed_on = false,
             word if word.starts_with(is_word) && starts_path(tokens, at) => {
                 let mut found = Vec::new();
@@ -161,11 +165,16 @@ pub(crate) fn references(tokens: &[Token]) -> Vec<Reference> {
 
 /// `pub use` or `pub(…) use`.
 fn is_pub_use(tokens: &[Token]) -> bool {
-    let after = match tokens.get(1).map(|token| token.text.as_str()) {
-        Some("(") => tokens.iter().position(|token| token.text == ")").map_or(1, |at| at + 1),
-        _ => 1,
-    };
-    tokens.get(after).is_some_and(|token| token.text == "use")
+    tokens.get(visibility_length(tokens)).is_some_and(|token| token.text == "use")
+}
+
+/// The tokens of `pub` or `pub(…)`: whoever may see a thing is not used by it.
+fn visibility_length(tokens: &[Token]) -> usize {
+    let is = |at: usize, text: &str| tokens.get(at).is_some_and(|token| token.text == text);
+    // Not the `(` of a tuple's field.
+    let narrowed = is(1, "(") && ["crate", "self", "super", "in"].iter().any(|word| is(2, word));
+    let end = tokens.iter().position(|token| token.text == ")").filter(|_| narrowed);
+    end.map_or(1, |end| end + 1)
 }
 
 fn starts_path(tokens: &[Token], at: usize) -> bool {

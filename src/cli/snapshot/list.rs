@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::choice;
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::dumps::size;
 use crate::cli::table::table;
@@ -38,7 +39,7 @@ struct Listed<'c> {
 
 pub(super) fn list(config: &Config, wanted: &List) -> anyhow::Result<Exit> {
     let snapshots: Vec<&Snapshot> = match &wanted.name {
-        Some(name) => vec![super::find(config, name)?],
+        Some(name) => vec![choice::find(config, name)?],
         None => config.snapshots.iter().collect(),
     };
     let listed: Vec<Listed<'_>> = snapshots.into_iter().map(look).collect();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::choice;
 use crate::cli::console::{Exit, Output, say, session};
 use crate::config::Config;
 use crate::name::Ident;
@@ -98,7 +99,7 @@ fn archive(config: &Config, wanted: &Load) -> anyhow::Result<PathBuf> {
     if Path::new(&wanted.what).is_file() {
         return Ok(PathBuf::from(&wanted.what));
     }
-    let directory = super::published(config, &wanted.what)?;
+    let directory = choice::published(config, &wanted.what)?;
     let manifest = place::manifest(&directory)?;
     let customers: Vec<&str> =
         manifest.archives.iter().filter_map(|archive| archive.customer.as_deref()).collect();

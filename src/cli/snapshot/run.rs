@@ -5,6 +5,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::choice;
 use super::progress::show;
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::dumps::size;
@@ -31,7 +32,7 @@ pub(in crate::cli) struct Run {
 }
 
 pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
-    let snapshot = super::find(config, &wanted.name)?;
+    let snapshot = choice::find(config, &wanted.name)?;
     let (tell, told) = watch::channel(None);
     let shown = tokio::spawn(show(told));
     let stop = CancellationToken::new();

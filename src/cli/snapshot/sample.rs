@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tokio_util::sync::CancellationToken;
 
+use super::choice;
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::dumps::size;
 use crate::config::Config;
@@ -14,8 +15,8 @@ The rows that come first by the primary key, of every data set of every customer
 snapshot (for MySQL: as a dump file). They are values of rows: the directory and its files are only
 for whoever runs this. What is published is not touched.
 
-  acequia snapshot sample nightly --to /root/look
-  acequia snapshot sample nightly --to /root/look --rows 20
+  acequia snapshot sample nightly --to /tmp/look
+  acequia snapshot sample nightly --to /tmp/look --rows 20
 
 Exit status: 0 written, 1 failed, 69 a database can't be reached";
 
@@ -36,7 +37,7 @@ pub(in crate::cli) struct Sample {
 }
 
 pub(super) async fn sample(config: &Config, wanted: &Sample) -> anyhow::Result<Exit> {
-    let snapshot = super::find(config, &wanted.name)?;
+    let snapshot = choice::find(config, &wanted.name)?;
     let stop = CancellationToken::new();
     let manifest = run::sample(config, snapshot, wanted.rows, &wanted.to, &stop).await?;
     match wanted.output {

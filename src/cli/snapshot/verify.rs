@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::choice;
 use crate::cli::console::{Exit, Output, say};
 use crate::config::Config;
 use crate::snapshot::archive::{self, Checked, Keys};
@@ -35,7 +36,7 @@ pub(in crate::cli) struct Verify {
 }
 
 pub(super) fn verify(config: &Config, wanted: &Verify) -> anyhow::Result<Exit> {
-    let directory = super::published(config, &wanted.what)?;
+    let directory = choice::published(config, &wanted.what)?;
     let manifest = place::manifest(&directory)?;
     let keys = wanted.identity.as_deref().map(Keys::read).transpose()?;
     let mut broken = Vec::new();

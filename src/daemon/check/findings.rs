@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use crate::catalog::Server;
 use crate::config::{Config, Database, Diagnostic, Severity};
 use crate::name::DatabaseName;
-use crate::postgres;
+use crate::postgres::{self, Session};
 use crate::rules::{self, Problem};
+
+/// What DBAs see of the sessions of a check.
+const APPLICATION: &str = "acequia check";
 
 /// A finding with the SQL that mends it.
 #[derive(Debug, Clone)]
@@ -63,6 +66,17 @@ impl<'a> Findings<'a> {
         let diagnostic = self.config.diagnostic(problem.spot, severity, &problem.message, &problem.remedy);
         if !self.found.iter().any(|finding| finding.diagnostic == diagnostic) {
             self.found.push(Finding { diagnostic, sql: problem.sql.clone() });
+        }
+    }
+
+    /// Opens a session; one that fails is a finding.
+    pub(super) async fn open(&mut self, database: &Database) -> Option<Session> {
+        match postgres::open(database, APPLICATION).await {
+            Ok(session) => Some(session),
+            Err(error) => {
+                self.failed(database, &error);
+                None
+            }
         }
     }
 

@@ -11,16 +11,13 @@ mod source;
 mod target;
 
 use crate::catalog::Server;
-use crate::config::{Config, Database, Diagnostic};
-use crate::postgres::{self, Session};
+use crate::config::{Config, Diagnostic};
+use crate::postgres;
 use crate::rules::{self, Flow, Problem};
 
 pub use self::findings::{Finding, Findings};
 use super::left::left_behind;
 use super::plan::read_catalogs;
-
-/// What DBAs see of the sessions of a check.
-const APPLICATION: &str = "acequia check";
 
 /// Checks all flows of a configuration, and looks for flows that it no longer has.
 pub async fn check_everything(
@@ -53,7 +50,7 @@ pub(super) async fn check<'a>(
 async fn check_flow(findings: &mut Findings<'_>, flow: &Flow) -> Result<(), postgres::Error> {
     let config = findings.config;
     let (source, target) = (&config.databases[&flow.source], &config.databases[&flow.target]);
-    let (Some(here), Some(there)) = (open(findings, source).await, open(findings, target).await) else {
+    let (Some(here), Some(there)) = (findings.open(source).await, findings.open(target).await) else {
         return Ok(());
     };
     let server = Server::read(&here).await?;
@@ -73,14 +70,4 @@ async fn check_flow(findings: &mut Findings<'_>, flow: &Flow) -> Result<(), post
     source::check_slot(findings, flow, (&here, &server), &there).await?;
     target::check_locks(findings, target, &target_server, &plan);
     target::check_control(findings, flow, &there, &target_server, &plan).await
-}
-
-async fn open(findings: &mut Findings<'_>, database: &Database) -> Option<Session> {
-    match postgres::open(database, APPLICATION).await {
-        Ok(session) => Some(session),
-        Err(error) => {
-            findings.failed(database, &error);
-            None
-        }
-    }
 }

@@ -10,7 +10,6 @@ use crate::snapshot::selection::{Selection, unknown};
 use crate::snapshot::{catalog, grants::grants};
 
 use super::findings::Findings;
-use super::open;
 
 /// Checks the enabled snapshots.
 pub(super) async fn check_snapshots(findings: &mut Findings<'_>) -> Result<(), postgres::Error> {
@@ -25,7 +24,7 @@ pub(super) async fn check_snapshots(findings: &mut Findings<'_>) -> Result<(), p
             if here.is_empty() {
                 continue;
             }
-            let Some(session) = open(findings, database).await else { continue };
+            let Some(session) = findings.open(database).await else { continue };
             let server = Server::read(&session).await?;
             findings.belongs_to(database, &server);
             for customer in here {
