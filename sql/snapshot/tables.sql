@@ -5,6 +5,7 @@ SELECT c.relname::text                                          AS "table",
        pg_catalog.obj_description(c.oid, 'pg_class')            AS comment,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
          AND pg_catalog.has_table_privilege(c.oid, 'SELECT')    AS may_select,
+       c.relkind = 'p'                                          AS partitioned,
        e.rows_estimate                                          AS rows_estimate,
        e.pages * current_setting('block_size')::int8            AS size_bytes
 FROM pg_catalog.pg_class c

@@ -48,6 +48,7 @@ fn table(row: &Row, schema: &Ident) -> Result<Table, Error> {
         oid: row.get("oid"),
         comment: row.get("comment"),
         may_select: row.get("may_select"),
+        partitioned: row.get("partitioned"),
         rows_estimate: count("rows_estimate"),
         size_bytes: count("size_bytes"),
         columns: Vec::new(),

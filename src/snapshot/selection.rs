@@ -162,6 +162,7 @@ mod tests {
             oid: 1,
             comment: comment.map(str::to_owned),
             may_select: true,
+            partitioned: false,
             rows_estimate: 0,
             size_bytes: 0,
             columns: columns.collect(),

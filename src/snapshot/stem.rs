@@ -95,6 +95,7 @@ mod tests {
             oid: 1,
             comment: hint.map(|hint| format!("dataset=Payor; dat={hint}")),
             may_select: true,
+            partitioned: false,
             rows_estimate: 0,
             size_bytes: 0,
             columns: Vec::new(),

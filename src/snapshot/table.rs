@@ -13,6 +13,8 @@ pub struct Table {
     pub comment: Option<String>,
     /// This role may read it.
     pub may_select: bool,
+    /// Its rows are those of its partitions.
+    pub partitioned: bool,
     /// Rows, as the server's statistics have it.
     pub rows_estimate: u64,
     /// Bytes on the server's disk, without indexes, as its statistics have it.
@@ -27,6 +29,12 @@ impl Table {
     /// The columns of the primary key, in its order; empty where there is none.
     pub fn primary_key(&self) -> &[Ident] {
         self.indexes.iter().find(|index| index.primary).map_or(&[], |index| &index.columns)
+    }
+
+    /// What stands behind `FROM`: this table's rows, and not those of tables that inherit from it, which are data sets
+    /// themselves.
+    pub fn rows(&self) -> String {
+        if self.partitioned { self.name.quoted() } else { format!("ONLY {}", self.name.quoted()) }
     }
 
     /// One word of the comment's hints: `hint("dat")` of `dataset=Payor; dat=B_PAYOR` is `B_PAYOR`.

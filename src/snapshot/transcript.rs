@@ -159,7 +159,7 @@ pub fn select(source: &Table, shape: &Table, wide: &BTreeSet<usize>) -> String {
         }
     });
     let list = list.collect::<Vec<_>>().join(", ");
-    format!("COPY (SELECT {list} FROM {}) TO STDOUT", source.name.quoted())
+    format!("COPY (SELECT {list} FROM {}) TO STDOUT", source.rows())
 }
 
 /// The beginning of an INSERT into a table, quoted already.

@@ -128,7 +128,7 @@ pub fn select(table: &Table, columns: &[Column], rows: Rows<'_>) -> String {
         Rows::First(limit) => format!("{} LIMIT {limit}", order(table)),
         Rows::By(list) => format!(" ORDER BY {list}"),
     };
-    format!("COPY (SELECT {list} FROM {}{order}) TO STDOUT", table.name.quoted())
+    format!("COPY (SELECT {list} FROM {}{order}) TO STDOUT", table.rows())
 }
 
 /// The order that shows the same rows twice: by the primary key, else by the rows' text.
@@ -176,6 +176,7 @@ mod tests {
             oid: 1,
             comment: None,
             may_select: true,
+            partitioned: false,
             rows_estimate: 0,
             size_bytes: 0,
             columns: columns(names),
@@ -214,7 +215,7 @@ mod tests {
         let wanted = columns(&["id", "say \"x\"", "elsewhere"]);
         assert_eq!(
             select(&table, &wanted, Rows::First(5)),
-            "COPY (SELECT \"id\", \"say \"\"x\"\"\", NULL::text AS \"elsewhere\" FROM \"Cust \"\"Weird\"\"\".\"t\" \
+            "COPY (SELECT \"id\", \"say \"\"x\"\"\", NULL::text AS \"elsewhere\" FROM ONLY \"Cust \"\"Weird\"\"\".\"t\" \
              ORDER BY \"id\" LIMIT 5) TO STDOUT"
         );
         let bare = self::table(&["a"], &[]);
@@ -225,7 +226,7 @@ mod tests {
         let empty = self::table(&[], &[]);
         assert_eq!(
             select(&empty, &[], Rows::All),
-            "COPY (SELECT  FROM \"Cust \"\"Weird\"\"\".\"t\") TO STDOUT"
+            "COPY (SELECT  FROM ONLY \"Cust \"\"Weird\"\"\".\"t\") TO STDOUT"
         );
     }
 }

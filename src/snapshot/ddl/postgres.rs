@@ -131,6 +131,7 @@ mod tests {
             oid: 1,
             comment: Some("it's; dat=B_X \\ and\nmore".to_owned()),
             may_select: true,
+            partitioned: false,
             rows_estimate: 0,
             size_bytes: 0,
             columns,

@@ -22,6 +22,7 @@ fn table(classes: &[Class]) -> Table {
         oid: 1,
         comment: None,
         may_select: true,
+        partitioned: false,
         rows_estimate: 0,
         size_bytes: 0,
         columns: classes.iter().enumerate().map(column).collect(),
@@ -146,7 +147,7 @@ fn the_select_has_postgresql_write_what_the_other_server_reads() {
     assert_eq!(
         select(&source, &shape, &BTreeSet::from([1])),
         "COPY (SELECT \"c0\"::int AS \"c0\", \"c1\", \"c2\" AT TIME ZONE 'UTC' AS \"c2\", to_jsonb(\"c3\") AS \"c3\", \
-         NULL::text AS \"c4\" FROM \"hq\".\"t\") TO STDOUT"
+         NULL::text AS \"c4\" FROM ONLY \"hq\".\"t\") TO STDOUT"
     );
 }
 

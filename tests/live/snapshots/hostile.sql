@@ -63,6 +63,11 @@ CREATE TABLE partitioned_east PARTITION OF partitioned FOR VALUES IN ('east');
 CREATE TABLE partitioned_rest PARTITION OF partitioned DEFAULT;
 INSERT INTO partitioned SELECT i, CASE WHEN i % 2 = 0 THEN 'east' ELSE 'west' END FROM generate_series(1, 20) i;
 
+CREATE TABLE parent (a text);
+CREATE TABLE child (b text) INHERITS (parent);
+INSERT INTO parent VALUES ('parent');
+INSERT INTO child VALUES ('child', 'b');
+
 CREATE TABLE generated (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int NOT NULL, twice int GENERATED ALWAYS AS (a * 2) STORED, dropped text);
 ALTER TABLE generated DROP COLUMN dropped;
 INSERT INTO generated (a) SELECT i FROM generate_series(1, 5) i;

@@ -127,7 +127,9 @@ fn differing(
         columns.iter().map(|name| column(&quoted(name))).collect::<Vec<_>>().join(", ")
     );
     let table = quoted(table);
-    let (one, other) = (format!("{}.{table}", quoted(SCHEMA)), format!("{back}.{table}"));
+    // Rows of tables that inherit from it are in data sets of their own.
+    let only = if table == "\"partitioned\"" { "" } else { "ONLY " };
+    let (one, other) = (format!("{only}{}.{table}", quoted(SCHEMA)), format!("{back}.{table}"));
     database.value(&format!(
         "SELECT count(*) FROM ((SELECT {row} FROM {one} EXCEPT ALL SELECT {row} FROM {other}) \
          UNION ALL (SELECT {row} FROM {other} EXCEPT ALL SELECT {row} FROM {one})) x"
@@ -142,7 +144,7 @@ fn every_value_comes_back_from_lossless_files_as_it_was() {
     let manifest = made(&config, "exact").manifest();
     load(&config, &archive(&config, "exact"), "back", false).expect("an empty schema");
     let datasets = datasets(&manifest);
-    assert_eq!(datasets.len(), 15);
+    assert_eq!(datasets.len(), 17);
     for (table, columns) in &datasets {
         assert!(columns.iter().all(|(_, losses)| losses.is_empty()), "{table} has losses");
         let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();

@@ -25,6 +25,7 @@ fn table(columns: &[(&str, Class, bool)], indexes: &[(&str, bool, bool, &[&str])
         oid: 1,
         comment: Some("it's a `table` 🐟".to_owned()),
         may_select: true,
+        partitioned: false,
         rows_estimate: 0,
         size_bytes: 0,
         columns: columns.iter().map(column).collect(),
