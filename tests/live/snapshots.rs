@@ -2,6 +2,7 @@
 
 mod archive;
 mod contents;
+mod chain;
 mod load;
 mod money;
 mod round_trip;
