@@ -164,6 +164,24 @@ fn every_value_comes_back_from_lossless_files_as_it_was() {
 }
 
 #[test]
+fn a_database_without_an_encoding_gives_its_bytes_as_they_are() {
+    let database = Cluster::shared().database_with("TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    database.execute(&format!(
+        "CREATE SCHEMA hq; CREATE TABLE hq.t (id int PRIMARY KEY, a text); \
+         INSERT INTO hq.t VALUES (1, E'caf\\xe9'), (2, E'\\xff\\xc2\\t'), (3, 'ok'); GRANT CREATE ON DATABASE {} TO acequia",
+        database.name()
+    ));
+    let config = Config::new(&[("weird", &database, "hq")], RULES);
+    config.set_up();
+    for (name, tab) in [("exact", "09"), ("bought", "20")] {
+        config.succeed(&["snapshot", "run", name]);
+        load(&config, &archive(&config, name), name, false).expect("an empty schema");
+        let bytes = format!("SELECT string_agg(encode(a::bytea, 'hex'), ' ' ORDER BY id) FROM {name}.t");
+        assert_eq!(database.value(&bytes), format!("636166e9 ffc2{tab} 6f6b"));
+    }
+}
+
+#[test]
 fn files_are_called_so_that_no_two_are_one() {
     let database = hostile();
     let config = Config::new(&[("weird", &database, SCHEMA)], RULES);
