@@ -7,7 +7,7 @@ mod crash;
 mod increments;
 mod load;
 mod money;
+mod mysql;
 mod round_trip;
 mod schedule;
 mod sealed;
-mod mysql;

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::config::Profile;
 use crate::name::{Ident, literal};
+use crate::postgres::TAKE_BYTES;
 
 use super::super::table::{Column, Table};
 use super::cells::escape;
@@ -34,10 +35,11 @@ impl Form {
         }
     }
 
-    /// The statements that a connection begins with; what shapes values is pinned before them already.
+    /// The statements that a connection begins with; what shapes values is pinned before them already. A database that
+    /// knows no encoding gives its bytes as they are.
     pub fn settings(&self) -> String {
         let zone = literal(self.server_zone());
-        format!("SET TimeZone = {zone}; SET IntervalStyle = 'iso_8601'")
+        format!("SET TimeZone = {zone}; SET IntervalStyle = 'iso_8601'; {TAKE_BYTES}")
     }
 
     /// The first line.
@@ -192,7 +194,7 @@ mod tests {
     #[test]
     fn the_market_has_wall_times_and_the_lossless_profile_utc() {
         let market = form(Profile::Market, false, false).settings();
-        assert_eq!(market, "SET TimeZone = 'America/New_York'; SET IntervalStyle = 'iso_8601'");
+        assert!(market.starts_with("SET TimeZone = 'America/New_York'; SET IntervalStyle = 'iso_8601'; "));
         assert!(form(Profile::Lossless, false, false).settings().starts_with("SET TimeZone = 'UTC';"));
     }
 

@@ -114,7 +114,9 @@ async fn prepare(session: &Session, manifest: &Manifest, schema: &Ident) -> Resu
     let settings = format!(
         "SET LOCAL search_path = {schema}; SET LOCAL DateStyle = 'ISO, MDY'; SET LOCAL TimeZone = {zone}"
     );
-    execute(session, "preparing to load", &settings).await
+    execute(session, "preparing to load", &settings).await?;
+    // What came out of such a database may be no UTF-8.
+    execute(session, "preparing to load", postgres::TAKE_BYTES).await
 }
 
 async fn tables(session: &Session, schema: &Ident) -> Result<BTreeMap<String, Table>, Error> {

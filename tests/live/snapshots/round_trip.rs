@@ -117,7 +117,7 @@ fn datasets(manifest: &Value) -> Vec<(String, Vec<Column>)> {
 /// How many rows are in one table and not in the other, both ways, as the server writes them; `column` makes a text of one.
 fn differing(
     database: &Database,
-    table: &str,
+    (schema, table): (&str, &str),
     columns: &[String],
     back: &str,
     column: impl Fn(&str) -> String,
@@ -129,7 +129,7 @@ fn differing(
     let table = quoted(table);
     // Rows of tables that inherit from it are in data sets of their own.
     let only = if table == "\"partitioned\"" { "" } else { "ONLY " };
-    let (one, other) = (format!("{only}{}.{table}", quoted(SCHEMA)), format!("{back}.{table}"));
+    let (one, other) = (format!("{only}{}.{table}", quoted(schema)), format!("{back}.{table}"));
     database.value(&format!(
         "SELECT count(*) FROM ((SELECT {row} FROM {one} EXCEPT ALL SELECT {row} FROM {other}) \
          UNION ALL (SELECT {row} FROM {other} EXCEPT ALL SELECT {row} FROM {one})) x"
@@ -148,7 +148,7 @@ fn every_value_comes_back_from_lossless_files_as_it_was() {
     for (table, columns) in &datasets {
         assert!(columns.iter().all(|(_, losses)| losses.is_empty()), "{table} has losses");
         let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-        assert_eq!(differing(&database, table, &names, "back", str::to_owned), "0", "{table}");
+        assert_eq!(differing(&database, (SCHEMA, table), &names, "back", str::to_owned), "0", "{table}");
     }
     let excluded = manifest["excluded"].to_string();
     assert!(excluded.contains("secret") && !excluded.contains("\"b\""), "{excluded}");
@@ -161,6 +161,66 @@ fn every_value_comes_back_from_lossless_files_as_it_was() {
     assert_eq!(database.value(keys), "14");
     let nulls = "SELECT count(*) FROM back.no_key WHERE b IS NULL";
     assert_eq!(database.value(nulls), "2", "NULL and nothing are two things");
+}
+
+#[test]
+fn a_whole_practice_comes_back_with_its_keys_lengths_and_comments() {
+    let database = Cluster::shared().database();
+    database.create_practice("hq");
+    database.execute(&format!("GRANT CREATE ON DATABASE {} TO acequia", database.name()));
+    let config = Config::new(
+        &[("weird", &database, "hq")],
+        RULES.split("include").next().expect("the first snapshot"),
+    );
+    config.set_up();
+    let manifest = made(&config, "exact").manifest();
+    load(&config, &archive(&config, "exact"), "back", false).expect("an empty schema");
+    let datasets = datasets(&manifest);
+    assert!(datasets.len() > 40, "{} tables", datasets.len());
+    // Of types: a domain is its base type, the practice's own types are texts.
+    let columns = |schema: &str| {
+        format!(
+            "SELECT c.relname, a.attname, a.attnotnull, col_description(c.oid, a.attnum), obj_description(c.oid), \
+             CASE WHEN b.typtype IN ('b', 'r') AND b.typelem = 0 THEN format_type(b.oid, CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END) ELSE '' END, \
+             (SELECT array_position(i.indkey::int2[], a.attnum) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) \
+             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+             JOIN pg_type t ON t.oid = a.atttypid JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
+             WHERE c.relkind = 'r' AND c.relnamespace = '{schema}'::regnamespace AND c.relname IN (SELECT relname FROM pg_class \
+               WHERE relnamespace = 'back'::regnamespace AND relkind = 'r' AND relname <> 'acequia_manifest')"
+        )
+    };
+    let lost = database.query(&format!("{} EXCEPT {} ORDER BY 1, 2", columns("hq"), columns("back")));
+    let is_own = |row: &Vec<Option<String>>| row[5].as_deref() == Some("");
+    let lost: Vec<_> =
+        lost.iter().filter(|row| !is_own(row)).map(|row| (row[0].clone(), row[1].clone())).collect();
+    let excluded = manifest["excluded"].to_string();
+    for (table, column) in &lost {
+        let column = column.as_deref().expect("a name");
+        assert!(excluded.contains(&format!("\"{column}\"")), "{table:?}.{column} is another one: {lost:?}");
+    }
+    for (table, columns) in &datasets {
+        let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+        let differing = differing(&database, ("hq", table), &names, "back", str::to_owned);
+        assert_eq!(differing, "0", "{table}");
+    }
+}
+
+#[test]
+fn a_database_without_an_encoding_gives_its_bytes_as_they_are() {
+    let database = Cluster::shared().database_with("TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'");
+    database.execute(&format!(
+        "CREATE SCHEMA hq; CREATE TABLE hq.t (id int PRIMARY KEY, a text); \
+         INSERT INTO hq.t VALUES (1, E'caf\\xe9'), (2, E'\\xff\\xc2\\t'), (3, 'ok'); GRANT CREATE ON DATABASE {} TO acequia",
+        database.name()
+    ));
+    let config = Config::new(&[("weird", &database, "hq")], RULES);
+    config.set_up();
+    for (name, tab) in [("exact", "09"), ("bought", "20")] {
+        config.succeed(&["snapshot", "run", name]);
+        load(&config, &archive(&config, name), name, false).expect("an empty schema");
+        let bytes = format!("SELECT string_agg(encode(a::bytea, 'hex'), ' ' ORDER BY id) FROM {name}.t");
+        assert_eq!(database.value(&bytes), format!("636166e9 ffc2{tab} 6f6b"));
+    }
 }
 
 #[test]
@@ -218,7 +278,7 @@ fn what_the_market_can_t_say_is_in_the_manifest_and_nothing_else_differs() {
             }
         } else {
             let empty_is_null = |name: &str| format!("nullif({name}::text, '')");
-            assert_eq!(differing(&database, table, &names, "back", empty_is_null), "0", "{table}");
+            assert_eq!(differing(&database, (SCHEMA, table), &names, "back", empty_is_null), "0", "{table}");
         }
     }
 }
