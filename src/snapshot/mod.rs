@@ -19,6 +19,8 @@
 //! mysql      tables of a MySQL or MariaDB server: loaded beside the published ones, compared, swapped
 //! dat        one data set, through its pass into a part
 //! increment  what has changed since the last published run
+//! dat, archives   data sets into .DAT files and ZIPs; dumps: into files of statements; tables: into a server
+//! run        one run, from the moment to the published snapshot
 //! ```
 //!
 //! Deliberately absent: rules and the writing of rows. A snapshot reads the source and nothing else of the house.
@@ -44,6 +46,7 @@ pub mod describe;
 pub mod dat;
 pub mod archives;
 pub mod tables;
+pub mod dumps;
 pub mod run;
 pub mod record;
 pub mod agenda;

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Format, Kind, Layout, OnLoss, Profile, Snapshot};
+use crate::config::{Config, Dialect, Format, Kind, Layout, OnLoss, Profile, Snapshot};
 
 use super::archive::Seal;
 use super::archives::{self, Making};
@@ -19,6 +19,7 @@ use super::convert::{Form, Rows};
 use super::crew::Counters;
 use super::dat::Changes;
 use super::describe;
+use super::dumps::{self, Dumping};
 use super::error::Error;
 use super::manifest::Manifest;
 use super::mysql::{self, Sink};
@@ -85,8 +86,7 @@ async fn make_in(
     told.send_replace(Some(progress.clone()));
     let form = form(snapshot);
     let destination = tables::order(config, snapshot, &run);
-    let settings = if destination.is_some() { Sink::settings().to_owned() } else { form.settings() };
-    let scope = Scope::take(config, snapshot, settings).await?;
+    let scope = Scope::take(config, snapshot, settings(snapshot)).await?;
     place.check_room(room_needed(&scope, place)?)?;
     progress.step = Step::Exporting;
     progress.rows_estimate = scope.rows_estimate();
@@ -100,6 +100,10 @@ async fn make_in(
     let made = if let Some(destination) = destination {
         let expected = |manifest: &Manifest| expect_no_loss(snapshot, manifest);
         let making = tables::make(destination, workers, &scope, &mut manifest, &counters, stop, expected);
+        with_progress(making, &counters, progress, told).await
+    } else if let Some(dialect) = dialect(snapshot) {
+        let dumping = dumping(snapshot, dialect, None, &directory)?;
+        let making = dumps::make(&scope, &dumping, &mut manifest, &counters, stop);
         with_progress(making, &counters, progress, told).await
     } else {
         let combined_name = snapshot.name.to_string();
@@ -183,10 +187,16 @@ pub async fn sample(
     stop: &CancellationToken,
 ) -> Result<Manifest, Error> {
     place::make_empty(directory)?;
-    let form = form(snapshot);
-    let scope = Scope::take(config, snapshot, form.settings()).await?;
+    let scope = Scope::take(config, snapshot, settings(snapshot)).await?;
+    let mut manifest = describe::manifest(snapshot, "sample", &scope, None);
+    let counters = Arc::new(Counters::default());
+    if let Some(dialect) = dialect(snapshot) {
+        let dumping = dumping(snapshot, dialect, Some(rows), directory)?;
+        dumps::make(&scope, &dumping, &mut manifest, &counters, stop).await?;
+        return Ok(manifest);
+    }
     let making = Making {
-        form,
+        form: form(snapshot),
         rows: Rows::First(rows),
         workers: usize::from(snapshot.workers),
         directory: directory.to_owned(),
@@ -194,9 +204,44 @@ pub async fn sample(
         combined_name: snapshot.name.to_string(),
         changes: None,
     };
-    let mut manifest = describe::manifest(snapshot, "sample", &scope, None);
-    archives::make(&scope, &making, &mut manifest, &Arc::new(Counters::default()), stop).await?;
+    archives::make(&scope, &making, &mut manifest, &counters, stop).await?;
     Ok(manifest)
+}
+
+/// The statements that a connection to the source begins with.
+fn settings(snapshot: &Snapshot) -> String {
+    match dialect(snapshot) {
+        Some(Dialect::Mysql) => Sink::settings().to_owned(),
+        Some(Dialect::Postgresql) => Form::lossless(false).settings(),
+        None => form(snapshot).settings(),
+    }
+}
+
+/// Whose statements a snapshot is made of; for a server, those of a sample.
+fn dialect(snapshot: &Snapshot) -> Option<Dialect> {
+    match snapshot.format {
+        Format::Dat { .. } => None,
+        Format::Sql { dialect } => Some(dialect),
+        Format::Mysql { .. } => Some(Dialect::Mysql),
+    }
+}
+
+fn dumping(
+    snapshot: &Snapshot,
+    dialect: Dialect,
+    first: Option<u32>,
+    directory: &Path,
+) -> Result<Arc<Dumping>, Error> {
+    Ok(Arc::new(Dumping {
+        dialect,
+        on_loss: snapshot.on_loss,
+        combined: snapshot.layout == Layout::Combined,
+        first,
+        workers: usize::from(snapshot.workers),
+        directory: directory.to_owned(),
+        seal: seal(snapshot)?,
+        combined_name: snapshot.name.to_string(),
+    }))
 }
 
 /// For whom the archives are.

@@ -18,8 +18,8 @@ use std::mem::swap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::convert::Malformed;
 use super::convert::cells::Cells;
+use super::convert::{Malformed, Rows};
 use super::ddl::mysql::Layout;
 use super::loss::Losses;
 use super::table::{Class, Table};
@@ -122,7 +122,7 @@ impl Pass {
 
 /// The `COPY` of a source's table, for a data set of this shape: what PostgreSQL can write as the other server reads it, it
 /// writes so. `wide` columns come as PostgreSQL shows them; one that this source does not have is NULL.
-pub fn select(source: &Table, shape: &Table, wide: &BTreeSet<usize>) -> String {
+pub fn select(source: &Table, shape: &Table, wide: &BTreeSet<usize>, rows: Rows<'_>) -> String {
     let list = shape.columns.iter().enumerate().map(|(place, column)| {
         let name = column.name.quoted();
         if !source.columns.iter().any(|own| own.name == column.name) {
@@ -159,7 +159,7 @@ pub fn select(source: &Table, shape: &Table, wide: &BTreeSet<usize>) -> String {
         }
     });
     let list = list.collect::<Vec<_>>().join(", ");
-    format!("COPY (SELECT {list} FROM {}) TO STDOUT", source.rows())
+    format!("COPY (SELECT {list} FROM {}{}) TO STDOUT", source.rows(), rows.tail(source))
 }
 
 /// The beginning of an INSERT into a table, quoted already.

@@ -27,6 +27,11 @@ pub struct Form {
 }
 
 impl Form {
+    /// As COPY writes it, for whoever loads it with COPY.
+    pub fn lossless(combined: bool) -> Self {
+        Self { profile: Profile::Lossless, guard_formulas: false, combined, zone: TimeZone::UTC }
+    }
+
     /// The zone that the server is to write times in.
     pub fn server_zone(&self) -> &str {
         match self.profile {
@@ -125,12 +130,18 @@ pub fn select(table: &Table, columns: &[Column], rows: Rows<'_>) -> String {
         if has(column) { name } else { format!("NULL::text AS {name}") }
     });
     let list = list.collect::<Vec<_>>().join(", ");
-    let order = match rows {
-        Rows::All => String::new(),
-        Rows::First(limit) => format!("{} LIMIT {limit}", order(table)),
-        Rows::By(list) => format!(" ORDER BY {list}"),
-    };
-    format!("COPY (SELECT {list} FROM {}{order}) TO STDOUT", table.rows())
+    format!("COPY (SELECT {list} FROM {}{}) TO STDOUT", table.rows(), rows.tail(table))
+}
+
+impl Rows<'_> {
+    /// What stands behind the table in its SELECT.
+    pub fn tail(&self, table: &Table) -> String {
+        match self {
+            Self::All => String::new(),
+            Self::First(limit) => format!("{} LIMIT {limit}", order(table)),
+            Self::By(list) => format!(" ORDER BY {list}"),
+        }
+    }
 }
 
 /// The order that shows the same rows twice: by the primary key, else by the rows' text.

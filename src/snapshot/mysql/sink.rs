@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::convert::Rows;
 use super::super::crew::Job;
 use super::super::dataset::{Bundle, DataSet};
 use super::super::ddl::mysql::{Layout, unique_names};
@@ -96,7 +97,7 @@ impl Sink {
         left.map(|(number, target)| {
             let dataset = &target.dataset;
             let copy = |source: &super::super::dataset::Source| {
-                transcript::select(&source.table, &dataset.shape, &target.wide)
+                transcript::select(&source.table, &dataset.shape, &target.wide, Rows::All)
             };
             Job { number, dataset: dataset.clone(), copies: dataset.sources.iter().map(copy).collect() }
         })

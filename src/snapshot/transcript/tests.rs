@@ -147,7 +147,7 @@ fn the_select_has_postgresql_write_what_the_other_server_reads() {
     let shape = table(&classes);
     let source = table(&classes[..4]);
     assert_eq!(
-        select(&source, &shape, &BTreeSet::from([1])),
+        select(&source, &shape, &BTreeSet::from([1]), Rows::All),
         "COPY (SELECT \"c0\"::int AS \"c0\", \"c1\", \"c2\" AT TIME ZONE 'UTC' AS \"c2\", to_jsonb(\"c3\") AS \"c3\", \
          NULL::text AS \"c4\" FROM ONLY \"hq\".\"t\") TO STDOUT"
     );
