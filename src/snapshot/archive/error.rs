@@ -51,9 +51,9 @@ pub enum Error {
         /// What is missing.
         problem: &'static str,
     },
-    /// A recipient that nobody can be encrypted to.
-    #[error("`{0}` is not an age recipient: it begins with `age1`, and `age-keygen -y` prints it")]
-    Recipient(String),
+    /// A recipient that nothing can be encrypted to, by its place in the list: it may be a secret key, written by mistake.
+    #[error("recipient {0} is none of age: it begins with `age1`, and `age-keygen -y` prints it")]
+    Recipient(usize),
     /// A file that holds no identity.
     #[error("`{}` holds no age identity: it is the file that `age-keygen` wrote, without a passphrase", .0.display())]
     Identity(PathBuf),

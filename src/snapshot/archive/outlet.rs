@@ -24,8 +24,8 @@ pub struct Outlet {
 type Disk = BufWriter<Tallied<File>>;
 
 enum Way {
-    Plain(Disk),
-    Sealed(Sealing<Disk>),
+    Plain(Box<Disk>),
+    Sealed(Box<Sealing<Disk>>),
 }
 
 impl Outlet {
@@ -34,8 +34,8 @@ impl Outlet {
         let file = disk::create_file(path).map_err(Error::disk("making the file", path))?;
         let disk = BufWriter::with_capacity(BUFFER_BYTES, Tallied::new(file));
         let way = match seal {
-            None => Way::Plain(disk),
-            Some(seal) => Way::Sealed(seal.wrap(disk).map_err(Error::disk("writing", path))?),
+            None => Way::Plain(Box::new(disk)),
+            Some(seal) => Way::Sealed(Box::new(seal.wrap(disk).map_err(Error::disk("writing", path))?)),
         };
         Ok(Self { way, broken: false })
     }
@@ -46,7 +46,7 @@ impl Outlet {
             return Err(io::Error::other("it was given up"));
         }
         let disk = match self.way {
-            Way::Plain(disk) => disk,
+            Way::Plain(disk) => *disk,
             Way::Sealed(sealing) => sealing.finish()?,
         };
         let Tallied { inner, tally } = disk.into_inner().map_err(io::IntoInnerError::into_error)?;

@@ -27,8 +27,8 @@ pub struct Seal {
 impl Seal {
     /// For these recipients, `age1…`.
     pub fn new(recipients: &[String]) -> Result<Self, Error> {
-        let parsed = |text: &String| text.parse().map_err(|_| Error::Recipient(text.clone()));
-        let recipients = recipients.iter().map(parsed).collect::<Result<Vec<_>, _>>()?;
+        let parsed = |(place, text): (usize, &String)| text.parse().map_err(|_| Error::Recipient(place + 1));
+        let recipients = recipients.iter().enumerate().map(parsed).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { recipients, own: x25519::Identity::generate() })
     }
 
