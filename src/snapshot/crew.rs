@@ -157,21 +157,23 @@ async fn read(
 ) -> Result<(), ReadError> {
     for (source, copy) in job.dataset.sources.iter().zip(&job.copies) {
         let moment = &moments.of[&source.database];
-        if !readers.contains_key(&source.database) {
-            readers.insert(source.database.clone(), moment.reader(&moments.settings).await?);
-        }
-        let Some(reader) = readers.get_mut(&source.database) else { continue };
+        let mut reader = match readers.remove(&source.database) {
+            Some(reader) => reader,
+            None => moment.reader(&moments.settings).await?,
+        };
         reader.begin(moment, &source.table, copy).await?;
+        // A writer that takes no more has failed, or has seen enough: it says which. The connection is in the middle of a copy
+        // then, and goes.
         if feed.send(Feed::Begin(source.customer.clone())).await.is_err() {
             return Ok(());
         }
         while let Some(piece) = reader.piece(&source.table).await? {
             counters.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
             if feed.send(Feed::Piece(piece)).await.is_err() {
-                // The writer has failed, and says why.
                 return Ok(());
             }
         }
+        readers.insert(source.database.clone(), reader);
         if feed.send(Feed::End).await.is_err() {
             return Ok(());
         }

@@ -3,7 +3,8 @@
 //! One transaction keeps the server's snapshot, and others import it (manual, "Snapshot Synchronization Functions"). It holds
 //! no lock on any table; a table is locked only while it is read, and only against being changed in its shape. So a table
 //! may be truncated or rewritten before its turn, and such changes are not bound to a snapshot: it would look empty, and
-//! nobody would know. Therefore the files of every table are noted before the moment, and compared when it is read.
+//! nobody would know. Therefore the files and the shape of every table are noted before the moment, and compared when it
+//! is locked to be read.
 
 use std::collections::BTreeMap;
 
@@ -16,18 +17,23 @@ use super::manifest;
 use super::table::Table;
 
 const FILES: &str = include_str!("../../sql/snapshot/files.sql");
+/// From 17 on a role can have a limit for whole transactions; a snapshot takes as long as it takes.
+const NO_LIMIT: &str = "SELECT pg_catalog.set_config('transaction_timeout', '0', false) \
+                        WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL";
 const MOMENT: &str = include_str!("../../sql/snapshot/moment.sql");
 
 /// A transaction that keeps a database's snapshot.
 pub struct Moment {
     keeper: Session,
+    /// Sees what there is now, while everything else sees the moment.
+    watcher: Session,
     database: Database,
     application: String,
     snapshot: String,
     lsn: String,
     as_of: String,
     /// The files of each table before the moment, by the table's OID.
-    files: BTreeMap<u32, String>,
+    files: BTreeMap<u32, Vec<String>>,
 }
 
 impl Moment {
@@ -38,8 +44,9 @@ impl Moment {
         let keeper = postgres::open(database, application).await?;
         let schemas: Vec<&str> = schemas.iter().map(|schema| schema.as_str()).collect();
         let rows = keeper.query(FILES, &[&schemas]).await.map_err(failed)?;
-        let files = rows.iter().map(|row| (row.get(0), row.get::<_, Vec<String>>(1).join(" ")));
-        let files = files.collect();
+        let files = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let watcher = postgres::open(database, application).await?;
+        keeper.batch_execute(NO_LIMIT).await.map_err(failed)?;
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         keeper.batch_execute(begin).await.map_err(failed)?;
         let row = keeper.query_one(MOMENT, &[]).await.map_err(failed)?;
@@ -48,6 +55,7 @@ impl Moment {
             lsn: row.get("lsn"),
             as_of: row.get("as_of"),
             keeper,
+            watcher,
             database: database.clone(),
             application: application.to_owned(),
             files,
@@ -66,6 +74,17 @@ impl Moment {
         row.map(|row| row.get(0)).map_err(|error| Error::from_driver("looking for a schema", &error))
     }
 
+    /// The files and the shape of a table as they are now; nothing where it is no longer there.
+    async fn files_now(&self, table: &Table) -> Result<Option<Vec<String>>, Error> {
+        let sql = format!("{} AND c.oid = $2", FILES.trim_end().trim_end_matches(';'));
+        let schemas = [table.name.schema.as_str()];
+        let row = self.watcher.query_opt(&sql, &[&&schemas[..], &table.oid]).await;
+        let row = row.map_err(|error| {
+            Error::from_driver(format!("looking at table {}", table.name), &error).with_no_row_at_hand()
+        })?;
+        Ok(row.map(|row| row.get(1)))
+    }
+
     /// As the manifest has it.
     pub fn entry(&self) -> manifest::Moment {
         manifest::Moment {
@@ -78,7 +97,9 @@ impl Moment {
     /// A connection that reads tables as they are at the moment. `settings` are statements that shape values.
     pub async fn reader(&self, settings: &str) -> Result<Reader, Error> {
         let mut connection = CopyOut::connect(&self.database, &self.application).await?;
-        connection.simple_query("pinning the settings of a session", settings).await?;
+        let doing = "pinning the settings of a session";
+        connection.simple_query(doing, NO_LIMIT).await?;
+        connection.simple_query(doing, settings).await?;
         Ok(Reader { connection })
     }
 }
@@ -91,8 +112,9 @@ pub enum ReadError {
     Postgres(#[from] Error),
     /// Its rows may no longer be those of the moment.
     #[error(
-        "reading table {0}: it was truncated, rewritten or has lost a partition since the snapshot began, so what it shows \
-         now is not of that moment. Run the snapshot again; plan such changes for another hour"
+        "reading table {0}: it was made, truncated, rewritten or renamed since the snapshot began, or its columns or \
+         partitions have changed, so what it shows now is not of that moment. Run the snapshot again; plan such changes for \
+         another hour"
     )]
     Moved(TableName),
 }
@@ -114,13 +136,8 @@ impl Reader {
             table.name.quoted()
         );
         self.connection.simple_query(&doing, &begin).await?;
-        let sql = FILES.replace("$1::text[]", &format!("ARRAY[{}]", literal(table.name.schema.as_str())));
-        let sql = format!("{} AND c.oid = {}", sql.trim_end().trim_end_matches(';'), table.oid);
-        let rows = self.connection.simple_query(&doing, &sql).await?;
-        let now = rows.first().and_then(|row| row.get(1)).and_then(Option::as_deref);
-        // An array of plain words, as the server writes it.
-        let now = now.map(|files| files.trim_matches(['{', '}']).replace(',', " "));
-        if now.is_none() || now.as_ref() != moment.files.get(&table.oid) {
+        // The lock holds from now on, so what is seen now is what will be read.
+        if moment.files_now(table).await?.as_ref() != moment.files.get(&table.oid) {
             self.connection.simple_query(&doing, "ROLLBACK").await?;
             return Err(ReadError::Moved(table.name.clone()));
         }

@@ -87,7 +87,11 @@ async fn make_in(
     let form = form(snapshot);
     let destination = tables::order(config, snapshot, &run);
     let scope = Scope::take(config, snapshot, settings(snapshot)).await?;
-    place.check_room(room_needed(&scope, place)?)?;
+    if destination.is_none()
+        && let Some(needed) = room_needed(place)?
+    {
+        place.check_room(needed)?;
+    }
     progress.step = Step::Exporting;
     progress.rows_estimate = scope.rows_estimate();
     progress.tables_total = scope.bundles.iter().map(|bundle| bundle.datasets.len() as u64).sum();
@@ -97,6 +101,9 @@ async fn make_in(
     let mut manifest = describe::manifest(snapshot, &run, &scope, base.as_ref().map(|(run, _)| run.as_str()));
     let counters = Arc::new(Counters::default());
     let workers = usize::from(snapshot.workers);
+    if stop.is_cancelled() {
+        return Err(Error::Stopped);
+    }
     let made = if let Some(destination) = destination {
         let expected = |manifest: &Manifest| expect_no_loss(snapshot, manifest);
         let making = tables::make(destination, workers, &scope, &mut manifest, &counters, stop, expected);
@@ -263,12 +270,12 @@ fn form(snapshot: &Snapshot) -> Form {
     Form { profile, guard_formulas, combined, zone: snapshot.time_zone.clone() }
 }
 
-/// Room for the archives, with the parts of the largest of them beside it: as the last run was, and half as much again; the
-/// first time, what the tables take at the server.
-fn room_needed(scope: &Scope, place: &Place) -> Result<u64, Error> {
-    let last = place.published()?.into_iter().next();
-    let last = last.map(|last| last.manifest.archives.iter().map(|archive| archive.bytes).sum::<u64>());
-    Ok(last.filter(|bytes| *bytes > 0).map_or_else(|| scope.size_bytes(), |bytes| bytes * 5 / 2))
+/// Room for the archives, with the parts of the largest of them beside it: as the published run has, and half as much again.
+/// The first time nobody knows: tables have much in them that is not exported, and a disk that fills up costs this run only.
+fn room_needed(place: &Place) -> Result<Option<u64>, Error> {
+    let current = place.published()?.into_iter().find(|published| published.current);
+    let bytes = current.map(|last| last.manifest.archives.iter().map(|archive| archive.bytes).sum::<u64>());
+    Ok(bytes.map(|bytes| bytes / 2 * 5))
 }
 
 /// `on_loss = "fail"`.

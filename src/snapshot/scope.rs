@@ -132,6 +132,11 @@ impl Found {
             return Ok(());
         }
         let tables = moment.tables(&customer.schema).await?;
+        if tables.is_empty() {
+            let reason = format!("schema {} of database {} has no table", customer.schema, customer.database);
+            self.missing.push(Missing { customer: customer.name.to_string(), reason });
+            return Ok(());
+        }
         let unknown = selection::unknown(snapshot, &tables.iter().collect::<Vec<_>>());
         let unknown: Vec<String> = unknown
             .iter()

@@ -87,7 +87,7 @@ fn reason_for_column(snapshot: &Snapshot, table: &Ident, column: &Column) -> Opt
     }
     if column.hint("snapshot") == Some("no") {
         Some("its comment says snapshot=no; `include` would take it in")
-    } else if column.class == Class::Bytea {
+    } else if column.class == Class::Bytea || column.type_text == "bytea[]" {
         Some("it holds binary values; `include` would take it in")
     } else {
         None

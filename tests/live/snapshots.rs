@@ -4,6 +4,7 @@ mod archive;
 mod chain;
 mod contents;
 mod crash;
+mod dump;
 mod increments;
 mod load;
 mod money;

@@ -1,7 +1,10 @@
 //! `acequia snapshot run`: make one now.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -10,16 +13,20 @@ use super::progress::show;
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::dumps::size;
 use crate::config::Config;
+use crate::snapshot::error::Error;
 use crate::snapshot::run::{self, Published};
 
 pub(super) const AFTER_HELP: &str = "\
 It is made as the rule files say, and published at once: `publish_at` is for the daemon. The last
-published one stays as it is until then, and if anything fails. Ctrl-C leaves nothing behind.
+published one stays as it is until then, and if anything fails. Ctrl-C clears away what was written.
 
   acequia snapshot run nightly
   acequia snapshot run nightly --output json | jq -r .path
 
 Exit status: 0 published, 1 failed, 69 a database can't be reached, 75 another run is at work";
+
+/// How long a run may take to clear away what it has written.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// What to make.
 #[derive(Debug, clap::Args)]
@@ -40,12 +47,12 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
         let staged = run::make(config, snapshot, Timestamp::now(), &tell, &stop).await?;
         run::publish(config, snapshot, &staged.run, Timestamp::now()).await
     };
+    tokio::pin!(made);
+    let mut terminate = signal(SignalKind::terminate())?;
     let published = tokio::select! {
-        published = made => published,
-        _ = tokio::signal::ctrl_c() => {
-            // What is staged goes with the run that is dropped here; the rest at the next start.
-            anyhow::bail!("stopped; the last published snapshot stays as it is");
-        }
+        published = &mut made => published,
+        _ = tokio::signal::ctrl_c() => stopped(&stop, made).await,
+        _ = terminate.recv() => stopped(&stop, made).await,
     };
     drop(tell);
     // It draws to the end and has no way to fail.
@@ -56,6 +63,15 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
         Output::Text => print(&published),
     }
     Ok(Exit::Done)
+}
+
+/// Tells a run to stop and lets it clear away what it has written; what is left then is cleared by the next run.
+async fn stopped(
+    stop: &CancellationToken,
+    made: impl Future<Output = Result<Published, Error>>,
+) -> Result<Published, Error> {
+    stop.cancel();
+    tokio::time::timeout(STOP_LIMIT, made).await.unwrap_or(Err(Error::Stopped))
 }
 
 fn as_json(published: &Published) -> serde_json::Value {

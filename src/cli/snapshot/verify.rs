@@ -38,6 +38,12 @@ pub(in crate::cli) struct Verify {
 pub(super) fn verify(config: &Config, wanted: &Verify) -> anyhow::Result<Exit> {
     let directory = choice::published(config, &wanted.what)?;
     let manifest = place::manifest(&directory)?;
+    if manifest.archives.is_empty() {
+        anyhow::bail!(
+            "run {} has no archives: its tables were compared by the server when they were loaded, and are there",
+            manifest.run
+        );
+    }
     let keys = wanted.identity.as_deref().map(Keys::read).transpose()?;
     let mut broken = Vec::new();
     let mut whole = Checked::default();
