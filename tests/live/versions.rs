@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::support::{Cluster, Config, Daemon, Database};
+use super::support::{Cluster, Config, Daemon, Database, Mysql};
 
 /// The versions that are promised.
 const PROMISED: std::ops::RangeInclusive<u32> = 14..=18;
@@ -60,7 +60,13 @@ fn every_version_is_source_and_target() {
     let absent: Vec<String> =
         PROMISED.filter(|version| !is_there(version)).map(|version| version.to_string()).collect();
     let absent = if absent.is_empty() { "none".to_owned() } else { absent.join(", ") };
-    let line = format!("version matrix: {}; not present: {absent}\n", done.join(", "));
+    let mariadb = Mysql::shared().value("SELECT version()");
+    let mysql = Mysql::real(&["--local-infile=ON"]).map(|server| server.value("SELECT version()"));
+    let mysql = mysql.unwrap_or_else(|| "not here (ACEQUIA_MYSQL_BIN names its directory)".to_owned());
+    let line = format!(
+        "version matrix: {}; not present: {absent}; snapshots: MariaDB {mariadb}, MySQL: {mysql}\n",
+        done.join(", ")
+    );
     // Not by a macro: the harness would keep that to itself.
     std::io::stderr().write_all(line.as_bytes()).expect("the standard error can be written");
 }

@@ -10,6 +10,7 @@ use crate::cli::console::{Exit, Output, say, session};
 use crate::config::Config;
 use crate::name::Ident;
 use crate::snapshot::archive::Keys;
+use crate::snapshot::load::mysql;
 use crate::snapshot::load::postgres::{Target, load as load_archive};
 use crate::snapshot::place;
 
@@ -21,6 +22,7 @@ unless --replace says that what is in them goes. An incremental one goes on top 
   acequia snapshot load nightly --customer north --database practice --schema restored
   acequia snapshot load /mnt/backup/20261122T060000Z/north.zip --database practice --schema restored
   acequia snapshot load nightly --customer north --identity key.txt --database practice --schema restored
+  acequia snapshot load nightly --customer north --server reporting --into restored_north
 
 Exit status: 0 loaded, 1 failed, 69 the database can't be reached";
 
@@ -37,11 +39,17 @@ pub(in crate::cli) struct Load {
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
     /// The database of the rule files to load into; its role must be allowed to create there
-    #[arg(long, value_name = "NAME")]
-    database: String,
+    #[arg(long, value_name = "NAME", requires = "schema", required_unless_present = "server")]
+    database: Option<String>,
     /// The schema to load into; it is made if it is not there
-    #[arg(long, value_name = "SCHEMA")]
-    schema: String,
+    #[arg(long, value_name = "SCHEMA", requires = "database")]
+    schema: Option<String>,
+    /// The MySQL or MariaDB server of the rule files to load into
+    #[arg(long, value_name = "NAME", requires = "into", conflicts_with_all = ["database", "replace", "as_role"])]
+    server: Option<String>,
+    /// The database of that server; it is made if it is not there, and an earlier load into it gives way
+    #[arg(long, value_name = "DATABASE", requires = "server")]
+    into: Option<String>,
     /// Connect as this role (with its .pgpass entry or peer authentication) instead of the configured one
     #[arg(long = "as", value_name = "ROLE")]
     as_role: Option<String>,
@@ -56,28 +64,30 @@ pub(in crate::cli) struct Load {
 pub(super) async fn load(config: &Config, wanted: &Load) -> anyhow::Result<Exit> {
     let archive = archive(config, wanted)?;
     let keys = wanted.identity.as_deref().map(Keys::read).transpose()?;
-    let known = config.databases.values().find(|database| database.name.as_str() == wanted.database);
-    let mut database = known.cloned().with_context(|| {
+    if let (Some(server), Some(into)) = (&wanted.server, &wanted.into) {
+        return load_into_server(config, wanted, &archive, keys, (server, into)).await;
+    }
+    let (Some(database), Some(schema)) = (&wanted.database, &wanted.schema) else {
+        anyhow::bail!("say where to with --database and --schema, or with --server and --into");
+    };
+    let known = config.databases.values().find(|known| known.name.as_str() == database);
+    let mut place = known.cloned().with_context(|| {
         let names: Vec<&str> = config.databases.keys().map(crate::name::DatabaseName::as_str).collect();
-        format!(
-            "no database of the rule files is called `{}`; there are: {}",
-            wanted.database,
-            names.join(", ")
-        )
+        format!("no database of the rule files is called `{}`; there are: {}", database, names.join(", "))
     })?;
     if let Some(role) = &wanted.as_role {
-        database.user.clone_from(role);
-        database.password = None;
+        place.user.clone_from(role);
+        place.password = None;
     }
-    let session = session(&database, "snapshot load").await?;
-    let target = Target { schema: Ident::new(&wanted.schema)?, replace: wanted.replace };
+    let session = session(&place, "snapshot load").await?;
+    let target = Target { schema: Ident::new(schema)?, replace: wanted.replace };
     let loaded = load_archive(&session, &archive, keys, &target).await?;
     let manifest = &loaded.manifest;
     match wanted.output {
         Output::Json => say!(
             "{}",
             serde_json::to_string_pretty(&json!({
-                "run": manifest.run, "schema": wanted.schema, "datasets": manifest.datasets.len(), "rows": loaded.rows,
+                "run": manifest.run, "schema": schema, "datasets": manifest.datasets.len(), "rows": loaded.rows,
                 "gone": loaded.gone, "moments": manifest.moments,
             }))?
         ),
@@ -86,10 +96,44 @@ pub(super) async fn load(config: &Config, wanted: &Load) -> anyhow::Result<Exit>
             say!(
                 "loaded {} data set(s) into schema {}: {} rows{gone}",
                 manifest.datasets.len(),
-                wanted.schema,
+                schema,
                 loaded.rows
             );
         }
+    }
+    Ok(Exit::Done)
+}
+
+/// Into a MySQL or MariaDB server.
+async fn load_into_server(
+    config: &Config,
+    wanted: &Load,
+    archive: &Path,
+    keys: Option<Keys>,
+    (server, into): (&str, &str),
+) -> anyhow::Result<Exit> {
+    let known = config.servers.values().find(|known| known.name.as_str() == server);
+    let place = known.with_context(|| {
+        let names: Vec<&str> = config.servers.keys().map(crate::name::ServerName::as_str).collect();
+        format!("no server of the rule files is called `{server}`; there are: {}", names.join(", "))
+    })?;
+    let loaded = mysql::load(place, into, archive, keys).await?;
+    let manifest = &loaded.manifest;
+    let columns = manifest.datasets.iter().flat_map(|dataset| &dataset.columns);
+    let lost: u64 = columns.flat_map(|column| column.losses.values()).sum();
+    match wanted.output {
+        Output::Json => say!(
+            "{}",
+            serde_json::to_string_pretty(&json!({
+                "run": manifest.run, "database": into, "datasets": manifest.datasets.len(), "rows": loaded.rows,
+                "lost": lost, "moments": manifest.moments,
+            }))?
+        ),
+        Output::Text => say!(
+            "loaded {} data set(s) into database {into} of server {server}: {} rows, {lost} value(s) that it has no place for",
+            manifest.datasets.len(),
+            loaded.rows
+        ),
     }
     Ok(Exit::Done)
 }

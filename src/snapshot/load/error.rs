@@ -1,6 +1,6 @@
 //! Why an archive can't be put into a database.
 
-use super::super::archive;
+use super::super::{archive, mysql};
 use crate::fault::Fault;
 use crate::name::Ident;
 use crate::postgres;
@@ -14,6 +14,9 @@ pub enum Error {
     /// The server refused something, or is not there.
     #[error(transparent)]
     Postgres(#[from] postgres::Error),
+    /// The MySQL or MariaDB server refused something, or is not there.
+    #[error(transparent)]
+    Mysql(#[from] mysql::Error),
     /// There is nothing that a schema could be made of.
     #[error("a snapshot of format `{format}` can't be loaded here: {remedy}")]
     Format {
@@ -67,6 +70,7 @@ impl Error {
         match self {
             Self::Archive(error) => error.fault(),
             Self::Postgres(error) => error.fault(),
+            Self::Mysql(error) => error.fault(),
             Self::Format { .. }
             | Self::Damaged { .. }
             | Self::Occupied { .. }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use super::super::archive::{Contents, Keys, tally::Tally};
+use super::super::crew::Feed;
 use super::super::manifest::Manifest;
 use super::error::Error;
 use super::unmarket::Unpacking;
@@ -61,6 +62,42 @@ impl Archive {
         let (contents, read, text) = read.await.map_err(|_| Error::Broken)?;
         self.contents = Some(contents);
         if read?.is_err() { Err(damaged) } else { Ok(text) }
+    }
+
+    /// Hands the rows of one file to a loader, and compares what there was with the manifest. The end is told only where
+    /// all of it was right.
+    pub(super) async fn pour(
+        &mut self,
+        part: Part<'_>,
+        unpacking: Unpacking,
+        feed: &mpsc::Sender<Feed>,
+    ) -> Result<(), Error> {
+        let (sender, mut pieces) = mpsc::channel(WAITING_PIECES);
+        let mut contents = self.contents.take().ok_or(Error::Broken)?;
+        let file = part.file.to_owned();
+        let reading = spawn_blocking(move || {
+            let read = read(&mut contents, &file, unpacking, &sender);
+            (contents, read)
+        });
+        let mut is_wanted = true;
+        while let Some(piece) = pieces.recv().await {
+            if feed.send(Feed::Piece(piece)).await.is_err() {
+                // The loader has failed, and says why.
+                is_wanted = false;
+                break;
+            }
+        }
+        drop(pieces);
+        let (contents, read) = reading.await.map_err(|_| Error::Broken)?;
+        self.contents = Some(contents);
+        let tally = read?.map_err(|problem| damaged(part, problem))?;
+        if is_wanted {
+            if tally.bytes() != part.bytes || tally.sha256() != part.sha256 {
+                return Err(damaged(part, "has other bytes than were written".to_owned()));
+            }
+            let _ = feed.send(Feed::End).await;
+        }
+        Ok(())
     }
 
     /// Sends the rows of one file to the server, and compares what there was with the manifest.

@@ -6,6 +6,8 @@
 //! ledger     what was loaded before
 //! dataset    one data set into its table
 //! postgres   an archive into a schema of PostgreSQL
+//! shape      what a table looked like, out of the manifest
+//! mysql      an archive into a database of MySQL or MariaDB
 //! ```
 
 mod error;
@@ -14,5 +16,7 @@ mod feed;
 mod ledger;
 mod dataset;
 pub mod postgres;
+mod shape;
+pub mod mysql;
 
 pub use error::Error;

@@ -75,7 +75,7 @@ pub(super) async fn write(
         .execute(
             &doing,
             &format!(
-                "CREATE TABLE {table} (table_name VARCHAR(64) NOT NULL PRIMARY KEY, snapshot VARCHAR(64) NOT NULL, \
+                "CREATE TABLE {table} (table_name VARCHAR(64) NOT NULL PRIMARY KEY, snapshot VARCHAR(128) NOT NULL, \
                  run VARCHAR(32) NOT NULL, as_of TEXT, lsn TEXT, row_count BIGINT, sha256 CHAR(64), losses LONGTEXT, \
                  manifest LONGTEXT) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin \
                  COMMENT='What a snapshot of Acequia has put here; the row without a table is the whole run'"

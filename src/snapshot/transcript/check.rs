@@ -25,8 +25,13 @@ pub(super) fn fit<'r>(kind: &Kind, raw: &'r [u8]) -> Result<Fit<'r>, Unfit> {
     match kind {
         Kind::Integer(_) => integer(raw),
         Kind::Boolean => {
+            // As PostgreSQL is asked for it, or as a file of ours has it.
             if matches!(raw, b"0" | b"1") {
                 Ok(Fit::Whole(raw))
+            } else if raw == b"t" {
+                Ok(Fit::Whole(b"1"))
+            } else if raw == b"f" {
+                Ok(Fit::Whole(b"0"))
             } else {
                 Err(Unfit)
             }
@@ -104,10 +109,13 @@ fn moment(raw: &[u8]) -> Result<Fit<'_>, Unfit> {
     if time.ends_with(b" BC") {
         return Ok(Fit::Lost(Loss::YearOutOfRange));
     }
-    if !clock::time(time)?.offset.is_empty() {
+    // A file of ours has moments in UTC, and says so.
+    let offset = clock::time(time.strip_suffix(b" BC").unwrap_or(time))?.offset;
+    if !matches!(offset, b"" | b"+00") {
         return Err(Unfit);
     }
-    Ok(day(date)?.map_or(Fit::Whole(raw), Fit::Lost))
+    let whole = &raw[..raw.len() - offset.len()];
+    Ok(day(date)?.map_or(Fit::Whole(whole), Fit::Lost))
 }
 
 /// More characters than that: bytes that begin one, with each escape counted once.
@@ -176,7 +184,8 @@ mod tests {
             Some("1000-01-01 00:00:00.000001")
         );
         assert_eq!(whole(&Kind::Time, "24:00:00").as_deref(), Some("24:00:00"));
-        assert!(fit(&Kind::Datetime, b"2026-01-01 00:00:00+00").is_err());
+        assert_eq!(whole(&Kind::Datetime, "2026-01-01 00:00:00+00").as_deref(), Some("2026-01-01 00:00:00"));
+        assert!(fit(&Kind::Datetime, b"2026-01-01 00:00:00+05:30").is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Snapshots in a MariaDB server: every value is what it was or is named as lost, readers see the old tables or the new
 //! ones, and whatever goes wrong leaves what is published as it is.
 
+mod commands;
 mod swap;
 mod values;
 

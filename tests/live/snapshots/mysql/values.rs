@@ -4,10 +4,10 @@ use acequia::config::OnLoss;
 use acequia::snapshot::mysql::Error;
 
 use super::{Run, losses, tables};
-use crate::support::{Cluster, Mysql, runtime};
+use crate::support::{Cluster, Mysql};
 
 /// A column of each type and values that something has stumbled over, somewhere.
-const TYPES: &str = r#"
+pub(super) const TYPES: &str = r#"
 CREATE SCHEMA north;
 CREATE TYPE north.mood AS ENUM ('sad', 'ok', 'it''s');
 CREATE TYPE north.odd AS ENUM ('a', 'A', 'x ');
@@ -60,8 +60,8 @@ const COMMON: [(&str, &str); 35] = [
     ("exact", "exact"),
     ("tens", "tens"),
     ("wide", "wide"),
-    ("r", "r::text::float8"),
-    ("d", "d"),
+    ("REPLACE(r, 'e', 'e+')", "r::text::float8"),
+    ("REPLACE(d, 'e', 'e+')", "d + 0"),
     ("m", "m::numeric"),
     ("b", "b::int"),
     ("c", "c::text"),
@@ -257,5 +257,4 @@ fn a_value_of_a_hundred_megabytes_arrives() {
     Run::new(&server, &database, "snap_big_{customer}", &["north"]).publish().expect("published");
     assert_eq!(server.value("SELECT LENGTH(big) FROM snap_big_north.t WHERE id = 1"), "100000000");
     assert_eq!(server.value("SELECT LENGTH(raw) FROM snap_big_north.t WHERE id = 2"), "10000000");
-    runtime();
 }
