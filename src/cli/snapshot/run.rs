@@ -43,8 +43,11 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
     let (tell, told) = watch::channel(None);
     let shown = tokio::spawn(show(told));
     let stop = CancellationToken::new();
-    let made = async {
-        let staged = run::make(config, snapshot, Timestamp::now(), &tell, &stop).await?;
+    let token = stop.clone();
+    let made = async move {
+        let staged = run::make(config, snapshot, Timestamp::now(), &tell, &token).await?;
+        // With the end of the channel, nothing is drawn any more.
+        drop(tell);
         run::publish(config, snapshot, &staged.run, Timestamp::now()).await
     };
     tokio::pin!(made);
@@ -54,7 +57,6 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
         _ = tokio::signal::ctrl_c() => stopped(&stop, made).await,
         _ = terminate.recv() => stopped(&stop, made).await,
     };
-    drop(tell);
     // It draws to the end and has no way to fail.
     let _ = shown.await;
     let published = published?;

@@ -178,9 +178,19 @@ fn read_rest(
     let workers = read_number(section, "workers", u32::from(WORKERS_MAX), findings);
     let retain_closed = section.parsed("retain_closed", parse_days, "write it as \"30d\"", findings);
     let format = format?;
-    if on_loss == Some(OnLoss::Text) && !matches!(format, Format::Mysql { .. }) {
-        let message = "`on_loss = \"text\"` is for format = \"mysql\", whose columns have types";
+    let has_types = matches!(format, Format::Mysql { .. } | Format::Sql { dialect: Dialect::Mysql });
+    if on_loss == Some(OnLoss::Text) && !has_types {
+        let message = "`on_loss = \"text\"` is for MySQL, whose columns have types that lose values";
         findings.error(section.key_spot("on_loss"), message, "write \"null\" or \"fail\"");
+        return None;
+    }
+    if kind == Some(Kind::Incremental) && section.has("encrypt_to") {
+        let message = "an incremental snapshot keeps the keys of its last run on this host in the clear";
+        findings.error(
+            section.key_spot("encrypt_to"),
+            message,
+            "leave `encrypt_to` out, or write kind = \"full\"",
+        );
         return None;
     }
     let time_zone =

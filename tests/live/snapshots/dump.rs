@@ -81,7 +81,9 @@ fn the_client_of_mariadb_loads_a_dump_and_what_is_lost_is_counted() {
         let published = run(&config);
         server.execute(&format!("CREATE DATABASE {name}"));
         let mut client = Command::new("mariadb");
-        client.args(["--no-defaults", "--user=root", "--database", name, "--socket"]).arg(&server.server().host);
+        client
+            .args(["--no-defaults", "--user=root", "--database", name, "--socket"])
+            .arg(&server.server().host);
         feed(&config.path().join("out/dump/current/north.sql.gz"), &mut client);
         let mut losses = 0;
         for dataset in published["manifest"]["datasets"].as_array().expect("data sets") {
@@ -92,7 +94,8 @@ fn the_client_of_mariadb_loads_a_dump_and_what_is_lost_is_counted() {
             losses += columns.iter().filter(|column| !column["losses"].is_null()).count();
         }
         let datasets = published["manifest"]["datasets"].as_array().expect("data sets");
-        let file = datasets.iter().find(|dataset| dataset["table"] == "texts").expect("the table")["file"].clone();
+        let file =
+            datasets.iter().find(|dataset| dataset["table"] == "texts").expect("the table")["file"].clone();
         let texts = file.as_str().expect("a name");
         let here = database.query(
             "SELECT id, upper(encode(convert_to(t, 'UTF8'), 'hex')) FROM north.texts WHERE t IS NOT NULL ORDER BY id",
