@@ -245,7 +245,7 @@ fn a_right_snapshot_is_understood_word_for_word() {
     };
     assert_eq!(
         said(files),
-        "enabled true; customers hq; format dat; profile market; formulas guard; kind incremental; layout combined; \
+        "enabled true; customers hq; format dat; profile market; formulas guard; kind full; layout combined; \
          schedule cron 30 1,13 * * * America/New_York (mon, fri); publish_at 06:00; \
          directory tests/diagnostics/snapshot-every-word/snapshots; keep 7; \
          exclude patient_document, patient.photo, odd.table.odd.column; include practice_note.picture; \

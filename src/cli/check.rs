@@ -30,13 +30,16 @@ pub(super) async fn check(directory: &Path, offline: bool, output: Output) -> an
     if exit == Exit::Done && output == Output::Text {
         let asked =
             if offline { "files only; no database was asked" } else { "files and databases fit together" };
+        let snapshots = match config.snapshots.len() {
+            0 => String::new(),
+            count => format!(", {count} snapshot(s)"),
+        };
         say!(
-            "ok: {} customers, {} data sets, {} sync groups, {} flow(s), {} snapshot(s): {asked}",
+            "ok: {} customers, {} data sets, {} sync groups, {} flow(s){snapshots}: {asked}",
             config.customers.len(),
             config.datasets.len(),
             config.syncs.len(),
-            flows.len(),
-            config.snapshots.len()
+            flows.len()
         );
     }
     Ok(exit)

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use crate::config::{Config, Database, Diagnostic, Problems, Style};
+use crate::mysql;
 use crate::postgres::{self, Session};
 use crate::snapshot;
 
@@ -16,6 +17,9 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::console::write_out(format_args!("{}\n", format_args!($($text)*))) };
 }
 pub(super) use say;
+
+/// MySQL's numbers for an account that it does not let in.
+const NO_ACCESS: [u16; 2] = [1045, 1698];
 
 /// Writes to standard output. Nobody reads any more: then there is nothing left to do.
 pub(super) fn write_out(text: std::fmt::Arguments<'_>) {
@@ -103,11 +107,31 @@ pub(super) fn exit_of(failure: &anyhow::Error) -> Exit {
     if of_snapshot.is_some_and(snapshot::error::Error::is_busy) {
         return Exit::Busy;
     }
+    if let Some(exit) = of_snapshot.and_then(snapshot::error::Error::server).and_then(exit_of_server) {
+        return exit;
+    }
     let error = of_snapshot.and_then(snapshot::error::Error::postgres);
     match error.or_else(|| failure.downcast_ref()).map(postgres::Error::kind) {
         Some(kind) if kind.is_unreachable() => Exit::Unavailable,
         Some(kind) if is_refused(kind) => Exit::Configuration,
         Some(_) | None => Exit::Failed,
+    }
+}
+
+/// As for PostgreSQL; nothing where the statement failed and not the session.
+fn exit_of_server(error: &mysql::Error) -> Option<Exit> {
+    match error.kind() {
+        mysql::Kind::Connect(..) | mysql::Kind::TimedOut(_) | mysql::Kind::Closed | mysql::Kind::Io(_) => {
+            Some(Exit::Unavailable)
+        }
+        mysql::Kind::Tls(_) | mysql::Kind::Authentication(_) | mysql::Kind::Secret(_) => {
+            Some(Exit::Configuration)
+        }
+        mysql::Kind::Server(_) if error.is_one_of(&NO_ACCESS) => Some(Exit::Configuration),
+        mysql::Kind::Server(_)
+        | mysql::Kind::UnaskedFile
+        | mysql::Kind::Starved
+        | mysql::Kind::Protocol(_) => None,
     }
 }
 

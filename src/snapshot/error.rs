@@ -91,9 +91,26 @@ impl Error {
         }
     }
 
+    /// The error of the server that the tables go to, if it is one.
+    pub fn server(&self) -> Option<&crate::mysql::Error> {
+        match self {
+            Self::Mysql(mysql::Error::Mysql(error)) => Some(error),
+            Self::Mysql(_)
+            | Self::Scope(_)
+            | Self::Read(_)
+            | Self::Malformed { .. }
+            | Self::Place(_)
+            | Self::Archive(_)
+            | Self::Increment(_)
+            | Self::Loss { .. }
+            | Self::Stopped
+            | Self::Broken => None,
+        }
+    }
+
     /// Whether another run is at work.
     pub fn is_busy(&self) -> bool {
-        matches!(self, Self::Place(place::Error::Busy { .. }))
+        matches!(self, Self::Place(place::Error::Busy { .. }) | Self::Mysql(mysql::Error::Busy(_)))
     }
 
     /// Of a job.

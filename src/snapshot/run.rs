@@ -164,10 +164,11 @@ pub async fn publish(
     let place = Place::open(&snapshot.directory, &snapshot.name)?;
     let lock = place.lock("publishing a snapshot", now)?;
     // First the tables: a process that dies in between finds them published, and goes on with the link.
+    let is_staged = place.staged()?.iter().any(|staged| staged == run);
     if let Some((server, order)) = tables::order(config, snapshot, run)
-        && let Ok(manifest) = place.staged_manifest(run)
+        && is_staged
     {
-        mysql::publish(server, &order, &manifest).await?;
+        mysql::publish(server, &order, &place.staged_manifest(run)?).await?;
     }
     let path = place.publish(&lock, run)?;
     let retention = Retention {

@@ -110,6 +110,7 @@ Commands:
   verify    Compare customers with what the rules give them, while the stream goes on
   journal   See what rows were before they were changed or deleted, and put them back
   forget    Drop what is remembered of a customer that left, or of a flow that no rule needs
+  snapshot  Dump all tables of customers at one moment; list, check and load what was dumped
   config    Look at the configuration
   help      Print this message or the help of the given subcommand(s)
 

@@ -130,6 +130,8 @@ clean_up() {
 main() {
     (($# >= 2)) || fail 'usage: mysql-server.sh mariadb|mysql DIR [--name=value]...'
     flavour=$1 dir=$2
+    # It is removed in the end, from wherever this script is then.
+    [[ $dir == /* ]] || dir=$PWD/$dir
     shift 2
     settings=("$@")
     bin=$("$here/mysql-bin.sh" "$flavour") || fail "no server binaries of $flavour here. Run tests/support/install.sh."

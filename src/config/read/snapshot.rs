@@ -96,7 +96,7 @@ enum Shape {
 }
 
 /// Keys that belong to some formats only, which ones, and how that is said.
-const BELONGING: [(&str, &[Shape], &str); 8] = [
+const BELONGING: [(&str, &[Shape], &str); 9] = [
     ("profile", &[Shape::Dat], "format = \"dat\""),
     ("formulas", &[Shape::Dat], "format = \"dat\""),
     ("kind", &[Shape::Dat], "format = \"dat\""),
@@ -104,6 +104,11 @@ const BELONGING: [(&str, &[Shape], &str); 8] = [
     ("server", &[Shape::Mysql], "format = \"mysql\""),
     ("database", &[Shape::Mysql], "format = \"mysql\""),
     ("encrypt_to", &[Shape::Dat, Shape::Sql], "files, and format = \"mysql\" writes none"),
+    (
+        "retain_closed",
+        &[Shape::Dat, Shape::Sql],
+        "files; the databases of a closed customer are dropped by hand",
+    ),
     ("keep", &[Shape::Dat, Shape::Sql], "files, and a server holds the newest snapshot only"),
 ];
 

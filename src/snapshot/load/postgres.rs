@@ -144,7 +144,7 @@ async fn clear(
         if ledger.tables.contains(&dataset.table) && (goes_on || target.replace) {
             dropped.push(name);
             existing.remove(&dataset.table);
-        } else if goes_on || target.replace {
+        } else if target.replace {
             emptied.push(name);
         } else if has_rows(session, &name).await? {
             return Err(Error::Occupied { schema: target.schema.clone(), table: dataset.table.clone() });

@@ -19,6 +19,8 @@ use crate::mysql::refusal::NO_JSON;
 use crate::mysql::{self, Answer, Feed, Flavour, Session, feed};
 use crate::name::backticked;
 
+/// A column that refuses NULL got one.
+const NO_NULL: [u16; 1] = [1048];
 /// Pieces for the server are gathered up to this many bytes.
 const PIECE_BYTES: usize = 256 << 10;
 
@@ -169,7 +171,21 @@ impl Loader {
         if error.is_one_of(&NO_JSON) && !json.is_empty() {
             return Ok(Outcome::Wider(&self.wide | &json));
         }
+        // LOAD DATA only warns of a NULL in a primary key, and the pass has told which column.
+        let open = self.open();
+        if error.is_one_of(&NO_NULL) && !open.is_subset(&self.wide) && self.on_loss != OnLoss::Fail {
+            return Ok(Outcome::Wider(&self.wide | &open));
+        }
         Err(error.into())
+    }
+
+    /// Columns that refuse NULL and may have to lose a value.
+    fn open(&self) -> BTreeSet<usize> {
+        let columns = self.layout.columns.iter().enumerate().skip(self.layout.leading);
+        let open = columns.filter(|(_, column)| {
+            column.not_null && (column.kind.may_lose() || matches!(column.kind, Kind::Varchar(_)))
+        });
+        open.map(|(place, _)| place - self.layout.leading).collect()
     }
 
     fn json(&self) -> BTreeSet<usize> {

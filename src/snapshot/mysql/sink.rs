@@ -6,7 +6,7 @@ use super::super::convert::Rows;
 use super::super::crew::Job;
 use super::super::dataset::{Bundle, DataSet};
 use super::super::ddl::mysql::{Layout, unique_names};
-use super::super::manifest::{ColumnEntry, DatasetEntry, Manifest};
+use super::super::manifest::{ColumnEntry, CustomerEntry, DatasetEntry, Manifest};
 use super::super::transcript;
 use super::error::Error;
 use super::ledger::{self, LEDGER, qualified};
@@ -33,7 +33,8 @@ pub struct Order {
 impl Order {
     /// The database of a bundle.
     pub fn database_of(&self, customer: Option<&str>) -> String {
-        self.database.replace("{customer}", customer.unwrap_or("all"))
+        // As the rule files are checked: a dot would be another database's table.
+        self.database.replace("{customer}", &customer.unwrap_or("all").replace('.', "_"))
     }
 }
 
@@ -164,11 +165,13 @@ impl Sink {
             let entry = (target.table.clone(), target.entry(loaded));
             tables.entry(&target.database).or_default().push(entry);
         }
+        let head = Manifest { datasets: Vec::new(), ..manifest.clone() };
         for customer in &manifest.customers {
             let all = manifest.layout == "combined";
             let database = self.order.database_of((!all).then_some(customer.name.as_str()));
             let entries = tables.get(database.as_str()).map_or(&[][..], Vec::as_slice);
-            ledger::write(&mut self.keeper, &names, &database, manifest, entries).await?;
+            let own = of_database(&head, customer, all, entries);
+            ledger::write(&mut self.keeper, &names, &database, &own, entries).await?;
             if all {
                 break;
             }
@@ -194,6 +197,23 @@ impl Sink {
         }
         self.keeper.close().await;
     }
+}
+
+/// The manifest that stands in one database: who reads one customer's tables need not know of the others.
+fn of_database(
+    head: &Manifest,
+    customer: &CustomerEntry,
+    all: bool,
+    entries: &[(String, DatasetEntry)],
+) -> Manifest {
+    let mut own = head.clone();
+    own.datasets = entries.iter().map(|(_, entry)| entry.clone()).collect();
+    if !all {
+        own.customers.retain(|one| one.name == customer.name);
+        own.moments.retain(|one| one.database == customer.database);
+        own.missing.clear();
+    }
+    own
 }
 
 impl Target {

@@ -16,6 +16,11 @@ const ROW_BYTES: u32 = 65_000;
 const LONG_BYTES: u32 = 12;
 /// Bytes of a character.
 const CHARACTER_BYTES: u32 = 4;
+/// What InnoDB keeps of a row in its page of 16 KiB, less a reserve. MariaDB moves only texts that may have 256 bytes and more
+/// out of it, and then leaves a pointer.
+const PAGE_BYTES: u32 = 8_000;
+const POINTER_BYTES: u32 = 41;
+const MOVED_CHARACTERS: u32 = 64;
 /// Characters of CHAR.
 const CHAR_CHARACTERS: u32 = 255;
 /// Characters of VARCHAR, if it were alone in its row.
@@ -147,7 +152,10 @@ impl Kind {
 impl Column {
     /// As it stands in `CREATE TABLE`.
     pub(super) fn definition(&self, flavour: Option<Flavour>) -> String {
-        let mut sql = format!("{} {}", backticked(&self.name), self.kind.sql());
+        // JSON of MySQL's keeps numbers as DOUBLE, and rounds them; MariaDB's is a text that is checked.
+        let exact = flavour == Some(Flavour::Mariadb) || self.kind != Kind::Json;
+        let kind = if exact { self.kind.sql() } else { Kind::Text.sql() };
+        let mut sql = format!("{} {kind}", backticked(&self.name));
         if self.binary && self.kind.is_text() {
             sql += match flavour {
                 Some(Flavour::Mysql) => " COLLATE utf8mb4_0900_bin",
@@ -189,7 +197,10 @@ pub(super) fn of_source(
         let in_key = keys.iter().any(|key| key.unique && key.columns.contains(&(place + leading)));
         let is_wide = wide.contains(&place);
         let kind = if is_wide { Kind::Text } else { kind(source, in_key) };
-        let not_null = source.not_null && (in_key || !kind.may_lose()) && !is_wide;
+        // An INSERT refuses the NULL of a lost value where LOAD DATA only warns; a primary key has none anyway.
+        let in_primary = keys.iter().any(|key| key.primary && key.columns.contains(&(place + leading)));
+        let may_lose = kind.may_lose() || (in_key && matches!(kind, Kind::Varchar(_)));
+        let not_null = source.not_null && (in_primary || !may_lose) && !is_wide;
         columns.push(Column { name, kind, not_null, binary: in_key, comment: source.comment.clone() });
     }
     fit_keys(&mut columns, shape, leading, keys);
@@ -221,7 +232,9 @@ fn kind(column: &table::Column, in_key: bool) -> Kind {
         Class::TimeTz => Kind::Varchar(32),
         Class::Interval => Kind::Varchar(128),
         Class::Uuid => Kind::Ascii(36),
-        Class::Json | Class::Array => Kind::Json,
+        Class::Json => Kind::Json,
+        // As JSON, whose numbers MySQL's own type would round.
+        Class::Array => Kind::Text,
         Class::Bytea => Kind::Bytes,
     }
 }
@@ -291,15 +304,48 @@ fn fit_row(columns: &mut [Column], shape: &Table, leading: usize, keys: &[Source
     let in_key = |place: usize| keys.iter().any(|key| key.unique && key.columns.contains(&place));
     while columns.iter().map(|column| column.kind.bytes()).sum::<u32>() > ROW_BYTES {
         let longest = columns.iter().enumerate().filter(|(place, column)| {
-            !in_key(*place) && matches!(column.kind, Kind::Varchar(_) | Kind::Char(_))
+            *place >= leading && !in_key(*place) && matches!(column.kind, Kind::Varchar(_) | Kind::Char(_))
         });
         let Some((place, _)) = longest.max_by_key(|(_, column)| column.kind.bytes()) else { break };
-        columns[place].kind = Kind::Text;
-        notes.push(format!(
-            "column {}.{} is LONGTEXT without its length: the row would be too long",
-            shape.name,
-            shape.columns[place - leading].name
-        ));
+        notes.push(widen(columns, shape, leading, place));
+    }
+    let in_pages = |columns: &[Column]| {
+        columns.iter().enumerate().map(|(place, column)| in_page(&column.kind, in_key(place))).sum::<u32>()
+    };
+    while in_pages(columns) > PAGE_BYTES {
+        let longest = columns.iter().enumerate().filter(|(place, column)| {
+            let stays =
+                matches!(column.kind, Kind::Varchar(11..MOVED_CHARACTERS) | Kind::Char(11..MOVED_CHARACTERS));
+            *place >= leading && !in_key(*place) && stays
+        });
+        let Some((place, _)) = longest.max_by_key(|(_, column)| in_page(&column.kind, false)) else { break };
+        notes.push(widen(columns, shape, leading, place));
     }
     notes
+}
+
+/// What of a value stays in the row's page, at most.
+fn in_page(kind: &Kind, in_key: bool) -> u32 {
+    match kind {
+        Kind::Varchar(length) | Kind::Char(length) if *length < MOVED_CHARACTERS || in_key => {
+            length * CHARACTER_BYTES + 2
+        }
+        Kind::Varchar(_) | Kind::Char(_) | Kind::Text | Kind::Json | Kind::Bytes => POINTER_BYTES,
+        Kind::Integer(_)
+        | Kind::Boolean
+        | Kind::Decimal { .. }
+        | Kind::Double
+        | Kind::Date
+        | Kind::Datetime
+        | Kind::Time
+        | Kind::Ascii(_)
+        | Kind::Enum(_) => kind.bytes(),
+    }
+}
+
+/// Makes a column a text of any length; says so.
+fn widen(columns: &mut [Column], shape: &Table, leading: usize, place: usize) -> String {
+    columns[place].kind = Kind::Text;
+    let column = &shape.columns[place - leading].name;
+    format!("column {}.{column} is LONGTEXT without its length: the row would be too long", shape.name)
 }
