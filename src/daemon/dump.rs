@@ -4,7 +4,7 @@
 //! found on the disk (`memory`). The clock is asked anew at least each half minute: nobody tells when it is set.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -32,6 +32,8 @@ const TELL_INTERVAL: Duration = Duration::from_secs(5);
 const STEPS_AT_ONCE: u32 = 10;
 /// After a look that failed, and while somebody else works at the snapshot.
 const PAUSE: Duration = Duration::from_secs(15);
+/// How often it is looked whether something has been kept long enough.
+const PRUNE_INTERVAL: Duration = Duration::from_hours(24);
 
 /// What to go by.
 pub(super) struct Order {
@@ -57,6 +59,15 @@ pub(super) struct Dump {
     herald: Herald,
     /// What went wrong with the directory itself; told once.
     trouble: Option<String>,
+    /// When it was looked last whether something has been kept long enough.
+    pruned: Option<Instant>,
+}
+
+/// What failed.
+#[derive(Clone, Copy)]
+enum Failed {
+    Making,
+    Publishing,
 }
 
 /// Whether to look again at once.
@@ -73,7 +84,7 @@ impl Dump {
         stop: CancellationToken,
     ) -> Self {
         let progress = Arc::new(progress);
-        Self { orders, state, progress, stop, herald: Herald::default(), trouble: None }
+        Self { orders, state, progress, stop, herald: Herald::default(), trouble: None, pruned: None }
     }
 
     /// Until it is told to stop.
@@ -106,12 +117,27 @@ impl Dump {
         let mut memory = Memory::open(&order.snapshot, now).await?;
         self.trouble = None;
         self.observe(order, &mut memory).await?;
-        self.tell(order, &mut memory).await?;
+        self.prune(order, &memory, now).await;
+        self.note_late(order, &mut memory).await?;
         self.show(order, &memory, false);
+        let then = self.step(order, &mut memory, now).await?;
+        // Afterwards: what is to be done waits for no database that does not answer.
+        if matches!(then, Then::Pause(_)) {
+            self.deliver(order, &mut memory).await?;
+        }
+        Ok(then)
+    }
+
+    async fn step(
+        &mut self,
+        order: &Arc<Order>,
+        memory: &mut Memory,
+        now: Timestamp,
+    ) -> Result<Then, MemoryError> {
         let Some(times) = order.times() else { return Ok(Then::Pause(LOOK_INTERVAL)) };
         match agenda::next(&memory.record, times, now) {
-            Next::Make { occurrence } => self.make(order, &mut memory, occurrence).await,
-            Next::Publish { run, at } if at <= now => self.publish(order, &mut memory, &run).await,
+            Next::Make { occurrence } => self.make(order, memory, occurrence).await,
+            Next::Publish { run, at } if at <= now => self.publish(order, memory, &run).await,
             Next::Publish { at, .. } | Next::Retry { at, .. } | Next::Idle(Some(at)) => {
                 let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
                 Ok(Then::Pause(wait.min(LOOK_INTERVAL)))
@@ -134,13 +160,30 @@ impl Dump {
         if is_first || memory.record != before { memory.keep().await } else { Ok(()) }
     }
 
+    /// Once a day, wipes what is left of closed customers: nothing may be published for longer than it may be kept.
+    async fn prune(&mut self, order: &Order, memory: &Memory, now: Timestamp) {
+        let is_due = self.pruned.is_none_or(|at| at.elapsed() >= PRUNE_INTERVAL);
+        if order.snapshot.retain_closed_days.is_none() || !is_due {
+            return;
+        }
+        self.pruned = Some(Instant::now());
+        if let Err(error) = memory.prune(&order.snapshot, now).await {
+            tracing::warn!(snapshot = %order.snapshot.name, "an old run of the snapshot stays: {error}");
+        }
+    }
+
     /// Tells what is late, and what waits to be told.
     async fn tell(&mut self, order: &Order, memory: &mut Memory) -> Result<(), MemoryError> {
+        self.note_late(order, memory).await?;
+        self.deliver(order, memory).await
+    }
+
+    /// Has it told what is late.
+    async fn note_late(&mut self, order: &Order, memory: &mut Memory) -> Result<(), MemoryError> {
         let late = order.times().and_then(|times| {
             let occurrence = agenda::late(&memory.record, times, Timestamp::now())?;
             Some((occurrence, times.publish_moment(occurrence)))
         });
-        let mut is_changed = false;
         if let Some((occurrence, publish_at)) = late
             && memory.record.told_late != Some(occurrence)
         {
@@ -149,9 +192,14 @@ impl Dump {
                 herald::late(&order.config, &order.snapshot, (&memory.record, occurrence, publish_at));
             memory.record.announce(notice, false);
             memory.record.told_late = Some(occurrence);
-            is_changed = true;
+            memory.keep().await?;
         }
-        is_changed |= self.herald.deliver(&order.config, &order.snapshot, &mut memory.record).await;
+        Ok(())
+    }
+
+    /// Tells what waits to be told.
+    async fn deliver(&mut self, order: &Order, memory: &mut Memory) -> Result<(), MemoryError> {
+        let is_changed = self.herald.deliver(&order.config, &order.snapshot, &mut memory.record).await;
         if is_changed { memory.keep().await } else { Ok(()) }
     }
 
@@ -180,8 +228,11 @@ impl Dump {
             tokio::select! {
                 made = &mut making => break made,
                 _ = tick.tick() => {
-                    self.tell(order, memory).await?;
-                    self.show(order, memory, true);
+                    // The run goes on, also where that can't be written down now.
+                    match self.tell(order, memory).await {
+                        Ok(()) => self.show(order, memory, true),
+                        Err(error) => self.say(order, &error.to_string()),
+                    }
                 }
                 changed = self.orders.changed(), if !halt.is_cancelled() => {
                     // A run by other rules is not what anybody wants to have published.
@@ -209,10 +260,12 @@ impl Dump {
                 memory.keep().await?;
                 Ok(Self::wait_for_another(order, &error))
             }
-            Ok(Err(error)) => self.fail(order, memory, occurrence, &error.to_string()).await,
+            Ok(Err(error)) => {
+                self.fail(order, memory, (Failed::Making, occurrence), &error.to_string()).await
+            }
             Err(_) => {
                 let text = "the task that makes the snapshot broke down: this is a fault of Acequia, please report it";
-                self.fail(order, memory, occurrence, text).await
+                self.fail(order, memory, (Failed::Making, occurrence), text).await
             }
         }
     }
@@ -242,7 +295,8 @@ impl Dump {
             Err(Error::Place(error @ place::Error::Busy { .. })) => Ok(Self::wait_for_another(order, &error)),
             Err(error) => {
                 let occurrence = memory.record.staged.as_ref().map(|staged| staged.occurrence);
-                self.fail(order, memory, occurrence.unwrap_or_default(), &error.to_string()).await
+                let failed = (Failed::Publishing, occurrence.unwrap_or_default());
+                self.fail(order, memory, failed, &error.to_string()).await
             }
         }
     }
@@ -251,13 +305,21 @@ impl Dump {
         &mut self,
         order: &Order,
         memory: &mut Memory,
-        occurrence: Timestamp,
+        (failed, occurrence): (Failed, Timestamp),
         text: &str,
     ) -> Result<Then, MemoryError> {
         tracing::error!(snapshot = %order.snapshot.name, "the snapshot failed, and the last one stays: {text}");
-        let is_news = memory.record.failure.as_ref().is_none_or(|failure| failure.text != text)
-            || memory.record.work.as_ref().is_some_and(|work| work.tries == 1);
-        memory.record.fail(text.to_owned(), Timestamp::now());
+        let (record, now) = (&mut memory.record, Timestamp::now());
+        let is_other = record.failure.as_ref().is_none_or(|failure| failure.text != text);
+        let is_first = match failed {
+            Failed::Making => record.work.as_ref().is_some_and(|work| work.tries == 1),
+            Failed::Publishing => record.staged.as_ref().is_some_and(|staged| staged.tries == 0),
+        };
+        match failed {
+            Failed::Making => record.fail(text.to_owned(), now),
+            Failed::Publishing => record.fail_staged(text.to_owned(), now),
+        }
+        let is_news = is_other || is_first;
         if is_news {
             let notice = herald::failed(&order.config, &order.snapshot, (&memory.record, occurrence, text));
             memory.record.announce(notice, false);

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 
 use crate::config::{Config, NotifyEvent, Snapshot};
@@ -14,6 +15,9 @@ use crate::notify::{self, Archive, DumpFailed, DumpLate, DumpPublished};
 use crate::snapshot::record::{Notice, Record};
 
 use super::memory::Found;
+
+/// A database that does not answer keeps nobody waiting longer than this.
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// Tells what waits to be told.
 #[derive(Default)]
@@ -91,7 +95,7 @@ fn databases(config: &Config, snapshot: &Snapshot) -> Vec<String> {
 }
 
 impl Herald {
-    /// Tells what waits. Answers whether anything was told, or given up.
+    /// Tells what waits, all databases at the same time. Answers whether anything was told, or given up.
     pub(super) async fn deliver(
         &mut self,
         config: &Config,
@@ -105,14 +109,24 @@ impl Herald {
         let mut is_changed = false;
         for notice in &mut record.notices {
             let mut deaf = Vec::new();
-            for database in std::mem::take(&mut notice.databases) {
-                match tell(config, &database, notice).await {
-                    Ok(()) => is_changed = true,
-                    Err(error) => {
+            let databases = std::mem::take(&mut notice.databases);
+            let telling = databases
+                .iter()
+                .map(|database| tokio::time::timeout(ANSWER_MAX, tell(config, database, notice)));
+            for (database, told) in databases.iter().zip(join_all(telling).await) {
+                match told {
+                    Ok(Ok(())) => {
+                        is_changed = true;
+                        continue;
+                    }
+                    Ok(Err(error)) => {
                         tracing::warn!(snapshot = %snapshot.name, event = %notice.event, "nobody was told yet: {error}");
-                        deaf.push(database);
+                    }
+                    Err(_) => {
+                        tracing::warn!(snapshot = %snapshot.name, event = %notice.event, %database, "nobody was told yet: the database does not answer; it is tried again");
                     }
                 }
+                deaf.push(database.clone());
             }
             notice.databases = deaf;
         }

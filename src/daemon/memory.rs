@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::config::Snapshot;
 use crate::snapshot::archive::tally::Tally;
 use crate::snapshot::manifest::Manifest;
-use crate::snapshot::place::{self, Place};
+use crate::snapshot::place::{self, Place, Retention};
 use crate::snapshot::record::{Published, Record, RecordError};
 
 /// Why the disk can't be asked.
@@ -68,6 +68,20 @@ impl Memory {
     pub(super) async fn keep(&self) -> Result<(), MemoryError> {
         let (place, record) = (self.place.clone(), self.record.clone());
         on_disk(move || Ok(record.write(&place)?)).await
+    }
+
+    /// Wipes what has been kept long enough. Nothing where somebody else is at work: then there is another day.
+    pub(super) async fn prune(&self, snapshot: &Snapshot, now: Timestamp) -> Result<(), MemoryError> {
+        let (place, retention) = (self.place.clone(), Retention::of(snapshot));
+        on_disk(move || {
+            match place.lock("wiping what has been kept long enough", now) {
+                Ok(lock) => place.prune(&lock, &retention, now).map(drop)?,
+                Err(place::Error::Busy { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Looks at what is published and what waits. Answers with a published run that is news.

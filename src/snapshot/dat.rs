@@ -33,12 +33,15 @@ impl Changes {
         self.shapes(dataset)?.first().map(Shape::order_by)
     }
 
-    /// The shape of each source; none where one of them has no key, or another key.
+    /// The shape of each source; none where one of them has no key, or another key. Whose rows are in the file is a part of it:
+    /// nothing is compared with the rows of a customer that left, so the file is whole when the customers change.
     fn shapes(&self, dataset: &DataSet) -> Option<Vec<Shape>> {
         let key = dataset.shape.primary_key();
+        let customers: Vec<&str> = dataset.sources.iter().map(|source| source.customer.as_str()).collect();
+        let settings = format!("{}\n{}", self.settings, customers.join("\n"));
         let shape = |source: &Source| {
             let (customer, table) = (source.customer.as_str(), dataset.table.as_str());
-            let shape = Shape::new(customer, table, &dataset.shape.columns, key, &self.settings);
+            let shape = Shape::new(customer, table, &dataset.shape.columns, key, &settings);
             shape.filter(|_| source.table.primary_key() == key)
         };
         dataset.sources.iter().map(shape).collect()

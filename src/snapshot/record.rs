@@ -210,11 +210,17 @@ impl Record {
         self.staged = Some(Staged { run, occurrence, rules: rules.to_owned(), tries: 0, tried_at: now });
     }
 
-    /// The run that was being made, or was to be published, could not be.
+    /// The run that was being made could not be.
     pub fn fail(&mut self, text: String, now: Timestamp) {
         if let Some(work) = &mut self.work {
             (work.failed, work.tried_at) = (true, now);
-        } else if let Some(staged) = &mut self.staged {
+        }
+        self.failure = Some(Failure { at: now, text });
+    }
+
+    /// The run that waits could not be published. That says nothing of a newer one that is made or has failed.
+    pub fn fail_staged(&mut self, text: String, now: Timestamp) {
+        if let Some(staged) = &mut self.staged {
             (staged.tries, staged.tried_at) = (staged.tries.saturating_add(1), now);
         }
         self.failure = Some(Failure { at: now, text });

@@ -171,12 +171,7 @@ pub async fn publish(
         mysql::publish(server, &order, &place.staged_manifest(run)?).await?;
     }
     let path = place.publish(&lock, run)?;
-    let retention = Retention {
-        keep: snapshot.keep as usize,
-        open: snapshot.customers.iter().map(ToString::to_string).collect(),
-        closed_days: snapshot.retain_closed_days,
-    };
-    if let Err(error) = place.prune(&lock, &retention, now) {
+    if let Err(error) = place.prune(&lock, &Retention::of(snapshot), now) {
         // It is published; the next run prunes again.
         tracing::warn!(snapshot = %snapshot.name, "an old run of the snapshot stays: {error}");
     }

@@ -125,7 +125,7 @@ impl World {
             }
             Next::Publish { run, at } if at <= now => {
                 if luck == Luck::Fails {
-                    record.fail("it failed".to_owned(), now);
+                    record.fail_staged("it failed".to_owned(), now);
                     return false;
                 }
                 let (staged, occurrence) = self.staged.take().expect("what is published was staged");
@@ -279,6 +279,29 @@ fn what_was_missed_is_caught_up_once_and_only_the_last_one() {
     world.live(now, [Luck::Well; 10]);
     let of: Vec<String> = world.published.iter().map(|(occurrence, _)| occurrence.to_string()).collect();
     assert_eq!(of, ["2026-06-01T01:00:00Z", "2026-06-05T01:00:00Z"]);
+}
+
+#[test]
+fn a_run_that_can_not_be_published_is_tried_with_pauses_also_beside_a_newer_one_that_failed() {
+    let calendar = daily("01:00", "UTC");
+    let times = Times { calendar: &calendar, publish_at: None };
+    let (yesterday, today) = (moment("2026-06-01T01:00:00Z"), moment("2026-06-02T01:00:00Z"));
+    let mut record = Record::new(Some(calendar.to_string()), moment("2026-05-31T12:00:00Z"));
+    record.begin(yesterday, yesterday);
+    record.stage("1".to_owned(), yesterday, "", yesterday);
+    record.fail_staged("no way".to_owned(), yesterday);
+    record.begin(today, today);
+    record.fail("no rows".to_owned(), today);
+    let mut now = today;
+    for tries in 2..6 {
+        assert!(matches!(next(&record, times, now), Next::Publish { at, .. } if at <= now), "{tries}");
+        record.fail_staged("no way".to_owned(), now);
+        let then = next(&record, times, now);
+        assert!(!matches!(then, Next::Publish { at, .. } if at <= now), "{tries}: at once again");
+        assert!(record.work.as_ref().is_some_and(|work| work.tried_at == today && work.tries == 1));
+        assert_eq!(record.staged.as_ref().map(|staged| staged.tries), Some(tries));
+        now = now.checked_add(SignedDuration::from_hours(1)).expect("in range");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::disk;
 use super::error::Error;
 use super::run;
 use super::site::{CURRENT, Lock, MANIFEST_FILE, Place, Published};
+use crate::config::Snapshot;
 use crate::failpoint;
 use crate::snapshot::manifest::{Manifest, PER_CUSTOMER};
 
@@ -23,6 +24,17 @@ pub struct Retention {
     /// What is left of any other customer is wiped when it is so many days old, and until then it is kept beyond `keep`.
     /// None: it goes with `keep`.
     pub closed_days: Option<u32>,
+}
+
+impl Retention {
+    /// What the rules say of a snapshot.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        Self {
+            keep: snapshot.keep as usize,
+            open: snapshot.customers.iter().map(ToString::to_string).collect(),
+            closed_days: snapshot.retain_closed_days,
+        }
+    }
 }
 
 /// What becomes of one run.

@@ -145,7 +145,7 @@ impl Place {
         Ok(run.map(str::to_owned))
     }
 
-    /// The runs that are published, the newest first.
+    /// The runs that are published, the newest first. An old one that can't be read is left out, and told of.
     pub fn published(&self) -> Result<Vec<Published>, Error> {
         let current = self.current()?;
         let mut published = Vec::new();
@@ -153,8 +153,12 @@ impl Place {
             let path = self.published_path(&run);
             // One that came to its directory without `current` is not published; see `clear`.
             if current.as_ref().is_some_and(|current| run <= *current) {
-                let manifest = manifest(&path)?;
-                published.push(Published { current: current.as_ref() == Some(&run), run, path, manifest });
+                let is_current = current.as_ref() == Some(&run);
+                match manifest(&path) {
+                    Ok(manifest) => published.push(Published { current: is_current, run, path, manifest }),
+                    Err(error) if is_current => return Err(error),
+                    Err(error) => tracing::warn!(%run, "an old run is passed over, and stays: {error}"),
+                }
             }
         }
         Ok(published)
@@ -245,10 +249,13 @@ fn make_directory(directory: &Path) -> Result<Owner, Error> {
     }
 }
 
-/// Makes a directory of one's own, 0700, or takes one that is there and empty.
+/// Makes a directory of one's own, 0700, or takes one that is there, empty, one's own and closed to others.
 pub fn make_empty(directory: &Path) -> Result<(), Error> {
+    // With a slash behind it, a link would be taken for what it leads to.
+    let directory: &Path = &directory.components().collect::<PathBuf>();
     let failed = Error::disk("opening the directory", directory);
     make_directory(directory)?;
+    check_own(directory)?;
     let mut names = fs::read_dir(directory).map_err(failed)?;
     if names.next().is_some() { Err(Error::NotEmpty(directory.to_owned())) } else { Ok(()) }
 }

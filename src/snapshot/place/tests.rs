@@ -130,6 +130,55 @@ fn leftovers_go_and_a_whole_run_that_waits_stays() {
 }
 
 #[test]
+fn of_the_runs_that_wait_the_newest_stays_and_its_base() {
+    let home = home();
+    let (place, lock) = open(home.path());
+    let root = home.path().join("nightly");
+    for run in ["20261120T060000Z", "20261121T060000Z"] {
+        stage(&place, &lock, run, &["north"]);
+        fs::create_dir(root.join("base").join(run)).expect("made");
+    }
+    assert_eq!(place.clear(&lock).expect("cleared"), 2);
+    assert_eq!(place.staged().expect("listed"), ["20261121T060000Z"]);
+    assert!(root.join("base/20261121T060000Z").exists());
+    assert!(!root.join("base/20261120T060000Z").exists());
+}
+
+#[test]
+fn an_old_run_that_can_not_be_read_stops_nothing() {
+    let home = home();
+    let (place, lock) = open(home.path());
+    for run in ["20261119T060000Z", "20261120T060000Z", "20261121T060000Z"] {
+        publish(&place, &lock, run, &["north"]);
+    }
+    let manifest = |run: &str| home.path().join("nightly/published").join(run).join("manifest.json");
+    fs::write(manifest("20261120T060000Z"), "{").expect("written");
+    assert_eq!(runs(&place), ["20261121T060000Z", "20261119T060000Z"]);
+    let now = at("2026-11-21T07:00:00Z");
+    assert_eq!(place.prune(&lock, &retention(1, &["north"], None), now).expect("pruned"), 1);
+    assert_eq!(runs(&place), ["20261121T060000Z"]);
+    fs::write(manifest("20261121T060000Z"), "{").expect("written");
+    assert!(matches!(place.published(), Err(Error::Manifest { .. })), "of the one that counts it is told");
+}
+
+#[test]
+fn a_directory_for_samples_is_ones_own_closed_and_empty() {
+    let home = home();
+    let (own, link) = (home.path().join("own"), home.path().join("link"));
+    super::make_empty(&own).expect("made");
+    super::make_empty(&own).expect("there");
+    std::os::unix::fs::symlink(&own, &link).expect("linked");
+    for link in [link.clone(), link.join("")] {
+        assert!(matches!(super::make_empty(&link), Err(Error::NotADirectory(_))), "{}", link.display());
+    }
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).expect("opened");
+    assert!(matches!(super::make_empty(&own), Err(Error::Open { .. })));
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).expect("closed");
+    fs::write(own.join("file"), "").expect("written");
+    assert!(matches!(super::make_empty(&own), Err(Error::NotEmpty(_))));
+}
+
+#[test]
 fn a_publishing_run_that_died_is_ended_by_the_next_one() {
     let home = home();
     let (place, lock) = open(home.path());

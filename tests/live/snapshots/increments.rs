@@ -163,3 +163,21 @@ fn of_a_combined_archive_the_changes_say_whose_they_are() {
     assert_eq!(archive.rows("all/NUMBER.DAT")[1..], [["north", "8", "x"]]);
     assert_eq!(archive.rows("all/NUMBER.DELETED.DAT")[1..], [["south", "7"]]);
 }
+
+#[test]
+fn a_combined_archive_is_whole_again_when_a_customer_left_it_or_came_back() {
+    let database = two_customers();
+    let config = Config::new(&[("north", &database, "north"), ("south", &database, "south")], RULES);
+    config.set_up();
+    run(&config, "all");
+    for (customers, rows) in [("[\"north\"]", 321), ("\"*\"", 642)] {
+        config.write("conf.d/rules.toml", &RULES.replace("\"*\"", customers));
+        let path = run(&config, "all");
+        let mut archive = Archive::open(&path.join("all.zip"));
+        assert_eq!(archive.rows("all/NUMBER.DAT").len(), 1 + rows, "a header and all rows of {customers}");
+        let names = archive.names();
+        assert!(!names.contains(&"all/NUMBER.DELETED.DAT".to_owned()), "{customers}: {names:?}");
+    }
+    let mut quiet = Archive::open(&run(&config, "all").join("all.zip"));
+    assert_eq!(quiet.rows("all/NUMBER.DAT").len(), 1, "the same customers as the day before");
+}
