@@ -19,7 +19,7 @@ use crate::ops::{SnapshotPhase, SnapshotState};
 use crate::snapshot::agenda::{self, Next, Times};
 use crate::snapshot::error::Error;
 use crate::snapshot::record::Failure;
-use crate::snapshot::{place, run};
+use crate::snapshot::{mysql, place, run};
 
 use super::herald::{self, Herald};
 use super::memory::{Memory, MemoryError};
@@ -255,7 +255,7 @@ impl Dump {
                 memory.keep().await?;
                 Ok(Then::GoOn)
             }
-            Ok(Err(Error::Place(error @ place::Error::Busy { .. }))) => {
+            Ok(Err(error)) if error.is_busy() => {
                 memory.record.put_back();
                 memory.keep().await?;
                 Ok(Self::wait_for_another(order, &error))
@@ -287,12 +287,14 @@ impl Dump {
         match published {
             // What is there now is found by the next look, as after a death at this place.
             Ok(_) | Err(Error::Place(place::Error::Superseded { .. })) => Ok(Then::GoOn),
-            Err(Error::Place(place::Error::NotStaged { .. })) => {
+            Err(
+                Error::Place(place::Error::NotStaged { .. }) | Error::Mysql(mysql::Error::NotStaged { .. }),
+            ) => {
                 memory.record.lose_staged();
                 memory.keep().await?;
                 Ok(Then::GoOn)
             }
-            Err(Error::Place(error @ place::Error::Busy { .. })) => Ok(Self::wait_for_another(order, &error)),
+            Err(error) if error.is_busy() => Ok(Self::wait_for_another(order, &error)),
             Err(error) => {
                 let occurrence = memory.record.staged.as_ref().map(|staged| staged.occurrence);
                 let failed = (Failed::Publishing, occurrence.unwrap_or_default());
@@ -328,7 +330,7 @@ impl Dump {
         Ok(Then::GoOn)
     }
 
-    fn wait_for_another(order: &Order, error: &place::Error) -> Then {
+    fn wait_for_another(order: &Order, error: &Error) -> Then {
         tracing::info!(snapshot = %order.snapshot.name, "{error}");
         Then::Pause(PAUSE)
     }
