@@ -27,6 +27,14 @@
 //! begins anew at its checkpoint, with another plan. A reload (`daemon::reload`) changes plans the same way. What comes for a customer that is *held* (paused, locked, broken, or
 //! written at certain times only) is parked by `apply::withhold` and written later by `apply::drain`, in its order.
 //!
+//! # The way of a snapshot
+//!
+//! `daemon::dump` looks at the clock and at what is remembered (`snapshot::agenda`) and has a run made. `snapshot::run` takes
+//! the moment of each database (`moment`), and a crew of workers reads all tables at it with COPY (`crew`, over
+//! `postgres::copy_out`). In threads of their own the bytes become files or what MySQL loads (`convert`, `transcript`); parts
+//! become archives (`archive`), tables are loaded beside the published ones (`snapshot::mysql`). All of it is read back or
+//! compared, and put in the place of the last one by one step (`place`).
+//!
 //! # The modules
 //!
 //! Lowest first. **A module uses only modules listed above it**; `tests/tidy.rs` keeps that true.
