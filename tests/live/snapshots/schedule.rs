@@ -448,3 +448,24 @@ fn told_to_stop_in_the_middle_of_a_run_it_ends_and_makes_it_after_the_next_start
     daemon.stop();
     assert_eq!(published(&config).len(), 1);
 }
+
+#[test]
+fn what_is_left_of_a_closed_customer_is_wiped_also_when_nothing_is_published() {
+    let database = practice();
+    let words = "retain_closed = \"30d\"";
+    let config = configure(&database, words);
+    config.succeed(&["snapshot", "run", "nightly"]);
+    // As if it had been made long ago.
+    let (home, old) = (home(&config), "20260101T010000Z");
+    fs::rename(home.join("published").join(&published(&config)[0]), home.join("published").join(old))
+        .expect("moved");
+    fs::remove_file(home.join("current")).expect("removed");
+    std::os::unix::fs::symlink(format!("published/{old}"), home.join("current")).expect("linked");
+    config.write("conf.d/rules.toml", &rules(words).replace("\"*\"", "[\"north\"]"));
+    let mut daemon = config.start();
+    daemon.wait_alive("the closed customer's archive to go", || {
+        if home.join("current/south.zip").exists() { Err("it is there".to_owned()) } else { Ok(()) }
+    });
+    assert!(home.join("current/north.zip").is_file(), "the other one stays");
+    daemon.stop();
+}
