@@ -61,7 +61,7 @@ fn types_keys_and_comments_are_kept() {
     let layout = layout(&shape);
     assert_eq!(
         layout.create("`d`.`t`", Some(Flavour::Mariadb)),
-        "CREATE TABLE `d`.`t` (\n  `id` BIGINT NOT NULL,\n  `code` VARCHAR(767) COLLATE utf8mb4_nopad_bin NOT NULL,\n  \
+        "CREATE TABLE `d`.`t` (\n  `id` BIGINT NOT NULL,\n  `code` VARCHAR(767) COLLATE utf8mb4_nopad_bin NULL,\n  \
          `price` DECIMAL(10,2) NULL,\n  `kind` ENUM('hold','it''s') NULL,\n  `born` DATE NULL,\n  `note` LONGTEXT NULL,\n  \
          `flag` TINYINT(1) NOT NULL,\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 ROW_FORMAT=DYNAMIC \
          COMMENT='it''s a `table` ?'"
