@@ -10,8 +10,8 @@ use super::choice::Scale;
 use super::cluster::Cluster;
 use super::dump::{self, Dumped, SOURCE, TABLES};
 
-/// The database that snapshots are loaded into, and the one of the ready files.
-const LOADED: &str = "loaded";
+/// The database that snapshots are loaded into, called as the customer, and the one of the ready files.
+const LOADED: &str = "hq";
 const RAW: &str = "raw";
 
 /// A throw-away MariaDB server; it ends with our end of its input.
@@ -73,7 +73,7 @@ pub(crate) fn measure(cluster: &Cluster, scale: Scale) -> Vec<Dumped> {
     let configured = |workers| {
         let directory = dump::place(cluster);
         let snapshot = format!(
-            "format = \"mysql\"\nlayout = \"per-customer\"\nserver = \"reporting\"\ndatabase = \"{LOADED}\"\n\
+            "format = \"mysql\"\nlayout = \"per-customer\"\nserver = \"reporting\"\ndatabase = \"{{customer}}\"\n\
              workers = {workers}\ncustomers = [\"hq\"]\n"
         );
         let reporting =
