@@ -7,28 +7,21 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use postgres_protocol::message::frontend;
 use tokio::io::AsyncReadExt as _;
 use tokio::time::timeout;
 
 use crate::config::Database;
-use crate::postgres::handshake::{self, Login};
-use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
-use crate::postgres::session::password;
+use crate::postgres::exchange::{self, Rows};
+use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive};
 use crate::postgres::socket::Socket;
 use crate::postgres::{Error, Kind};
 
-/// How long start-up and authentication may take, once the socket is connected.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// Without a byte for so long, the server counts as gone; it may sort or filter for a while before the first row.
 const SILENCE_LIMIT: Duration = Duration::from_mins(30);
 /// What one read asks for; a piece is not longer.
 const PIECE_BYTES: usize = 256 << 10;
 /// Tag and length.
 const HEADER_BYTES: usize = 5;
-
-/// The text values of an answer's rows.
-pub type Rows = Vec<Vec<Option<String>>>;
 
 /// A connection for plain SQL and for reading copies. Its calls are not cancel-safe: drop the connection with a call that
 /// was dropped; the server ends its transaction then.
@@ -43,42 +36,28 @@ pub struct CopyOut {
 impl CopyOut {
     /// Connects. `application_name` is what DBAs see in `pg_stat_activity`.
     pub async fn connect(database: &Database, application_name: &str) -> Result<Self, Error> {
-        let opened = async {
-            let password = password(database)?;
-            let mut socket = Socket::connect(database).await?;
-            let mut received = BytesMut::new();
-            let login = Login {
-                user: &database.user,
-                dbname: &database.dbname,
-                replication: false,
-                application_name,
-                password: password.as_ref(),
-            };
-            timeout(HANDSHAKE_LIMIT, handshake::shake(&mut socket, &mut received, &login))
-                .await
-                .unwrap_or(Err(Kind::TimedOut(HANDSHAKE_LIMIT)))?;
-            Ok(Self { socket, received, left: 0, database: database.name.to_string() })
-        };
-        opened.await.map_err(|kind| {
+        let opened = exchange::open(database, application_name, false).await;
+        let (socket, received, _) = opened.map_err(|kind| {
             let doing = format!("opening a connection with database `{}`", database.name);
             Error::new(doing, kind).with_no_row_at_hand()
-        })
+        })?;
+        Ok(Self { socket, received, left: 0, database: database.name.to_string() })
     }
 
     /// Runs SQL that answers with few rows, or none. `doing` is for the error: the statement is not shown.
     pub async fn simple_query(&mut self, doing: &str, sql: &str) -> Result<Rows, Error> {
         let answer = async {
-            self.ask(sql).await?;
-            self.answer().await
+            exchange::ask(&mut self.socket, sql).await?;
+            exchange::answer(&mut self.socket, &mut self.received).await
         };
-        let answer = answer.await;
+        let answer = timeout(SILENCE_LIMIT, answer).await.unwrap_or(Err(Kind::TimedOut(SILENCE_LIMIT)));
         answer.map_err(|kind| self.error(doing, kind))
     }
 
     /// Starts a `COPY (…) TO STDOUT`; then call [`CopyOut::piece`] until it answers `None`.
     pub async fn begin_copy(&mut self, doing: &str, sql: &str) -> Result<(), Error> {
         let begun = async {
-            self.ask(sql).await?;
+            exchange::ask(&mut self.socket, sql).await?;
             loop {
                 let message = receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await?;
                 match message.tag {
@@ -87,14 +66,14 @@ impl CopyOut {
                     b'E' => {
                         let kind = Kind::from_response(&message.body);
                         // Until the server is ready again; what comes then can't say more.
-                        let _ = self.answer().await;
+                        let _ = exchange::answer(&mut self.socket, &mut self.received).await;
                         return Err(kind);
                     }
                     tag => return Err(MessageError::Tag(tag).into()),
                 }
             }
         };
-        let begun = begun.await;
+        let begun = timeout(SILENCE_LIMIT, begun).await.unwrap_or(Err(Kind::TimedOut(SILENCE_LIMIT)));
         begun.map_err(|kind| self.error(doing, kind))
     }
 
@@ -135,42 +114,15 @@ impl CopyOut {
     async fn is_end(&mut self, tag: u8) -> Result<bool, Kind> {
         let message = receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await?;
         match tag {
-            b'c' => self.answer().await.map(|_| true),
+            b'c' => exchange::answer(&mut self.socket, &mut self.received).await.map(|_| true),
             b'S' | b'N' | b'A' => Ok(false),
             b'E' => {
                 let kind = Kind::from_response(&message.body);
                 // Until the server is ready again; what comes then can't say more.
-                let _ = self.answer().await;
+                let _ = exchange::answer(&mut self.socket, &mut self.received).await;
                 Err(kind)
             }
             tag => Err(MessageError::Tag(tag).into()),
-        }
-    }
-
-    async fn ask(&mut self, sql: &str) -> Result<(), Kind> {
-        let mut out = BytesMut::new();
-        frontend::query(sql, &mut out)
-            .map_err(|_| Kind::Driver("a command contains the character NUL".to_owned()))?;
-        handshake::send(&mut self.socket, &mut out).await
-    }
-
-    /// Reads an answer to its end. An error is returned when the server is ready again, or has gone.
-    async fn answer(&mut self) -> Result<Rows, Kind> {
-        let mut rows = Rows::new();
-        let mut failure = None;
-        loop {
-            let message = match receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await {
-                Ok(message) => message,
-                // After a fatal error the connection ends; the error says more than the end.
-                Err(end) => return Err(failure.unwrap_or(end)),
-            };
-            match message.tag {
-                b'D' => rows.push(row(&message.body)?),
-                b'T' | b'C' | b'I' | b'S' | b'N' | b'A' => {}
-                b'E' => failure = Some(Kind::from_response(&message.body)),
-                b'Z' => return failure.map_or(Ok(rows), Err),
-                tag => return Err(MessageError::Tag(tag).into()),
-            }
         }
     }
 

@@ -12,6 +12,7 @@ pub mod socket;
 pub mod session;
 pub mod message;
 pub mod handshake;
+pub mod exchange;
 pub mod copy_out;
 
 pub use copy_out::CopyOut;

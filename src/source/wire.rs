@@ -14,25 +14,20 @@ use tokio::time::timeout;
 use crate::config::Database;
 use crate::lsn::Lsn;
 use crate::name::Ident;
-use crate::postgres::handshake::{self, BackendKey, Login};
-use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive, row};
-use crate::postgres::session::password;
+use crate::postgres::exchange::{self, Rows};
+use crate::postgres::handshake::{self, BackendKey};
+use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive};
 use crate::postgres::socket::Socket;
 use crate::postgres::{Error, Kind};
 use crate::source::duplex::ReplicationStream;
 use crate::source::lineage::Lineage;
 
-/// How long start-up and authentication may take, once the socket is connected.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a command may take that does not wait for anybody.
 const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// How long each wait of slot creation for one older transaction may take: the server gives up by itself.
 const SLOT_LOCK_TIMEOUT: &str = "10s";
 /// How long slot creation may take in all; then it is cancelled, or it would leave a slot that nobody knows of.
 const SLOT_LIMIT: Duration = Duration::from_mins(2);
-
-/// The text values of an answer's rows.
-pub type Rows = Vec<Vec<Option<String>>>;
 
 /// An idle replication connection. Its calls are not cancel-safe: drop the connection with a call that was dropped.
 pub struct ReplicationConnection {
@@ -145,45 +140,13 @@ impl ReplicationConnection {
     }
 
     async fn run(&mut self, sql: &str) -> Result<Rows, Kind> {
-        self.ask(sql).await?;
-        self.answer().await
-    }
-
-    async fn ask(&mut self, sql: &str) -> Result<(), Kind> {
-        let mut out = BytesMut::new();
-        frontend::query(sql, &mut out)
-            .map_err(|_| Kind::Driver("a command contains the character NUL".to_owned()))?;
-        handshake::send(&mut self.socket, &mut out).await
-    }
-
-    /// Reads one command's answer to its end. An error is returned when the server is ready again, or has gone.
-    async fn answer(&mut self) -> Result<Rows, Kind> {
-        let mut rows = Rows::new();
-        let mut failure = None;
-        loop {
-            let message =
-                match (receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await, failure.take())
-                {
-                    (Ok(message), kept) => {
-                        failure = kept;
-                        message
-                    }
-                    // After a fatal error the connection ends; the error says more than the end.
-                    (Err(end), kept) => return Err(kept.unwrap_or(end)),
-                };
-            match message.tag {
-                b'D' => rows.push(row(&message.body)?),
-                b'T' | b'C' | b'I' | b'S' | b'N' | b'A' => {}
-                b'E' => failure = Some(Kind::from_response(&message.body)),
-                b'Z' => return failure.map_or(Ok(rows), Err),
-                tag => return Err(MessageError::Tag(tag).into()),
-            }
-        }
+        exchange::ask(&mut self.socket, sql).await?;
+        exchange::answer(&mut self.socket, &mut self.received).await
     }
 
     /// Sends `START_REPLICATION` and waits until the connection is in copy-both mode.
     async fn begin(&mut self, command: &str) -> Result<(), Kind> {
-        self.ask(command).await?;
+        exchange::ask(&mut self.socket, command).await?;
         loop {
             let message = receive(&mut self.socket, &mut self.received, ANSWER_MAX_BYTES).await?;
             match message.tag {
@@ -203,7 +166,9 @@ impl ReplicationConnection {
         handshake::send(&mut socket, &mut request).await?;
         // A failure to say goodbye changes nothing: the request is on its way.
         let _ = socket.shutdown().await;
-        timeout(COMMAND_LIMIT, self.answer()).await.unwrap_or(Err(Kind::TimedOut(COMMAND_LIMIT)))
+        timeout(COMMAND_LIMIT, exchange::answer(&mut self.socket, &mut self.received))
+            .await
+            .unwrap_or(Err(Kind::TimedOut(COMMAND_LIMIT)))
     }
 
     fn error(&self, command: &str, kind: Kind) -> Error {
@@ -218,19 +183,7 @@ impl ReplicationConnection {
 }
 
 async fn open(database: &Database, application_name: &str) -> Result<ReplicationConnection, Kind> {
-    let password = password(database)?;
-    let mut socket = Socket::connect(database).await?;
-    let mut received = BytesMut::new();
-    let login = Login {
-        user: &database.user,
-        dbname: &database.dbname,
-        replication: true,
-        application_name,
-        password: password.as_ref(),
-    };
-    let key = timeout(HANDSHAKE_LIMIT, handshake::shake(&mut socket, &mut received, &login))
-        .await
-        .unwrap_or(Err(Kind::TimedOut(HANDSHAKE_LIMIT)))?;
+    let (socket, received, key) = exchange::open(database, application_name, true).await?;
     Ok(ReplicationConnection { socket, received, key, database: database.clone() })
 }
 
