@@ -59,6 +59,14 @@ impl Owner {
         self.give(path)
     }
 
+    /// Makes a directory, 0700, unless it is there: another run may make the same one at the same moment.
+    pub fn ensure_directory(self, path: &Path) -> io::Result<()> {
+        match self.create_directory(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
+        }
+    }
+
     /// Makes a file that is not there yet, 0600.
     pub fn create_file(self, path: &Path) -> io::Result<File> {
         let file = create_file(path)?;

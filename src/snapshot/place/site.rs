@@ -71,9 +71,7 @@ impl Place {
         let place = Self { root: directory.join(name.as_str()), owner };
         for own in [None, Some(STAGING), Some(PUBLISHED), Some(BASE)] {
             let path = own.map_or_else(|| place.root.clone(), |own| place.root.join(own));
-            if disk::look(&path).map_err(Error::disk("opening the directory", &path))?.is_none() {
-                owner.create_directory(&path).map_err(Error::disk("making the directory", &path))?;
-            }
+            owner.ensure_directory(&path).map_err(Error::disk("making the directory", &path))?;
             check_own(&path)?;
         }
         Ok(place)
@@ -243,7 +241,7 @@ fn make_directory(directory: &Path) -> Result<Owner, Error> {
         None => {
             let above = directory.parent().filter(|above| !above.as_os_str().is_empty());
             let owner = make_directory(above.unwrap_or(Path::new(".")))?;
-            owner.create_directory(directory).map_err(failed)?;
+            owner.ensure_directory(directory).map_err(failed)?;
             Ok(owner)
         }
     }

@@ -98,6 +98,23 @@ fn a_run_is_published_by_one_link_and_the_one_before_is_kept_as_long_as_it_shoul
 }
 
 #[test]
+fn a_place_may_be_made_by_several_at_once() {
+    for _ in 0..50 {
+        let home = home();
+        let (directory, name) = (home.path().join("a/b"), name());
+        let barrier = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    Place::open(&directory, &name).expect("a place");
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn what_is_published_never_goes_back() {
     let home = home();
     let (place, lock) = open(home.path());
