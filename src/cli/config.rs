@@ -76,10 +76,16 @@ fn print_text(config: &Config) {
     say!("sha256 {}\n", config.sha256);
     let daemon = &config.daemon;
     say!(
-        "daemon: images are kept {} days and {} at most, at most {} rows wait for one customer\n",
+        "daemon: images are kept {} days and {} at most, at most {} rows wait for one customer",
         daemon.journal_keep_days,
         bytes(i64::try_from(daemon.journal_max_bytes).unwrap_or(i64::MAX)),
         daemon.parked_limit
+    );
+    say!(
+        "health: a row is late after {} s; a row may be parked for {} s; told by HTTP at {}\n",
+        daemon.max_lag.as_secs(),
+        daemon.max_parked_age.as_secs(),
+        daemon.listen.map_or_else(|| "no address".to_owned(), |listen| listen.to_string())
     );
     for database in config.databases.values() {
         say!(
@@ -206,5 +212,8 @@ fn as_json(config: &Config) -> Value {
             "snapshots": snapshots.collect::<Vec<_>>(),
             "daemon": { "journal_keep_days": config.daemon.journal_keep_days,
                         "journal_max_bytes": config.daemon.journal_max_bytes,
-                        "parked_limit": config.daemon.parked_limit } })
+                        "parked_limit": config.daemon.parked_limit,
+                        "listen": config.daemon.listen.map(|listen| listen.to_string()),
+                        "max_lag_seconds": config.daemon.max_lag.as_secs(),
+                        "max_parked_age_seconds": config.daemon.max_parked_age.as_secs() } })
 }

@@ -4,8 +4,10 @@
 //! problem found against a database can still point at the line that caused it. Secrets do not print.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Serialize;
@@ -322,6 +324,13 @@ pub struct Daemon {
     pub parked_limit: u64,
     /// `verify`: when the daemon compares customers with what the rules give them; never unless the file says so.
     pub verify: Option<Apply>,
+    /// `listen`: the loopback address where health and metrics are told by HTTP; nowhere unless the file says so.
+    pub listen: Option<SocketAddr>,
+    /// `max_lag`: after so long a row that has not arrived is late. 60 s unless the file says another.
+    pub max_lag: Duration,
+    /// `max_parked_age`: a row that has been parked for longer is a failure, not a matter of course. 24 h unless the file
+    /// says another.
+    pub max_parked_age: Duration,
 }
 
 /// `[servers.NAME]`: a MySQL or MariaDB server that snapshots are loaded into.

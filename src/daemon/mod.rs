@@ -235,6 +235,10 @@ impl Process {
             written_at: progress::unix_seconds(),
             flows: self.tasks.states(),
             snapshots: self.snapshots.states(),
+            limits: ops::Limits {
+                max_lag_seconds: self.config.daemon.max_lag.as_secs(),
+                max_parked_age_seconds: self.config.daemon.max_parked_age.as_secs(),
+            },
         };
         let written = ops::write(&self.runtime_directory, &state);
         self.tell(&written);

@@ -14,6 +14,8 @@ use crate::config::{Difference, Outline};
 use crate::snapshot::progress::Progress;
 use crate::snapshot::record::{Failure, Published};
 
+use super::vital::Vital;
+
 /// The file's name in the runtime directory.
 pub const STATE_FILE: &str = "status.json";
 /// What the daemon runs by, beside it.
@@ -82,6 +84,9 @@ pub struct FlowState {
     /// Rules that were reloaded hold from this position on, and the flow has not come so far yet.
     #[serde(default)]
     pub new_rules_from: Option<String>,
+    /// What an onlooker saw; nothing where none has looked yet.
+    #[serde(default)]
+    pub vital: Option<Vital>,
 }
 
 /// The last comparison of all customers of a flow.
@@ -119,6 +124,18 @@ pub struct DaemonState {
     /// The enabled snapshots, in the order of the files.
     #[serde(default)]
     pub snapshots: Vec<SnapshotState>,
+    /// What is late and what is too old.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Past these, health is red.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// `[daemon] max_lag`, in seconds.
+    pub max_lag_seconds: u64,
+    /// `[daemon] max_parked_age`, in seconds.
+    pub max_parked_age_seconds: u64,
 }
 
 /// What is going on with a snapshot.
@@ -279,6 +296,7 @@ mod tests {
             written_at: 7,
             flows: Vec::new(),
             snapshots: Vec::new(),
+            limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 86_400 },
         };
         assert_eq!(read(&directory).expect("readable"), None);
         write(&directory, &state).expect("writable");
