@@ -2,6 +2,7 @@
 
 mod backfill;
 mod check;
+mod completions;
 mod config;
 mod console;
 mod copies;
@@ -12,6 +13,7 @@ mod forget;
 mod holds;
 mod journal;
 mod links;
+mod pages;
 mod parked;
 mod plan;
 mod reload;
@@ -28,7 +30,7 @@ mod wish;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
 
 use console::{Exit, Output, exit_of, load};
 use wish::Wish;
@@ -220,7 +222,7 @@ Exit status: 0 the daemon has begun, or will when it starts, 1 it needs a yes";
 #[command(name = "acequia", version, after_help = AFTER_HELP)]
 struct Arguments {
     /// Directory with acequia.toml and conf.d/
-    #[arg(long, global = true, env = "ACEQUIA_CONFIG", default_value = "/etc/acequia", value_name = "DIR")]
+    #[arg(long, global = true, env = "ACEQUIA_CONFIG", default_value = "/etc/acequia", value_name = "DIR", value_hint = ValueHint::DirPath)]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -336,6 +338,18 @@ enum Command {
         #[command(subcommand)]
         command: config::ConfigCommand,
     },
+    /// Print what a shell completes these commands by
+    #[command(after_help = completions::AFTER_HELP)]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The manual pages in the language of man, by the names of their files.
+pub fn pages() -> [(&'static str, String); 2] {
+    [("acequia.8", pages::commands(Arguments::command())), ("acequia.toml.5", pages::files())]
 }
 
 /// Parses the arguments and runs the command.
@@ -386,6 +400,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Journal { command } => journal::journal(&load(&directory)?, command).await,
         Command::Forget(wanted) => forget::forget(&load(&directory)?, &wanted).await,
         Command::Snapshot { command } => snapshot::snapshot(&load(&directory)?, command).await,
-        Command::Config { command } => config::config(&load(&directory)?, &command),
+        Command::Config { command } => config::config(&directory, &command),
+        Command::Completions { shell } => completions::completions(shell, Arguments::command()),
     }
 }

@@ -16,7 +16,7 @@ use crate::config::words::Apply;
 use super::rule::{SCHEDULE_KEYS, read_schedule};
 
 /// `[daemon]`
-const KEYS: KeyTable = KeyTable {
+pub(in crate::config) const KEYS: KeyTable = KeyTable {
     title: "[daemon]",
     known: &[
         "runtime_directory",

@@ -9,14 +9,15 @@ use crate::config::tree::{Item, LATER, Section};
 use crate::name::Ident;
 
 /// `[[notify]]`
-const KEYS: KeyTable = KeyTable { title: "[[notify]]", known: &["name", "on", "channel"], later: &[] };
+pub(in crate::config) const KEYS: KeyTable =
+    KeyTable { title: "[[notify]]", known: &["name", "on", "channel"], later: &[] };
 
 /// `channel`
-const CHANNEL_KEYS: KeyTable =
+pub(in crate::config) const CHANNEL_KEYS: KeyTable =
     KeyTable { title: "{ listen = \"…\" }", known: &["listen"], later: &["webhook", "secret", "smtp"] };
 
 /// The events that this version tells, and the words for several.
-const EVENTS: [(&str, &[NotifyEvent]); 7] = [
+pub(in crate::config) const EVENTS: [(&str, &[NotifyEvent]); 7] = [
     ("sync.applied", &[NotifyEvent::SyncApplied]),
     ("snapshot.published", &[NotifyEvent::SnapshotPublished]),
     ("snapshot.failed", &[NotifyEvent::SnapshotFailed]),
