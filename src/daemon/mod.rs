@@ -86,6 +86,8 @@ struct Process {
     last_reload: Option<Reload>,
     /// That the state file can't be written is said once.
     told: bool,
+    /// Tells health and metrics by HTTP.
+    http: ops::Http,
 }
 
 /// Runs every flow until `shutdown` is ready, or until no flow can ever start. Each hangup has the files in `directory` read
@@ -128,6 +130,7 @@ pub async fn run(
     if let Some(reloading) = reloading {
         reloading.abort();
     }
+    process.http.stop();
     tokio::join!(process.tasks.stop(), process.snapshots.stop());
     ops::remove(&process.runtime_directory);
     ended
@@ -152,6 +155,7 @@ impl Process {
         snapshots.follow(&config);
         let mut process = Self {
             runtime_directory: config.daemon.runtime_directory.clone(),
+            http: ops::Http::start(config.daemon.listen),
             config,
             directory: directory.to_owned(),
             loaded_at: progress::unix_seconds(),
@@ -206,6 +210,7 @@ impl Process {
         }
         self.tasks.rest(&Flow::resting(&config), &config);
         self.snapshots.follow(&config);
+        self.http.listen(config.daemon.listen);
         self.config = config;
         self.loaded_at = progress::unix_seconds();
         self.write_outline();
@@ -240,6 +245,9 @@ impl Process {
                 max_parked_age_seconds: self.config.daemon.max_parked_age.as_secs(),
             },
         };
+        let state = Arc::new(state);
+        // First: a disk that hangs must not keep this from being told.
+        self.http.tell(Arc::clone(&state));
         let written = ops::write(&self.runtime_directory, &state);
         self.tell(&written);
     }

@@ -26,5 +26,6 @@ mod scenarios;
 mod sessions;
 mod slots;
 mod snapshots;
+mod told;
 mod verify;
 mod versions;

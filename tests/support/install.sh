@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the machine ready for `make test` and `make demo`: a C compiler, the server binaries of PostgreSQL
-# and MariaDB, openssl.
+# and MariaDB, openssl, promtool.
 #
 # Where everything is there it says so at once, without network. Else, where there is apt (Debian, Ubuntu), it
 # installs what is missing, as root or by sudo; elsewhere it says what to install. It never leaves a database
@@ -27,6 +27,8 @@ find_missing() {
     # Cargo fetches by HTTPS.
     [[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
     "$here/postgres-bin.sh" >/dev/null || missing+=(postgresql)
+    # promtool reads metrics, alert rules and their tests.
+    command -v promtool >/dev/null || missing+=(prometheus)
     # Snapshots are loaded into it. The client loads dumps.
     { "$here/mysql-bin.sh" mariadb >/dev/null && command -v mariadb >/dev/null; } || missing+=(mariadb-server)
 }
@@ -45,7 +47,7 @@ find_root() {
     fi
 }
 
-# Debian's package of MariaDB would start a server. A policy forbids that, and goes away again; one that is there stays.
+# Debian's packages of MariaDB and Prometheus would start servers. A policy forbids that, and goes away again; one that is there stays.
 policy=''
 forbid_services() {
     [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
@@ -59,10 +61,14 @@ allow_services() {
     policy=''
 }
 
-# Nor does it start with the machine, where it was installed for the tests.
+# Nor do they start with the machine, where they were installed for the tests.
 leave_off() {
-    if [[ " ${missing[*]} " == *" mariadb-server "* ]] && command -v systemctl >/dev/null; then
+    command -v systemctl >/dev/null || return 0
+    if [[ " ${missing[*]} " == *" mariadb-server "* ]]; then
         "${as_root[@]}" systemctl --quiet disable mariadb.service 2>/dev/null || true
+    fi
+    if [[ " ${missing[*]} " == *" prometheus "* ]]; then
+        "${as_root[@]}" systemctl --quiet disable prometheus.service 2>/dev/null || true
     fi
 }
 
