@@ -43,14 +43,21 @@ pub(crate) enum Exit {
     Busy,
     /// The configuration is wrong (`EX_CONFIG`): starting again does not help.
     Configuration,
+    /// Of `ping`: somebody should look.
+    Warning,
+    /// Of `ping`: it is red.
+    Critical,
+    /// Of `ping`: nobody knows.
+    Unknown,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Differences => 2,
+            Exit::Failed | Exit::Warning => 1,
+            Exit::Differences | Exit::Critical => 2,
+            Exit::Unknown => 3,
             Exit::Unavailable => 69,
             Exit::Busy => 75,
             Exit::Configuration => 78,

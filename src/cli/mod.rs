@@ -15,6 +15,7 @@ mod journal;
 mod links;
 mod pages;
 mod parked;
+mod ping;
 mod plan;
 mod reload;
 mod resync;
@@ -25,6 +26,7 @@ mod snapshot;
 mod status;
 mod table;
 mod verify;
+mod watch;
 mod wish;
 
 use std::path::PathBuf;
@@ -94,6 +96,8 @@ A flow is one of:
   resting     all its groups are disabled; its slot keeps no WAL
   stopping    it was told to stop
   stopped     no daemon runs on this host
+
+  acequia status --watch 5             again every five seconds, with rows per second
 
 Exit status: 0 all databases answered, 69 one can't be reached, 78 one refused the password or the role";
 
@@ -272,7 +276,13 @@ enum Command {
         /// For people or for programs
         #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
+        /// Look again every so many seconds (2), with what went through in between, until Ctrl-C
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        watch: Option<u64>,
     },
+    /// Say in one line how the daemon is, as a plug-in for monitoring
+    #[command(after_help = ping::AFTER_HELP)]
+    Ping(ping::Ping),
     /// Look after rows that are not yet in a customer
     #[command(after_help = AFTER_PARKED)]
     Parked {
@@ -383,7 +393,13 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Setup { print_sql, database, as_role } => {
             setup::setup(&load(&directory)?, print_sql, database.as_deref(), as_role.as_deref()).await
         }
-        Command::Status { output } => status::status(&directory, &load(&directory)?, output).await,
+        Command::Status { output, watch: None } => {
+            status::status(&directory, &load(&directory)?, output).await
+        }
+        Command::Status { output, watch: Some(seconds) } => {
+            watch::watch(&directory, &load(&directory)?, output, seconds).await
+        }
+        Command::Ping(asked) => Ok(ping::ping(&directory, &asked)),
         Command::Parked { command } => parked::parked(&load(&directory)?, command).await,
         Command::Pause { scope } => wish::wish(&load(&directory)?, Wish::Pause, &scope).await,
         Command::Resume { scope, from_now } => {

@@ -50,6 +50,7 @@ mod words;
 
 pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, Style};
 pub use difference::{Change, ChangedWord, Difference};
+pub use load::runtime_directory;
 pub use model::{
     ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, KEY_COLUMNS_MAX, KeyPart,
     Missing, Notify, NotifyEvent, Reference, RestingSlot, SecretSource, Server, Sync, Tls,

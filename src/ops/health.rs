@@ -68,6 +68,23 @@ pub struct Check {
     pub text: String,
 }
 
+impl Check {
+    /// For a list: `[+]`, `[!]` or `[-]`, whose it is, its name, how it came out, and what was seen.
+    pub fn line(&self) -> String {
+        let mark = match self.level {
+            Level::Ok => '+',
+            Level::Warn => '!',
+            Level::Fail => '-',
+        };
+        format!("[{mark}]{} {} {}: {}", self.subject.text(), self.name, self.level.as_str(), self.text)
+    }
+
+    /// By itself: whose it is, its name, and what was seen.
+    pub fn summary(&self) -> String {
+        format!("{} {}: {}", self.subject.text(), self.name, self.text)
+    }
+}
+
 /// All that was looked at, in a fixed order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {

@@ -1,10 +1,8 @@
 //! What a probe is told: whether the process lives, and whether it is ready, as lines for people or as JSON.
 
-use std::fmt::Write as _;
-
 use serde_json::json;
 
-use super::health::{Check, Health, Level};
+use super::health::{Health, Level};
 use super::seen::Seen;
 
 /// An answer: good or bad, and why.
@@ -47,7 +45,7 @@ pub(super) fn ready(seen: Option<&Seen>) -> Answer {
         1 => String::new(),
         count => format!(" (and {} more: /readyz?verbose)", count - 1),
     };
-    Answer::new(good, format!("{head} {}{more}\n", described(worst)))
+    Answer::new(good, format!("{head} {}{more}\n", worst.summary()))
 }
 
 /// `/readyz?verbose`: each check.
@@ -55,13 +53,8 @@ pub(super) fn ready_verbosely(seen: Option<&Seen>) -> Answer {
     let Some((seen, health)) = judged(seen) else { return ready(None) };
     let mut text = String::new();
     for check in &health.checks {
-        let mark = match check.level {
-            Level::Ok => '+',
-            Level::Warn => '!',
-            Level::Fail => '-',
-        };
-        let (subject, name, level) = (check.subject.text(), check.name, check.level.as_str());
-        _ = writeln!(text, "[{mark}]{subject} {name} {level}: {}", check.text);
+        text.push_str(&check.line());
+        text.push('\n');
     }
     let good = health.level() != Level::Fail && !seen.stopping;
     text.push_str(if seen.stopping {
@@ -91,9 +84,4 @@ pub(super) fn ready_as_json(seen: Option<&Seen>) -> Answer {
 
 fn judged(seen: Option<&Seen>) -> Option<(&Seen, Health)> {
     seen.map(|seen| (seen, seen.health()))
-}
-
-/// Whose check it is, its name, and what was seen.
-fn described(check: &Check) -> String {
-    format!("{} {}: {}", check.subject.text(), check.name, check.text)
 }

@@ -1,8 +1,8 @@
-//! What a running daemon tells of itself to those who watch: by HTTP, and by `acequia ping`.
+//! What a running daemon tells of itself to those who watch: by HTTP, by `acequia ping`, by `acequia status --watch`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use super::support::{Cluster, Config, Database, LIMIT, wait_for};
 
@@ -66,8 +66,10 @@ fn a_daemon_tells_by_http_how_it_is_and_of_no_row() {
     database.execute("INSERT INTO hq.code (code) VALUES ('zq7leak')");
     daemon.barrier();
     wait_status(address, "/livez", 200);
-    let (_, verbose) = get(address, "/readyz?verbose").expect("an answer");
-    assert!(verbose.contains(" state ok: streaming"), "{verbose}");
+    let verbose = wait_for("the flow's state is green", LIMIT, || {
+        let (_, text) = get(address, "/readyz?verbose")?;
+        if text.contains(" state ok: streaming") { Ok(text) } else { Err(text) }
+    });
     let metrics = wait_for("a change is counted", LIMIT, || {
         let (_, text) = get(address, "/metrics")?;
         let counted =
@@ -118,5 +120,76 @@ fn a_process_that_is_stopped_in_its_tracks_or_hindered_at_its_address_goes_on() 
     wait_for("nobody listens at the old one", LIMIT, || {
         TcpStream::connect(address).map_or(Ok(()), |_| Err("somebody does".to_owned()))
     });
+    daemon.stop();
+}
+
+fn text_of(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_plug_in_says_how_the_daemon_is_without_a_database() {
+    let database = practice();
+    let (config, _) = listening(&database);
+    config.set_up();
+    let ping = |arguments: &[&str]| {
+        let output = config.run(&[&["ping"], arguments].concat());
+        (output.status.code(), text_of(&output))
+    };
+    let (status, text) = ping(&[]);
+    assert!(status == Some(2) && text.starts_with("ACEQUIA CRITICAL - no daemon runs here"), "{text}");
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let text = wait_for("the flow's state is green", LIMIT, || match ping(&[]) {
+        (Some(0 | 2), text) if text.contains("[+]flow ") && text.contains(" state ok: streaming") => Ok(text),
+        (status, text) => Err(format!("{status:?} {text}")),
+    });
+    let first = text.lines().next().expect("a line");
+    let name = database.name();
+    assert!(first.contains(&format!(" | 'lag {name}:{name}'=")), "{first}");
+    let (status, text) = ping(&["--flow", "no:body"]);
+    assert!(status == Some(3) && text.contains(&format!("it has: {name}:{name}")), "{text}");
+    // An error in the files is no fault of the daemon that runs by those from before.
+    config.write("conf.d/rules.toml", "[[sync]]\nname = 7");
+    let (status, text) = ping(&["--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(matches!(status, Some(0 | 2)) && json["checks"].as_array().is_some(), "{text}");
+    // A daemon that hangs.
+    daemon.signal("STOP");
+    wait_for("the state file is old", LIMIT, || match ping(&[]) {
+        (Some(2), text) if text.contains("[-]daemon alive fail: ") => Ok(()),
+        (status, text) => Err(format!("{status:?} {text}")),
+    });
+    daemon.signal("CONT");
+    daemon.kill();
+}
+
+#[test]
+fn status_is_shown_again_and_again_until_somebody_ends_it() {
+    let database = practice();
+    let (config, _) = listening(&database);
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let seen = tempfile::NamedTempFile::new().expect("a file");
+    let mut command = config.command(&["status", "--watch", "1"]);
+    let mut watching = command.stdout(seen.reopen().expect("it opens")).spawn().expect("it starts");
+    let text = || std::fs::read_to_string(seen.path()).expect("readable");
+    let looks = |count: usize| {
+        wait_for("the next look", LIMIT, || {
+            if text().matches("==== ").count() >= count { Ok(()) } else { Err(text()) }
+        });
+    };
+    looks(1);
+    database.execute("INSERT INTO hq.code (code) SELECT g::text FROM generate_series(1, 50) g");
+    daemon.barrier();
+    wait_for("a rate", LIMIT, || {
+        let moved = text().lines().any(|line| line.contains("rows/s") && !line.contains(" 0.0 rows/s"));
+        if moved { Ok(()) } else { Err(text()) }
+    });
+    assert!(!text().contains('\u{1b}'), "no terminal, no signs for one");
+    let line = format!("kill -INT {}", watching.id());
+    assert!(Command::new("sh").args(["-c", &line]).status().expect("a shell").success());
+    assert!(watching.wait().expect("it ends").success());
     daemon.stop();
 }
