@@ -29,9 +29,10 @@ impl From<bool> for Value {
     }
 }
 
+/// To the millisecond: more of an age is noise.
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
-        Self::Real(value)
+        Self::Real((value * 1000.0).round() / 1000.0)
     }
 }
 
