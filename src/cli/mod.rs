@@ -1,5 +1,6 @@
 //! The command line: one file per command, and what an exit status means.
 
+mod audit;
 mod backfill;
 mod check;
 mod completions;
@@ -17,6 +18,7 @@ mod pages;
 mod parked;
 mod ping;
 mod plan;
+mod privacy;
 mod reload;
 mod resync;
 mod run;
@@ -334,6 +336,9 @@ enum Command {
         #[command(subcommand)]
         command: journal::Journal,
     },
+    /// Tell what operators and the daemon have done: who, when, what
+    #[command(after_help = audit::AFTER_HELP)]
+    Audit(audit::Question),
     /// Drop what is remembered of a customer that left, or of a flow that no rule needs
     #[command(after_help = forget::AFTER_HELP)]
     Forget(forget::Forget),
@@ -364,6 +369,7 @@ pub fn pages() -> [(&'static str, String); 2] {
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
+    privacy::forbid_core_dumps();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -414,6 +420,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
         Command::Verify(question) => verify::verify(&load(&directory)?, &question).await,
         Command::Journal { command } => journal::journal(&load(&directory)?, command).await,
+        Command::Audit(question) => audit::audit(&load(&directory)?, &question).await,
         Command::Forget(wanted) => forget::forget(&load(&directory)?, &wanted).await,
         Command::Snapshot { command } => snapshot::snapshot(&load(&directory)?, command).await,
         Command::Config { command } => config::config(&directory, &command),

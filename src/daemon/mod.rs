@@ -7,7 +7,7 @@
 //! decides what a failure means. `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
 //! from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
 //! them, `memory` what it remembers, `herald` tells applications. `check` compares files and databases, `reload` changes the
-//! rules of a running process; this file listens for what happens and writes the state file. Clocks enter here.
+//! rules of a running process; `trail` writes starts, stops and reloads down; this file listens for what happens and writes the state file. Clocks enter here.
 
 mod capture;
 mod check;
@@ -31,6 +31,7 @@ mod rest;
 mod snapshots;
 mod start;
 mod tasks;
+mod trail;
 mod wished;
 
 use std::future::Future;
@@ -132,6 +133,7 @@ pub async fn run(
     }
     process.http.stop();
     tokio::join!(process.tasks.stop(), process.snapshots.stop());
+    trail::stopped(&process.config).await;
     ops::remove(&process.runtime_directory);
     ended
 }
@@ -177,6 +179,7 @@ impl Process {
             config: Arc::clone(&self.config),
             directory: self.directory.clone(),
             phases: self.tasks.phases(),
+            asked: ops::take_asked(&self.runtime_directory),
         };
         tokio::spawn(reload::reload(running, self.reloads_begun))
     }

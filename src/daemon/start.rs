@@ -60,6 +60,8 @@ pub(super) async fn prepare(
     let Planned { plan, source: source_side, target: target_side, there, memory } = planned;
     let plan = Arc::new(plan);
     let mut writer = Writer::open(source, target, Arc::clone(&plan), config.daemon.parked_limit).await?;
+    // At the very first start there is an audit only now.
+    told.start.record(writer.client(), config, flow).await?;
     let application = format!("acequia capture {}", flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
     connection.simple_query(postgres::TAKE_BYTES).await?;

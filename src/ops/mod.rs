@@ -24,7 +24,8 @@ pub use http::Http;
 pub use metric::{Kind, METRICS, Metric};
 pub use seen::Seen;
 pub use state::{
-    DaemonState, FlowState, Found, Limits, Phase, Reload, STATE_FILE, SnapshotPhase, SnapshotState, Verified,
-    read, read_outline, read_reload, remove, write, write_outline, write_reload,
+    Asked, DaemonState, FlowState, Found, Limits, Phase, Reload, STATE_FILE, SnapshotPhase, SnapshotState,
+    Verified, read, read_outline, read_reload, remove, take_asked, write, write_asked, write_outline,
+    write_reload,
 };
 pub use vital::{CustomerVital, HoldVital, Side, SlotVital, Vital};

@@ -22,6 +22,8 @@ pub const STATE_FILE: &str = "status.json";
 const OUTLINE_FILE: &str = "rules.json";
 /// What came of the last reload.
 const RELOAD_FILE: &str = "reload.json";
+/// Who asks for the next one: a signal does not say it.
+const ASKED_FILE: &str = "asked.json";
 
 /// What a flow is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,6 +239,30 @@ pub fn read_reload(directory: &Path) -> std::io::Result<Option<Reload>> {
     read_file(directory, RELOAD_FILE)
 }
 
+/// Who asks for a reload, before the signal is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// As people call him.
+    pub who: String,
+    /// User, number, host.
+    pub by: serde_json::Value,
+    /// When, in seconds since 1970.
+    pub at: i64,
+}
+
+/// Writes down who asks.
+pub fn write_asked(directory: &Path, asked: &Asked) -> std::io::Result<()> {
+    replace(directory, ASKED_FILE, &serde_json::to_vec(asked)?)
+}
+
+/// Who has asked, and nobody asks any more.
+pub fn take_asked(directory: &Path) -> Option<Asked> {
+    let asked = read_file(directory, ASKED_FILE).ok().flatten();
+    // What can't be removed is too old the next time.
+    let _ = std::fs::remove_file(directory.join(ASKED_FILE));
+    asked
+}
+
 /// What runs; `None` where no daemon has written it.
 pub fn read_outline(directory: &Path) -> std::io::Result<Option<Outline>> {
     read_file(directory, OUTLINE_FILE)
@@ -255,7 +281,7 @@ fn replace(directory: &Path, name: &str, text: &[u8]) -> std::io::Result<()> {
 
 /// Removes the files, if they are there: no daemon runs any more.
 pub fn remove(directory: &Path) {
-    for name in [STATE_FILE, OUTLINE_FILE, RELOAD_FILE] {
+    for name in [STATE_FILE, OUTLINE_FILE, RELOAD_FILE, ASKED_FILE] {
         // What can't be removed is stale within seconds, and known by its age.
         let _ = std::fs::remove_file(directory.join(name));
     }

@@ -109,6 +109,7 @@ Commands:
   links     Say whether both sides agree about who is who: rows linked, alone or there twice
   verify    Compare customers with what the rules give them, while the stream goes on
   journal   See what rows were before they were changed or deleted, and put them back
+  audit     Tell what operators and the daemon have done: who, when, what
   forget    Drop what is remembered of a customer that left, or of a flow that no rule needs
   snapshot  Dump all tables of customers at one moment; list, check and load what was dumped
   config    Look at the configuration
