@@ -6,6 +6,8 @@
 
 mod health;
 mod state;
+/// What systemd is told.
+pub mod systemd;
 mod vital;
 
 pub use health::{Check, Health, Level, Subject};
