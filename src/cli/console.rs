@@ -39,6 +39,8 @@ pub(crate) enum Exit {
     Differences,
     /// A server could not be reached (`EX_UNAVAILABLE`).
     Unavailable,
+    /// A fault of this program (`EX_SOFTWARE`).
+    Fault,
     /// Somebody else is at it; later it may go (`EX_TEMPFAIL`).
     Busy,
     /// The configuration is wrong (`EX_CONFIG`): starting again does not help.
@@ -59,6 +61,7 @@ impl From<Exit> for ExitCode {
             Exit::Differences | Exit::Critical => 2,
             Exit::Unknown => 3,
             Exit::Unavailable => 69,
+            Exit::Fault => 70,
             Exit::Busy => 75,
             Exit::Configuration => 78,
         })

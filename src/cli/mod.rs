@@ -31,10 +31,13 @@ mod verify;
 mod watch;
 mod wish;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
+
+use crate::logging;
 
 use console::{Exit, Output, exit_of, load};
 use wish::Wish;
@@ -55,13 +58,15 @@ First steps:
   acequia journal revert ...   put back what was changed or deleted
 
 Exit status:
-  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the configuration is wrong";
+  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached,
+  70 a fault of Acequia (please report it), 78 the configuration is wrong";
 
 const AFTER_RUN: &str = "\
-Logs go to standard error; RUST_LOG=debug says more. What heals by itself (a server that is down,
+Logs go to the journal where systemd has started it, with fields such as ACEQUIA_FLOW; else to
+standard error. RUST_LOG=debug says more. A line that comes again within a minute is counted. What heals by itself (a server that is down,
 a password that is about to be changed) is tried again for ever. What somebody has to mend halts
-its flow; where no flow can start, the exit status is 78. SIGTERM ends the daemon with 0. It may
-be killed at any time and loses nothing.";
+its flow; where no flow can start, the exit status is 78, and 70 after a fault of Acequia. SIGTERM ends the
+daemon with 0. It may be killed at any time and loses nothing.";
 
 const AFTER_RELOAD: &str = "\
 All or nothing. The daemon reads the files anew and compares them with the databases, while
@@ -238,7 +243,11 @@ struct Arguments {
 enum Command {
     /// Run the daemon in the foreground until SIGTERM or SIGINT
     #[command(after_help = AFTER_RUN)]
-    Run,
+    Run {
+        /// The form of the log; auto: the journal's own where it goes there, else text
+        #[arg(long, value_enum, env = "ACEQUIA_LOG_FORMAT", value_name = "FORM", default_value_t = run::LogForm::Auto)]
+        log: run::LogForm,
+    },
     /// Compare the rule files with the databases and say all that is wrong, with the remedy
     #[command(after_help = AFTER_CHECK)]
     Check {
@@ -370,6 +379,7 @@ pub fn pages() -> [(&'static str, String); 2] {
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
     privacy::forbid_core_dumps();
+    logging::keep_panics_quiet();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -378,12 +388,16 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let done = runtime.block_on(command(arguments));
+    // Nothing of what it leaves behind is used any more.
+    let done = catch_unwind(AssertUnwindSafe(|| runtime.block_on(command(arguments))));
     // A command that is done waits for nobody: a session that hangs must not keep the process.
     runtime.shutdown_background();
     match done {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
+        // Where is told already, and what it broke needs no telling.
+        _ if logging::has_panicked() => Exit::Fault.into(),
+        Err(_) => Exit::Fault.into(),
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(failure)) => {
             eprintln!("acequia: {failure:#}");
             exit_of(&failure).into()
         }
@@ -393,7 +407,7 @@ pub fn main() -> ExitCode {
 async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
     let directory = arguments.config;
     match arguments.command {
-        Command::Run => run::run(&directory).await,
+        Command::Run { log } => run::run(&directory, log).await,
         Command::Check { offline, output } => check::check(&directory, offline, output).await,
         Command::Reload { dry_run, output } => reload::reload(&directory, dry_run, output).await,
         Command::Setup { print_sql, database, as_role } => {

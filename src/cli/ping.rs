@@ -166,6 +166,7 @@ fn word(exit: Exit) -> &'static str {
         | Exit::Failed
         | Exit::Differences
         | Exit::Unavailable
+        | Exit::Fault
         | Exit::Busy
         | Exit::Configuration => "UNKNOWN",
     }

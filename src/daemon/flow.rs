@@ -44,6 +44,10 @@ const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
 /// … and over TCP when the keepalives of the dead session have gone unanswered.
 const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
 
+/// What was handed to the writer is committed if that takes no longer, once the flow is told to stop; else it is rolled back, and
+/// done again after the next start.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
 /// A halted flow looks again this often whether somebody has mended it.
 const HALTED_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -71,8 +75,7 @@ pub(super) async fn run(
         let Some(config) = orders.config().map(Arc::clone) else { return stopped(&progress) };
         progress.send_modify(Progress::begin);
         let ended = tokio::select! {
-            biased;
-            () = stop.cancelled() => return stopped(&progress),
+            () = drained(&stop, &progress) => return stopped(&progress),
             ended = attempt((&config, &orders), &flow, &progress, (&mut delays, &mut told, &mut turn), &stop) => ended,
         };
         let Err(error) = ended else { return stopped(&progress) };
@@ -170,6 +173,14 @@ fn goes_on(
             tracing::info!(flow = %flow.name, "no rule needs this flow any more: it ends, and its customers keep their data");
             false
         }
+    }
+}
+
+/// Ready when the flow is told to stop, and has had its time to commit what it is writing. Where it writes nothing, at once.
+async fn drained(stop: &CancellationToken, progress: &watch::Sender<Progress>) {
+    stop.cancelled().await;
+    if progress.borrow().phase == Phase::Streaming {
+        tokio::time::sleep(DRAIN_LIMIT).await;
     }
 }
 
@@ -311,7 +322,8 @@ async fn stream(
         seen,
     };
     // The reading has a task of its own: it keeps talking to the server while the writer encodes.
-    let mut capture = tokio::spawn(capture.run(stream));
+    let pulse = progress.borrow().reading.clone();
+    let mut capture = tokio::spawn(pulse.beating(capture.run(stream)));
     let drift = AbortOnDropHandle::new(tokio::spawn(drift.changed()));
     let incoming = (incoming, drift);
     let keep = Keep { days: config.daemon.journal_keep_days, bytes: config.daemon.journal_max_bytes };

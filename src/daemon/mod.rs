@@ -7,7 +7,8 @@
 //! decides what a failure means. `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
 //! from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
 //! them, `memory` what it remembers, `herald` tells applications. `check` compares files and databases, `reload` changes the
-//! rules of a running process; `trail` writes starts, stops and reloads down; this file listens for what happens and writes the state file. Clocks enter here.
+//! rules of a running process; `trail` writes starts, stops and reloads down; each loop has a `pulse`, and `service` tells
+//! systemd that all of them beat; this file listens for what happens and writes the state file. Clocks enter here.
 
 mod capture;
 mod check;
@@ -25,9 +26,11 @@ mod plan;
 mod position;
 mod progress;
 mod publish;
+mod pulse;
 mod recall;
 mod reload;
 mod rest;
+mod service;
 mod snapshots;
 mod start;
 mod tasks;
@@ -49,6 +52,7 @@ use crate::rules::Flow;
 
 use order::When;
 use reload::{Kind, Running, Taken, Verdict};
+use service::Service;
 use snapshots::Snapshots;
 use tasks::Tasks;
 
@@ -89,6 +93,8 @@ struct Process {
     told: bool,
     /// Tells health and metrics by HTTP.
     http: ops::Http,
+    /// What systemd knows of it.
+    service: Service,
 }
 
 /// Runs every flow until `shutdown` is ready, or until no flow can ever start. Each hangup has the files in `directory` read
@@ -125,9 +131,10 @@ pub async fn run(
                 let config = Arc::clone(&process.config);
                 tokio::spawn(async move { left::warn(&config).await });
             }
-            _ = state.tick() => process.write_state(),
+            _ = state.tick() => process.tick(),
         }
     };
+    process.service.stop();
     if let Some(reloading) = reloading {
         reloading.abort();
     }
@@ -166,6 +173,7 @@ impl Process {
             reloads_begun: 0,
             last_reload: None,
             told: false,
+            service: Service::new(),
         };
         process.write_outline();
         process
@@ -173,6 +181,7 @@ impl Process {
 
     fn begin_reload(&mut self) -> JoinHandle<Verdict> {
         tracing::info!("reading the rule files anew");
+        self.service.begin_reload();
         self.reloads_begun += 1;
         self.write_state();
         let running = Running {
@@ -185,6 +194,7 @@ impl Process {
     }
 
     fn end_reload(&mut self, verdict: Option<Verdict>) {
+        self.service.end_reload();
         let Some(Verdict { record, taken }) = verdict else {
             tracing::error!(
                 "the task that reloads broke down, and nothing was changed; this is a fault of Acequia, please report it"
@@ -226,8 +236,25 @@ impl Process {
         self.tell(&written);
     }
 
-    fn write_state(&mut self) {
-        let state = DaemonState {
+    /// Each second: what is known is written down and told.
+    fn tick(&mut self) {
+        let state = self.write_state();
+        let mut pulses = self.tasks.pulses();
+        pulses.extend(self.snapshots.pulses());
+        self.service.tick(&state, &pulses);
+    }
+
+    fn write_state(&mut self) -> Arc<DaemonState> {
+        let state = Arc::new(self.state());
+        // First: a disk that hangs must not keep this from being told.
+        self.http.tell(Arc::clone(&state));
+        let written = ops::write(&self.runtime_directory, &state);
+        self.tell(&written);
+        state
+    }
+
+    fn state(&mut self) -> DaemonState {
+        DaemonState {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_sha256: self.config.sha256.clone(),
@@ -247,12 +274,7 @@ impl Process {
                 max_lag_seconds: self.config.daemon.max_lag.as_secs(),
                 max_parked_age_seconds: self.config.daemon.max_parked_age.as_secs(),
             },
-        };
-        let state = Arc::new(state);
-        // First: a disk that hangs must not keep this from being told.
-        self.http.tell(Arc::clone(&state));
-        let written = ops::write(&self.runtime_directory, &state);
-        self.tell(&written);
+        }
     }
 
     fn tell(&mut self, written: &std::io::Result<()>) {

@@ -5,6 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::lsn::Lsn;
 use crate::ops::{FlowState, Phase, Verified};
 
+use super::pulse::Pulse;
+
 /// Seconds from 1970 to 2000, PostgreSQL's epoch.
 const POSTGRES_EPOCH_SECONDS: i64 = 946_684_800;
 
@@ -29,6 +31,10 @@ pub(crate) struct Progress {
     pub(crate) verified: Option<Verified>,
     /// The number of the order that is followed.
     pub(crate) order: u64,
+    /// Of the flow's own task, which writes.
+    pub(crate) writing: Pulse,
+    /// Of the task that reads.
+    pub(crate) reading: Pulse,
 }
 
 /// Before a flow has done anything.
@@ -48,6 +54,8 @@ pub(crate) fn first_state(name: &str) -> Progress {
         heard_at: Instant::now(),
         verified: None,
         order: 0,
+        writing: Pulse::default(),
+        reading: Pulse::default(),
     }
 }
 

@@ -17,6 +17,8 @@ mod sample;
 mod scrape;
 mod seen;
 mod state;
+/// What systemd is told.
+pub mod systemd;
 mod vital;
 
 pub use health::{Check, Health, Level, Subject};

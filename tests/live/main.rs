@@ -20,6 +20,7 @@ mod model;
 mod mysql;
 mod notices;
 mod odd;
+mod panics;
 mod planted;
 mod privileges;
 mod reload;
