@@ -169,7 +169,8 @@ fn an_address_that_is_taken_is_tried_again_and_another_one_is_followed() {
     assert_eq!(get(other, "/readyz").0, 200);
     http.listen(Some(address));
     drop(taken);
-    assert_eq!(get(address, "/readyz").0, 200);
+    // By then nothing may have been told for so long that it is not ready.
+    assert_eq!(get(address, "/").0, 200);
     http.listen(None);
     let began = Instant::now();
     while TcpStream::connect(address).is_ok() {
