@@ -82,12 +82,18 @@ struct Current {
     at: Lsn,
     /// A flow of ours wrote it.
     own: bool,
-    /// It brought a heartbeat …
-    beats: bool,
-    /// … or changes. With both, somebody plays tricks: rows they are.
-    has_rows: bool,
+    content: Content,
     /// It has no changes but a message of somebody else's: it still moves the checkpoint.
     time_us: i64,
+}
+
+/// What a transaction has brought so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Heartbeat,
+    /// With a heartbeat or without: any role may write one.
+    Rows,
 }
 
 impl Assembler {
@@ -118,8 +124,7 @@ impl Assembler {
                     passed: final_lsn < self.applied,
                     at: final_lsn,
                     own: false,
-                    beats: false,
-                    has_rows: false,
+                    content: Content::Nothing,
                     time_us,
                 });
                 Ok(None)
@@ -130,7 +135,7 @@ impl Assembler {
                 let point = CommitPoint { end: end_lsn, time_us };
                 Ok(Some(if current.passed {
                     Event::Passed(point)
-                } else if current.beats && !current.has_rows && !current.own {
+                } else if current.content == Content::Heartbeat && !current.own {
                     Event::Heartbeat(point)
                 } else {
                     Event::Commit { point, own: current.own }
@@ -139,7 +144,7 @@ impl Assembler {
             Message::Relation(relation) => Ok(Some(Event::Relation(Arc::new(relation)))),
             Message::Change(change) => {
                 let current = self.transaction.as_mut().ok_or(AssembleError::Outside("change"))?;
-                current.has_rows = true;
+                current.content = Content::Rows;
                 Ok((!current.passed).then_some(Event::Change { change, own: current.own }))
             }
             Message::Logical { transactional, prefix, lsn: _, content: _ } => {
@@ -148,7 +153,9 @@ impl Assembler {
                         current.own = true;
                         current.passed |= !self.cascades;
                     }
-                    current.beats |= prefix == HEARTBEAT_PREFIX;
+                    if prefix == HEARTBEAT_PREFIX && current.content == Content::Nothing {
+                        current.content = Content::Heartbeat;
+                    }
                 }
                 Ok(None)
             }
