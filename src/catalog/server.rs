@@ -8,6 +8,8 @@ use crate::postgres::Error;
 const SERVER: &str = include_str!("../../sql/catalog/server.sql");
 const SLOT: &str = include_str!("../../sql/catalog/slot.sql");
 const OLDEST: &str = include_str!("../../sql/catalog/oldest_transaction.sql");
+/// Prefix of the logical message that is a heartbeat.
+pub const HEARTBEAT_PREFIX: &str = "acequia.heartbeat";
 /// From this version on a standby can keep a copy of a logical slot.
 const FAILOVER_SINCE: i32 = 170_000;
 
@@ -80,6 +82,10 @@ pub struct Slot {
     pub confirmed: Option<Lsn>,
     /// From here on WAL is kept.
     pub restart: Option<Lsn>,
+    /// `reserved`, `extended`, `unreserved` or `lost`: whether the server still keeps the WAL that it needs.
+    pub wal_status: Option<String>,
+    /// What may still be written before the server gives it up; none where `max_slot_wal_keep_size` sets no bound.
+    pub safe_bytes: Option<i64>,
     /// WAL kept for this slot, in bytes.
     pub retained_bytes: Option<i64>,
     /// WAL written since the confirmed position, in bytes.
@@ -153,6 +159,27 @@ impl Server {
         row.get::<_, &str>(0).parse().map_err(|_| Error::protocol(DOING, "a position that is none"))
     }
 
+    /// Where the server writes its log now; none on a standby.
+    pub async fn end(client: &Client) -> Result<Option<Lsn>, Error> {
+        const DOING: &str = "asking for the end of the server's log";
+        let sql = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END";
+        let row = client.query_one(sql, &[]).await.map_err(|error| Error::from_driver(DOING, &error))?;
+        let end = row.get::<_, Option<&str>>(0).map(str::parse).transpose();
+        end.map_err(|_| Error::protocol(DOING, "a position that is none"))
+    }
+
+    /// Writes a heartbeat: a message that every flow of this database hands on to its target. Transactional, because before 17
+    /// the other kind is not flushed. Nothing is written on a standby.
+    pub async fn beat(client: &Client, content: &str) -> Result<Option<Lsn>, Error> {
+        const DOING: &str = "writing a heartbeat";
+        let sql =
+            "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_logical_emit_message(true, $1, $2)::text END";
+        let row = client.query_one(sql, &[&HEARTBEAT_PREFIX, &content]).await;
+        let row = row.map_err(|error| Error::from_driver(DOING, &error))?;
+        let at = row.get::<_, Option<&str>>(0).map(str::parse).transpose();
+        at.map_err(|_| Error::protocol(DOING, "a position that is none"))
+    }
+
     /// Marks a place in the log by a message of our own. What has committed by now lies before it, and what commits later
     /// lies behind it.
     pub async fn mark(client: &Client) -> Result<Lsn, Error> {
@@ -209,6 +236,8 @@ impl Slot {
             failover: row.get("failover"),
             confirmed: position("confirmed"),
             restart: position("restart"),
+            wal_status: row.get("wal_status"),
+            safe_bytes: row.get("safe_bytes"),
             retained_bytes: row.get("retained_bytes"),
             behind_bytes: row.get("behind_bytes"),
         }))

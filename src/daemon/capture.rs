@@ -202,6 +202,11 @@ impl Capture {
                         reading.passed = reading.passed.max(point.end);
                     }
                     Some(Event::Commit { point, own: _ }) => reading.batch.commit(point),
+                    Some(Event::Heartbeat(point)) => {
+                        reading.passed = reading.passed.max(point.end);
+                        reading.batch.beat(point.end);
+                        reading.idle_at = Instant::now();
+                    }
                     Some(Event::Passed(point)) => reading.passed = reading.passed.max(point.end),
                 }
                 (end, false)

@@ -4,12 +4,15 @@
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
 //! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `inspection` compares customers with
 //! what the rules give them, `flow` writes what was captured and
-//! decides what a failure means. `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
+//! decides what a failure means. `lookout` has an `onlooker` for each flow, which
+//! asks both databases without its help and notes what it sees as a `sight`, and writes a `heartbeat` through each source
+//! (`asking` is how to ask and not to hang). `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
 //! from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
 //! them, `memory` what it remembers, `herald` tells applications. `check` compares files and databases, `reload` changes the
 //! rules of a running process; `trail` writes starts, stops and reloads down; each loop has a `pulse`, and `service` tells
 //! systemd that all of them beat; this file listens for what happens and writes the state file. Clocks enter here.
 
+mod asking;
 mod capture;
 mod check;
 mod drift;
@@ -17,10 +20,13 @@ mod dump;
 mod error;
 mod flow;
 mod gap;
+mod heartbeat;
 mod herald;
 mod inspection;
 mod left;
+mod lookout;
 mod memory;
+mod onlooker;
 mod order;
 mod plan;
 mod position;
@@ -31,6 +37,7 @@ mod recall;
 mod reload;
 mod rest;
 mod service;
+mod sight;
 mod snapshots;
 mod start;
 mod tasks;
@@ -50,6 +57,7 @@ use crate::config::{Config, Outline};
 use crate::ops::{self, DaemonState, Reload};
 use crate::rules::Flow;
 
+use lookout::Lookout;
 use order::When;
 use reload::{Kind, Running, Taken, Verdict};
 use service::Service;
@@ -86,6 +94,7 @@ struct Process {
     runtime_directory: PathBuf,
     loaded_at: i64,
     tasks: Tasks,
+    lookout: Lookout,
     snapshots: Snapshots,
     reloads_begun: u64,
     last_reload: Option<Reload>,
@@ -160,6 +169,8 @@ impl Process {
             tasks.run(&flow, &config, When::AtOnce);
         }
         tasks.rest(&Flow::resting(&config), &config);
+        let mut lookout = Lookout::default();
+        lookout.follow(&config);
         let mut snapshots = Snapshots::default();
         snapshots.follow(&config);
         let mut process = Self {
@@ -169,6 +180,7 @@ impl Process {
             directory: directory.to_owned(),
             loaded_at: progress::unix_seconds(),
             tasks,
+            lookout,
             snapshots,
             reloads_begun: 0,
             last_reload: None,
@@ -222,6 +234,7 @@ impl Process {
             }
         }
         self.tasks.rest(&Flow::resting(&config), &config);
+        self.lookout.follow(&config);
         self.snapshots.follow(&config);
         self.http.listen(config.daemon.listen);
         self.config = config;
@@ -254,6 +267,8 @@ impl Process {
     }
 
     fn state(&mut self) -> DaemonState {
+        let mut flows = self.tasks.states();
+        self.lookout.look(&mut flows);
         DaemonState {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -268,7 +283,7 @@ impl Process {
                 .filter(|last| !last.taken)
                 .map(|last| last.config_sha256.clone()),
             written_at: progress::unix_seconds(),
-            flows: self.tasks.states(),
+            flows,
             snapshots: self.snapshots.states(),
             limits: ops::Limits {
                 max_lag_seconds: self.config.daemon.max_lag.as_secs(),

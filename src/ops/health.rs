@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::state::{DaemonState, FlowState, Limits, Phase, SnapshotState};
-use super::vital::{CustomerVital, HoldVital, Side, SlotVital};
+use super::vital::{CustomerVital, HoldVital, SlotVital};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -192,20 +192,27 @@ impl Look<'_> {
         let Some(vital) = &self.flow.vital else {
             return self.check("watched", Level::Fail, "nobody has looked at it yet".to_owned());
         };
-        let silent = |side: &&Side| {
-            side.answered_seconds_ago.is_none_or(|age| age + self.limits.ago > self.limits.soon)
+        let is_old = |age: Option<f64>| age.is_none_or(|age| age + self.limits.ago > self.limits.soon);
+        let ago = |age: Option<f64>| {
+            age.map_or_else(|| "never".to_owned(), |age| format!("{:.0} s ago", age + self.limits.ago))
         };
-        match [&vital.source, &vital.target].into_iter().find(silent) {
-            None => self.check("watched", Level::Ok, "both databases answer".to_owned()),
-            Some(side) => {
-                let why = side.problem.as_deref().unwrap_or("no answer");
-                let since = side
-                    .answered_seconds_ago
-                    .map_or_else(|| "never".to_owned(), |age| format!("{:.0} s ago", age + self.limits.ago));
-                let text = format!("database `{}` answered last {since}: {why}", side.database);
-                self.check("watched", Level::Fail, text)
-            }
+        if let Some(side) =
+            [&vital.source, &vital.target].into_iter().find(|side| is_old(side.answered_seconds_ago))
+        {
+            let since = ago(side.answered_seconds_ago);
+            let why = side.problem.as_deref().unwrap_or("no answer");
+            let text = format!("database `{}` answered last {since}: {why}", side.database);
+            return self.check("watched", Level::Fail, text);
         }
+        if is_old(vital.counted_seconds_ago) {
+            let text = format!(
+                "what is parked in database `{}` was counted last {}: its server is too slow for that",
+                vital.target.database,
+                ago(vital.counted_seconds_ago)
+            );
+            return self.check("watched", Level::Fail, text);
+        }
+        self.check("watched", Level::Ok, "both databases answer".to_owned())
     }
 
     /// A message through the source's WAL, the stream and a commit in the target.
@@ -213,7 +220,23 @@ impl Look<'_> {
         let age = self.flow.vital.as_ref().map_or(f64::INFINITY, |vital| {
             if vital.heartbeat_took_seconds.is_none() { f64::INFINITY } else { vital.heartbeat_age_seconds }
         });
-        self.aged("heartbeat", age + self.limits.ago, self.limits.soon, "the oldest heartbeat on its way")
+        let what = "the oldest heartbeat on its way";
+        if age.is_infinite() {
+            let mut text = "none has come through source, stream and target yet".to_owned();
+            self.add_problem(&mut text);
+            return self.check("heartbeat", Level::Fail, text);
+        }
+        let mut check = self.aged("heartbeat", age + self.limits.ago, self.limits.soon, what);
+        self.add_problem(&mut check.text);
+        check
+    }
+
+    fn add_problem(&self, text: &mut String) {
+        let problem = self.flow.vital.as_ref().and_then(|vital| vital.heartbeat_problem.as_deref());
+        if let Some(problem) = problem {
+            text.push_str(": ");
+            text.push_str(problem);
+        }
     }
 
     fn heard(&self) -> Check {
@@ -223,14 +246,23 @@ impl Look<'_> {
 
     fn committed(&self) -> Check {
         let age = self.flow.vital.as_ref().and_then(|vital| vital.commit_age_seconds);
-        let age = age.unwrap_or(f64::INFINITY) + self.limits.ago;
+        let Some(age) = age.map(|age| age + self.limits.ago) else {
+            return self.check("committed", Level::Fail, "no checkpoint is known in the target".to_owned());
+        };
         self.aged("committed", age, self.limits.soon, "since the last commit in the target")
     }
 
+    /// By the source's clock and this host's: where those differ, it says nothing. So it only warns, and the heartbeat, which
+    /// one clock measures, is what gets red.
     fn lag(&self) -> Check {
         let lag = self.flow.lag_seconds;
         let age = if lag > 0.0 { lag + self.limits.ago } else { 0.0 };
-        self.aged("lag", age, self.limits.soon, "age of the oldest transaction that is not written")
+        let level = if age > self.limits.soon { Level::Warn } else { Level::Ok };
+        self.check(
+            "lag",
+            level,
+            format!("age of the oldest transaction that is not written: {age:.1} s by the source's clock"),
+        )
     }
 
     fn wal(&self) -> Check {
@@ -341,3 +373,6 @@ fn snapshot(snapshot: &SnapshotState) -> Check {
     };
     Check { name: "snapshot", subject: Subject::Snapshot(snapshot.name.clone()), level, text }
 }
+
+#[cfg(test)]
+mod tests;

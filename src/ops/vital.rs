@@ -20,12 +20,18 @@ pub struct Vital {
     pub heartbeat_age_seconds: f64,
     /// From the sending of the last heartbeat that came to its commit in the target; nothing before the first one.
     pub heartbeat_took_seconds: Option<f64>,
+    /// Why no heartbeat can be written; nothing where the last one was.
+    #[serde(default)]
+    pub heartbeat_problem: Option<String>,
     /// The flow's slot; nothing where it has none, or nobody could ask.
     pub slot: Option<SlotVital>,
     /// WAL that the source has written since the checkpoint, in bytes.
     pub behind_bytes: Option<u64>,
     /// Seconds since the checkpoint in the target moved last.
     pub commit_age_seconds: Option<f64>,
+    /// Seconds since `customers` was counted; nothing before it was. Counting is done the more seldom the longer it takes.
+    #[serde(default)]
+    pub counted_seconds_ago: Option<f64>,
     /// The customers of the flow, by name.
     pub customers: BTreeMap<String, CustomerVital>,
     /// Who or what is held, in the order of `acequia status`.

@@ -12,6 +12,7 @@ mod drift;
 mod explain;
 mod faults;
 mod forget;
+mod health;
 mod holds;
 mod journal;
 mod leaks;
