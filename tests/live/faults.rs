@@ -3,6 +3,7 @@
 //! The customers' tables write down every row that is created and every version of it (a trigger of the test's own), so
 //! that "once" is not concluded from the end state alone.
 
+mod matrix;
 mod outages;
 
 use std::fmt::Write as _;
