@@ -2,7 +2,7 @@
 //!
 //! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
-//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `inspection` compares customers with
+//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `lifeline` when the writer's connection is dead, `inspection` compares customers with
 //! what the rules give them, `flow` writes what was captured and
 //! decides what a failure means. `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
 //! from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
@@ -19,6 +19,7 @@ mod gap;
 mod herald;
 mod inspection;
 mod left;
+mod lifeline;
 mod memory;
 mod order;
 mod plan;
