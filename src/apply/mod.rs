@@ -92,4 +92,5 @@ pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
 pub use prune::Keep;
 pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use stage::write_texts;
+pub use statements::Asking;
 pub use writer::{Applied, Writer};

@@ -33,7 +33,7 @@ const IDLE_BYTES: u64 = 64 << 10;
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES_AT_ONCE: u64 = 16 << 20;
 /// After this long without a word, the server is asked for one.
-const SILENCE_ASK: Duration = Duration::from_secs(15);
+const SILENCE_ASK: Duration = Duration::from_secs(10);
 
 /// What the capture has seen, for the flow's progress.
 #[derive(Debug, Clone, Copy)]

@@ -22,6 +22,7 @@ use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::gap::Gap;
 use super::inspection::Inspection;
+use super::lifeline::{self, Lifeline};
 use super::order::{Followed, Orders};
 use super::plan::Told;
 use super::progress::Progress;
@@ -249,7 +250,14 @@ async fn attempt(
     (delays, told, turn): (&mut Delays, &mut Told, &mut Turn),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let prepared = start::prepare(config, flow, (told, turn)).await?;
+    let prepared = match start::prepare(config, flow, (told, turn)).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let before = progress.borrow().writer;
+            lifeline::release(&config.databases[&flow.target], &flow.name, &error, before).await;
+            return Err(error);
+        }
+    };
     turn.know(&prepared.plan);
     turn.drifted = false;
     // Preparing has remembered them.
@@ -290,6 +298,7 @@ async fn stream(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let Prepared { plan, writer, stream, applied, silence_limit, drift } = prepared;
+    let lifeline = Lifeline::of(&writer, &config.databases[&flow.target], &flow.name).await?;
     let (routes, broken) = (plan.routes.len(), plan.broken.len());
     tracing::info!(flow = %flow.name, position = %applied, routes, broken, "streaming");
     progress.send_modify(|progress| {
@@ -297,6 +306,7 @@ async fn stream(
         progress.applied = applied;
         progress.received = applied;
         progress.heard_at = Instant::now();
+        progress.writer = Some(lifeline.pid);
     });
     let (told, to_tell) = watch::channel(0);
     // A task of its own, gone with this attempt: what is told to applications never holds up the writing.
@@ -330,6 +340,7 @@ async fn stream(
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
         written = write(writer, incoming, (&applied, &told, &awaited), watched, (progress, stop), keep) => written,
+        lost = lifeline.lost() => Err(lost),
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.

@@ -2,7 +2,7 @@
 //!
 //! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
-//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `inspection` compares customers with
+//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `lifeline` when the writer's connection is dead, `inspection` compares customers with
 //! what the rules give them, `flow` writes what was captured and
 //! decides what a failure means. `lookout` has an `onlooker` for each flow, which
 //! asks both databases without its help and notes what it sees as a `sight`, and writes a `heartbeat` through each source
@@ -24,6 +24,7 @@ mod heartbeat;
 mod herald;
 mod inspection;
 mod left;
+mod lifeline;
 mod lookout;
 mod memory;
 mod onlooker;

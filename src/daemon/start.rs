@@ -22,7 +22,7 @@ use super::position::{Ends, ident};
 use super::recall::Turn;
 
 /// A source may always be silent for this long.
-const SILENCE_MIN: Duration = Duration::from_mins(1);
+const SILENCE_MIN: Duration = Duration::from_secs(20);
 
 /// A flow that is ready to stream.
 pub(super) struct Prepared {

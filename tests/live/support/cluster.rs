@@ -106,6 +106,19 @@ impl Cluster {
         assert_eq!(pipes.ask("stop"), "stopped");
     }
 
+    /// Stops the server as a DBA does who does not wait for sessions to end.
+    pub(crate) fn shut_down(&self) {
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(pipes.ask("shutdown"), "stopped");
+    }
+
+    /// Sends a signal to the server's first process.
+    pub(crate) fn signal_postmaster(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.postmaster());
+        let output = Command::new("sh").args(["-c", &line]).output().expect("a shell");
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+
     fn postmaster(&self) -> String {
         let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
         file.lines().next().expect("its process").to_owned()

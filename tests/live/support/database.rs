@@ -84,6 +84,12 @@ impl Database {
         Session { client: connect(&self.socket, self.port, &self.name, "postgres") }
     }
 
+    /// The same while the server may be gone, or refuse.
+    pub(crate) fn try_session(&self) -> Option<Session> {
+        let client = runtime().block_on(try_connect(&self.socket, self.port, &self.name, "postgres"));
+        client.ok().map(|client| Session { client })
+    }
+
     /// Listens to a channel of NOTIFY, from now on.
     pub(crate) fn listen(&self, channel: &str) -> Ears {
         let (client, mut connection) = runtime()
@@ -147,6 +153,11 @@ impl Session {
     /// Runs statements; answers the rows of the last one.
     pub(crate) fn query(&self, sql: &str) -> Rows {
         run(&self.client, sql)
+    }
+
+    /// Whether the server has done it.
+    pub(crate) fn try_execute(&self, sql: &str) -> bool {
+        runtime().block_on(self.client.simple_query(sql)).is_ok()
     }
 }
 
