@@ -264,7 +264,7 @@ async fn attempt(
     turn.fresh.clear();
     let (began, from) = (Instant::now(), prepared.applied);
     let mut another = prepared.drift.another();
-    let ended = stream((config, orders), flow, progress, (prepared, turn), stop)
+    let ended = Box::pin(stream((config, orders), flow, progress, (prepared, turn), stop))
         .await
         .map_err(|error| named(error, flow, from));
     // To be ready is no success: something was written, or nothing failed for a while.
@@ -340,7 +340,7 @@ async fn stream(
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
         written = write(writer, incoming, (&applied, &told, &awaited), watched, (progress, stop), keep) => written,
-        lost = lifeline.lost() => Err(lost),
+        lost = Box::pin(lifeline.lost()) => Err(lost),
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.

@@ -65,7 +65,7 @@ impl Lifeline {
                 }
                 // A server that can't be asked tells nothing of the session.
                 Err(error) => {
-                    tracing::debug!(flow = %self.flow, "not asked for the writer's session: {error}")
+                    tracing::debug!(flow = %self.flow, "not asked for the writer's session: {error}");
                 }
             }
         }

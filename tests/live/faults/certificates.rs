@@ -126,10 +126,10 @@ fn certificates_that_expired_or_changed_their_authority_are_read_anew_once_they_
     let (source, target) = (Cluster::shared(), Cluster::start(&["listen_addresses=127.0.0.1"]));
     let scene = Scene::new(source, &target);
     let config = scene.configure();
-    let served = Served { cluster: &target, database: &scene.there, directory };
-    served.replace("old", "root");
-    served.replace("ours-good", "ours");
-    served.install(&[
+    let place = Served { cluster: &target, database: &scene.there, directory };
+    place.replace("old", "root");
+    place.replace("ours-good", "ours");
+    place.install(&[
         ("old.crt", "ca.crt"),
         ("server-old.crt", "server.crt"),
         ("server-old.key", "server.key"),
@@ -140,7 +140,7 @@ fn certificates_that_expired_or_changed_their_authority_are_read_anew_once_they_
     fs::write(target.data().join("pg_hba.conf"), HBA).expect("the server's file");
     scene.there.execute("SELECT pg_reload_conf()");
     let text = fs::read_to_string(config.path().join("acequia.toml")).expect("the file");
-    let (host, name) = (served.cluster.socket().display(), scene.there.name());
+    let (host, name) = (place.cluster.socket().display(), scene.there.name());
     let plain = format!("[databases.{name}]\nhost = \"{host}\"\n");
     assert!(text.contains(&plain), "{text}");
     let file = |name: &str| directory.join(name).display().to_string();
@@ -151,29 +151,29 @@ fn certificates_that_expired_or_changed_their_authority_are_read_anew_once_they_
         file("ours.key")
     );
     config.write("acequia.toml", &text.replace(&plain, &verified));
-    let server = |name: &str| {
-        served.install(&[
+    let serve = |name: &str| {
+        place.install(&[
             (&format!("server-{name}.crt"), "server.crt"),
             (&format!("server-{name}.key"), "server.key"),
         ]);
     };
     scene.play(&config, |stage| {
-        stage.befall("the server's certificate expired", || server("expired"), WHILE, || server("old"));
+        stage.befall("the server's certificate expired", || serve("expired"), WHILE, || serve("old"));
         stage.wait_said(&["no TLS session", "xpired"]);
         stage.befall(
             "the server's authority changed",
-            || server("new"),
+            || serve("new"),
             WHILE,
-            || served.replace("new", "root"),
+            || place.replace("new", "root"),
         );
         stage.befall(
             "our certificate expired",
             || {
-                served.replace("ours-expired", "ours");
-                served.database.session().query(END);
+                place.replace("ours-expired", "ours");
+                place.database.session().query(END);
             },
             WHILE,
-            || served.replace("ours-good", "ours"),
+            || place.replace("ours-good", "ours"),
         );
     });
 }

@@ -157,7 +157,7 @@ fn a_target_that_takes_no_writes_or_undoes_them_gets_them_in_the_end() {
             || side.run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on; {END}"));
         // The superuser's own session is read-only too.
         let writable = || {
-            side.run(&format!("SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only; {END}"))
+            side.run(&format!("SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only; {END}"));
         };
         stage.befall("target: read-only (25006)", read_only, WHILE, writable);
         stage.wait_said(&["the server is read-only"]);

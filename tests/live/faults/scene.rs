@@ -1,5 +1,6 @@
 //! Two flows: one whose servers something befalls, and one beside it that must not notice. Rows are written all the while.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -259,10 +260,10 @@ impl Load {
                  INSERT INTO hq.event (key, value) VALUES ('e{number}', {number});"
             );
             if number % 7 == 6 {
-                sql += &format!("DELETE FROM hq.event WHERE key = 'e{}';", number - 4);
+                _ = write!(sql, "DELETE FROM hq.event WHERE key = 'e{}';", number - 4);
             }
             if number % 11 == 10 {
-                sql += &format!("UPDATE hq.event SET key = 'f' || key WHERE key = 'e{}';", number - 5);
+                _ = write!(sql, "UPDATE hq.event SET key = 'f' || key WHERE key = 'e{}';", number - 5);
             }
             session = session.or_else(|| database.try_session());
             if session.as_ref().is_some_and(|session| session.try_execute(&format!("{sql} COMMIT"))) {
@@ -275,7 +276,7 @@ impl Load {
 }
 
 /// Has the daemon reach a database through a proxy.
-pub(super) fn lead_through(config: &Config<'_>, database: &Database, proxy: &Proxy) {
+pub(crate) fn lead_through(config: &Config<'_>, database: &Database, proxy: &Proxy) {
     let text = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the file");
     let direct = format!(
         "host = \"{}\"\nport = {}\ndbname = \"{}\"\n",
