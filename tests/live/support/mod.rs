@@ -20,6 +20,7 @@ mod config;
 mod daemon;
 mod database;
 mod mysql;
+mod nspawn;
 mod wait;
 
 pub(crate) use cluster::Cluster;
@@ -27,4 +28,5 @@ pub(crate) use config::{ACEQUIA, Config};
 pub(crate) use daemon::{Daemon, LIMIT};
 pub(crate) use database::{Database, Ears, Rows, Session, runtime};
 pub(crate) use mysql::Mysql;
+pub(crate) use nspawn::Container;
 pub(crate) use wait::{poll, wait_for};
