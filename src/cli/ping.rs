@@ -168,6 +168,7 @@ fn word(exit: Exit) -> &'static str {
         | Exit::Unavailable
         | Exit::Fault
         | Exit::Busy
+        | Exit::Fault
         | Exit::Configuration => "UNKNOWN",
     }
 }

@@ -5,6 +5,7 @@
 //! program's events and puts lines where they belong, `panic` speaks for what must not happen.
 
 mod fold;
+mod form;
 mod line;
 mod panic;
 mod writer;
@@ -17,25 +18,12 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use writer::Writer;
 
+pub use form::Form;
 pub use panic::{has_panicked, keep_panics_quiet, panicked};
 pub use writer::is_journal;
 
 /// How often it is looked for lines whose time of being counted is over.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The form of the lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// To the journal of systemd, where each field can be searched for: `ACEQUIA_FLOW`, `ACEQUIA_CUSTOMER`, …
-    Journal,
-    /// An object on each line of standard error.
-    Json,
-    /// Lines of text on standard error.
-    Text {
-        /// Levels in colours: for a terminal.
-        coloured: bool,
-    },
-}
 
 /// Counts what is folded; to be told that the process ends.
 #[derive(Debug)]

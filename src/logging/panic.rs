@@ -1,6 +1,7 @@
 //! A panic is a fault of this program. What it has to say may be the value of a row, so only its place is told; and the
 //! process ends in order, to be started anew.
 
+use std::io::Write as _;
 use std::panic::PanicHookInfo;
 use std::sync::LazyLock;
 
@@ -42,7 +43,8 @@ fn tell(panic: &PanicHookInfo<'_>) {
     if tracing::dispatcher::has_been_set() {
         tracing::error!(target: TARGET, thread, place, version, "{WHAT}");
     } else {
-        eprintln!("acequia: {WHAT} (version {version}, {place}, thread {thread})");
+        // A command: there is no log, and nobody to tell where this fails.
+        _ = writeln!(std::io::stderr(), "acequia: {WHAT} (version {version}, {place}, thread {thread})");
     }
 }
 

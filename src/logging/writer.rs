@@ -10,8 +10,8 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
-use super::Form;
 use super::fold::{Fold, Verdict};
+use super::form::Form;
 use super::line::Line;
 use super::panic::TARGET;
 

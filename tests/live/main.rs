@@ -29,6 +29,7 @@ mod scenarios;
 mod sessions;
 mod slots;
 mod snapshots;
+mod systemd;
 mod told;
 mod trail;
 mod verify;

@@ -29,6 +29,8 @@ find_missing() {
     "$here/postgres-bin.sh" >/dev/null || missing+=(postgresql)
     # promtool reads metrics, alert rules and their tests.
     command -v promtool >/dev/null || missing+=(prometheus)
+    # The service is tried under a systemd of its own, which only root can boot.
+    ((EUID != 0)) || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
     # Snapshots are loaded into it. The client loads dumps.
     { "$here/mysql-bin.sh" mariadb >/dev/null && command -v mariadb >/dev/null; } || missing+=(mariadb-server)
 }
