@@ -24,6 +24,7 @@ mod odd;
 mod planted;
 mod privileges;
 mod reload;
+mod retained;
 mod scenarios;
 mod sessions;
 mod slots;

@@ -59,6 +59,7 @@ fn vital() -> Vital {
         target: side,
         heartbeat_age_seconds: 0.0,
         heartbeat_took_seconds: Some(0.02),
+        counted_seconds_ago: Some(1.0),
         slot: Some(SlotVital {
             name: "acequia_practice".to_owned(),
             retained_wal_bytes: 4096,
@@ -77,6 +78,7 @@ fn vital() -> Vital {
             dataset: None,
             age_seconds: 4.0,
         }],
+        ..Vital::default()
     }
 }
 
