@@ -31,6 +31,8 @@ pub struct Server {
     pub senders_taken: i32,
     /// `wal_sender_timeout` in milliseconds; 0 is off.
     pub wal_sender_timeout_ms: i32,
+    /// `max_slot_wal_keep_size` in bytes; none where the server keeps WAL for a slot without bound.
+    pub slot_keep_bytes: Option<u64>,
     /// `max_locks_per_transaction`.
     pub locks_each: i64,
     /// How many transactions share the room for their locks.
@@ -111,6 +113,10 @@ impl Server {
             wal_end: row.get::<_, Option<&str>>("wal_end").and_then(|end| end.parse().ok()),
             database_oid: row.get("database_oid"),
             wal_sender_timeout_ms: row.get("wal_sender_timeout_ms"),
+            // Megabytes; -1 is no bound.
+            slot_keep_bytes: u64::try_from(row.get::<_, i64>("slot_keep_megabytes"))
+                .ok()
+                .map(|megabytes| megabytes.saturating_mul(1 << 20)),
             locks_each: row.get("locks_each"),
             transactions_max: row.get("transactions_max"),
             encoding: row.get("encoding"),

@@ -14,7 +14,7 @@ use crate::catalog::Slot;
 use crate::config::Config;
 use crate::daemon::{self, LeftBehind};
 use crate::lsn::Lsn;
-use crate::ops::{self, DaemonState, FlowState, Phase, Verified};
+use crate::ops::{self, DaemonState, FlowState, Health, Level, Phase, Verified};
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
 
@@ -161,7 +161,7 @@ impl Running {
         json!({ "pid": daemon.pid, "version": daemon.version, "config_sha256": daemon.config_sha256,
                 "config_directory": daemon.config_directory, "loaded_at": daemon.loaded_at,
                 "files_changed": self.is_changed(), "files_refused": self.is_refused(),
-                "reloads": daemon.reloads_ended })
+                "reloads": daemon.reloads_ended, "health": Health::judge(daemon, seconds_ago(daemon)) })
     }
 
     fn print(&self) {
@@ -180,13 +180,31 @@ impl Running {
         if self.is_refused() {
             say!("  they were refused: `acequia check` says why");
         }
+        let health = Health::judge(daemon, seconds_ago(daemon));
+        let problems = health.problems();
+        if problems.is_empty() {
+            say!("health: green");
+        } else {
+            say!("health: {}", if health.level() == Level::Fail { "RED" } else { "green, with warnings" });
+        }
+        // The word behind the flow's name is the one to look up in the runbook.
+        problems.iter().for_each(|check| say!("  {}", check.line()));
     }
 }
 
+/// How old what the daemon said is, in seconds.
+#[expect(clippy::cast_precision_loss, reason = "an age in seconds")]
+fn seconds_ago(daemon: &DaemonState) -> f64 {
+    (now_seconds() - daemon.written_at).max(0) as f64
+}
+
+fn now_seconds() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.map_or(0, |now| now.as_secs())).unwrap_or(i64::MAX)
+}
+
 pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX) - daemon.written_at <= STATE_MAX_AGE_SECONDS
+    now_seconds() - daemon.written_at <= STATE_MAX_AGE_SECONDS
 }
 
 /// What the daemon says of one flow.

@@ -67,7 +67,7 @@ pub struct Database {
     pub password: Option<SecretSource>,
     /// How the connection is protected.
     pub tls: Tls,
-    /// `max_retained_wal`: past this many bytes of retained WAL the slot is given up.
+    /// `max_retained_wal`: past this many bytes of retained WAL the slot is given up; never where it is not said.
     pub max_retained_wal_bytes: Option<u64>,
     /// `failover`: a standby may keep a copy of the slot, where the server can have it so (17+).
     pub failover: bool,
@@ -289,6 +289,10 @@ pub enum NotifyEvent {
     SyncApplied,
     /// `alert.drift`: a customer has other rows than the rules give it.
     AlertDrift,
+    /// `alert.wal`: a slot keeps more than half of what it may, or was given up for that.
+    AlertWal,
+    /// `alert.health`: a check turned red, or green again.
+    AlertHealth,
     /// `snapshot.published`: a new snapshot is there.
     SnapshotPublished,
     /// `snapshot.failed`: a snapshot could not be made, or not be published; the one before is still there.
@@ -303,6 +307,8 @@ impl NotifyEvent {
         match self {
             Self::SyncApplied => "sync.applied",
             Self::AlertDrift => "alert.drift",
+            Self::AlertWal => "alert.wal",
+            Self::AlertHealth => "alert.health",
             Self::SnapshotPublished => "snapshot.published",
             Self::SnapshotFailed => "snapshot.failed",
             Self::SnapshotLate => "snapshot.late",

@@ -1,6 +1,7 @@
 //! A session for questions that must not hang: kept open, opened anew after a failure, and given up where a server takes a
 //! question and answers nothing.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio::time::error::Elapsed;
 use crate::config::{Config, Database};
 use crate::name::DatabaseName;
 use crate::postgres::{self, Error, Session};
+use crate::rules::Flow;
 
 /// The server gives a question up after this part of `max_lag` …
 const PART: u32 = 6;
@@ -36,6 +38,18 @@ impl Place {
     pub(super) fn limit(&self) -> Duration {
         (self.max_lag / PART).clamp(LIMIT_MIN, LIMIT_MAX)
     }
+}
+
+/// What an onlooker goes by.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    pub(super) flow: Flow,
+    pub(super) source: Place,
+    pub(super) target: Place,
+    /// Who is told of what the slot keeps.
+    pub(super) wal_channels: Vec<String>,
+    /// Where it is remembered that the slot was given up.
+    pub(super) memory: PathBuf,
 }
 
 /// The session, and what it was opened for.

@@ -44,6 +44,11 @@ pub(super) struct Seen {
     pub(super) oldest_us: Option<i64>,
 }
 
+/// What DBAs see of the replication connection.
+pub(super) fn application(flow: &str) -> String {
+    format!("acequia capture {flow}")
+}
+
 /// Everything that the reading loop owns.
 pub(super) struct Capture {
     pub(super) source: Database,

@@ -4,22 +4,26 @@
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
 //! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `lifeline` when the writer's connection is dead, `inspection` compares customers with
 //! what the rules give them, `flow` writes what was captured and
-//! decides what a failure means. `lookout` has an `onlooker` for each flow, which
-//! asks both databases without its help and notes what it sees as a `sight`, and writes a `heartbeat` through each source
-//! (`asking` is how to ask and not to hang). `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
-//! from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
+//! decides what a failure means. `lookout` has an `onlooker` for each flow, which asks both databases without its help and
+//! notes what it sees as a `sight`, and writes a `heartbeat` through each source (`asking` is how to ask and not to hang).
+//! `alarm` notices which checks turn red or green, and the `crier` tells applications. A `warden` beside each onlooker has a
+//! `guard` for what the slot keeps, and `surrender`s it. `tasks` holds the flows and gives them their `order`s, `rest` keeps
+//! the slots of disabled ones from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
 //! them, `memory` what it remembers, `herald` tells applications. `check` compares files and databases, `reload` changes the
 //! rules of a running process; `trail` writes starts, stops and reloads down; each loop has a `pulse`, and `service` tells
 //! systemd that all of them beat; this file listens for what happens and writes the state file. Clocks enter here.
 
+mod alarm;
 mod asking;
 mod capture;
 mod check;
+mod crier;
 mod drift;
 mod dump;
 mod error;
 mod flow;
 mod gap;
+mod guard;
 mod heartbeat;
 mod herald;
 mod inspection;
@@ -41,23 +45,27 @@ mod service;
 mod sight;
 mod snapshots;
 mod start;
+mod surrender;
 mod tasks;
+mod warden;
 mod trail;
 mod wished;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::{Config, Outline};
-use crate::ops::{self, DaemonState, Reload};
+use crate::ops::{self, DaemonState, Health, Reload};
 use crate::rules::Flow;
 
+use alarm::Alarm;
+use crier::Crier;
 use lookout::Lookout;
 use order::When;
 use reload::{Kind, Running, Taken, Verdict};
@@ -96,6 +104,8 @@ struct Process {
     loaded_at: i64,
     tasks: Tasks,
     lookout: Lookout,
+    alarm: Alarm,
+    crier: Crier,
     snapshots: Snapshots,
     reloads_begun: u64,
     last_reload: Option<Reload>,
@@ -182,6 +192,8 @@ impl Process {
             loaded_at: progress::unix_seconds(),
             tasks,
             lookout,
+            alarm: Alarm::default(),
+            crier: Crier::start(),
             snapshots,
             reloads_begun: 0,
             last_reload: None,
@@ -264,6 +276,10 @@ impl Process {
         self.http.tell(Arc::clone(&state));
         let written = ops::write(&self.runtime_directory, &state);
         self.tell(&written);
+        for turn in self.alarm.look(&Health::judge(&state, 0.0), Instant::now()) {
+            alarm::say(&turn);
+            self.crier.tell(&self.config, &state, &turn);
+        }
         state
     }
 

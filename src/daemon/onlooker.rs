@@ -13,11 +13,11 @@ use crate::catalog::{Server, Slot};
 use crate::lsn::Lsn;
 use crate::ops::{CustomerVital, HoldVital, SlotVital};
 use crate::postgres::{Error, Session};
-use crate::rules::Flow;
 
-use super::asking::{Asking, Place, limited};
+use super::asking::{Asking, Watched, limited};
 use super::heartbeat::Pulse;
 use super::sight::{Applied, Asked, Sight};
+use super::warden::Warden;
 
 const APPLIED: &str = include_str!("../../sql/control/applied.sql");
 const HELD: &str = include_str!("../../sql/control/held.sql");
@@ -42,14 +42,6 @@ const HELD_REASONS: [&str; 4] = ["paused", "locked", "broken", "backfill"];
 /// Reasons that are no fault.
 const WANTED_REASONS: [&str; 1] = ["scheduled"];
 
-/// What an onlooker goes by.
-#[derive(Debug, Clone)]
-pub(super) struct Watched {
-    pub(super) flow: Flow,
-    pub(super) source: Place,
-    pub(super) target: Place,
-}
-
 /// Looks at a flow until it is dropped.
 pub(super) async fn run(
     watched: watch::Receiver<Watched>,
@@ -66,7 +58,8 @@ pub(super) async fn run(
 
 async fn look_at_source(mut watched: watch::Receiver<Watched>, sight: &watch::Sender<Sight>) {
     let mut asking = Asking::new(&format!("acequia onlooker {}", watched.borrow().flow.name));
-    let mut pace = Pace::default();
+    let (first, mut pace) = (watched.borrow().clone(), Pace::default());
+    let mut warden = Warden::new(&first.memory, &first.flow.slot).await;
     loop {
         let now = watched.borrow_and_update().clone();
         let began = Instant::now();
@@ -78,12 +71,18 @@ async fn look_at_source(mut watched: watch::Receiver<Watched>, sight: &watch::Se
         let answer = answer.await;
         let answer = asking.settle(&now.source, answer);
         let pause = pace.after(began.elapsed(), answer.is_ok(), now.source.max_lag);
+        let mut seen = None;
         sight.send_modify(|sight| {
             if let Some((slot, end)) = sight.source.note(answer, Instant::now()) {
-                sight.slot = slot.map(|slot| slot_vital(&now, &slot));
+                sight.slot = slot.as_ref().map(|slot| slot_vital(&now, slot));
                 sight.end = end;
+                seen = Some((slot, sight.slot.clone()));
             }
         });
+        if let (Some((slot, vital)), Ok(session)) = (seen, asking.open(&now.source).await) {
+            warden.look(&now, session, (slot.as_ref(), vital.as_ref())).await;
+            sight.send_modify(|sight| sight.given_up = warden.given_up());
+        }
         if !rest(&mut watched, pause).await {
             return;
         }

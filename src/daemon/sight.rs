@@ -63,6 +63,7 @@ pub(super) struct Sight {
     pub(super) source: Asked,
     pub(super) target: Asked,
     pub(super) slot: Option<SlotVital>,
+    pub(super) given_up: Option<String>,
     /// Where the source's log ends.
     pub(super) end: Option<Lsn>,
     applied: Option<(Applied, Instant)>,
@@ -141,6 +142,7 @@ impl Sight {
             heartbeat_took_seconds: self.took.map(|took| took.as_secs_f64()),
             heartbeat_problem: pulse.problem.clone(),
             slot: self.slot.clone(),
+            given_up: self.given_up.clone(),
             behind_bytes: self.applied.as_ref().and_then(behind),
             commit_age_seconds: self.applied.map(committed),
             counted_seconds_ago: customers.map(|(_, at)| seconds_since(*at, now)),

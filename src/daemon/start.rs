@@ -15,6 +15,7 @@ use crate::rules::{Flow, Plan};
 use crate::source::duplex::ReplicationStream;
 use crate::source::wire::ReplicationConnection;
 
+use super::capture;
 use super::drift::{Watch, application};
 use super::error::Error;
 use super::plan::{self, Planned, Told};
@@ -62,7 +63,7 @@ pub(super) async fn prepare(
     let mut writer = Writer::open(source, target, Arc::clone(&plan), config.daemon.parked_limit).await?;
     // At the very first start there is an audit only now.
     told.start.record(writer.client(), config, flow).await?;
-    let application = format!("acequia capture {}", flow.name);
+    let application = capture::application(&flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
     connection.simple_query(postgres::TAKE_BYTES).await?;
     let ends = Ends { flow, source, session: &session, server: &server, there: writer.client() };

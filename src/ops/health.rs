@@ -266,6 +266,9 @@ impl Look<'_> {
     }
 
     fn wal(&self) -> Check {
+        if let Some(text) = self.flow.vital.as_ref().and_then(|vital| vital.given_up.as_ref()) {
+            return self.check("wal", Level::Fail, text.clone());
+        }
         let slot = self.flow.vital.as_ref().and_then(|vital| vital.slot.as_ref());
         let (level, text) = slot.map_or((Level::Ok, "no slot is known".to_owned()), wal_of);
         self.check("wal", level, text)

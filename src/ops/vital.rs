@@ -25,6 +25,9 @@ pub struct Vital {
     pub heartbeat_problem: Option<String>,
     /// The flow's slot; nothing where it has none, or nobody could ask.
     pub slot: Option<SlotVital>,
+    /// What there is to say where the flow's slot was given up on purpose and not replaced since.
+    #[serde(default)]
+    pub given_up: Option<String>,
     /// WAL that the source has written since the checkpoint, in bytes.
     pub behind_bytes: Option<u64>,
     /// Seconds since the checkpoint in the target moved last.

@@ -25,6 +25,7 @@ mod panics;
 mod planted;
 mod privileges;
 mod reload;
+mod retained;
 mod scenarios;
 mod sessions;
 mod slots;

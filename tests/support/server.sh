@@ -100,6 +100,7 @@ max_replication_slots = 40
 max_wal_senders = 40
 wal_sender_timeout = 10s
 max_connections = 200
+max_slot_wal_keep_size = 16GB
 fsync = off
 log_line_prefix = '%m [%p] %q%u@%d %a '
 END

@@ -54,7 +54,9 @@ const DATABASE_ENTRIES: &[Entry] = &[
         key: "max_retained_wal",
         shape: Shape::Text(&SIZE),
         default: None,
-        about: "The most WAL that a slot in this database may keep. 1024 to a step, as PostgreSQL counts.",
+        about: "The most WAL that a slot in this database may keep. Past half of it the daemon warns, past it the slot is given up \
+                on purpose and its flow needs a resync. Without it only max_slot_wal_keep_size of the server is a bound. 1024 to \
+                a step, as PostgreSQL counts.",
     },
     Entry {
         key: "failover",

@@ -153,6 +153,7 @@ fn a_slot_is_red_when_it_is_lost_or_past_its_limit() {
     assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(100)), []);
     assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(99)), [("wal", WARN)], "half of the server's bound");
     assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(-1)), [("wal", WARN)]);
+    assert_eq!(found(|_, vital| vital.given_up = Some(String::new())), [("wal", FAIL)]);
     assert_eq!(slot(|slot| slot.wal_status = Some("extended".to_owned())), []);
     for status in ["unreserved", "lost"] {
         let red = found(|_, vital| {
