@@ -188,7 +188,9 @@ impl Running {
             say!("health: {}", if health.level() == Level::Fail { "RED" } else { "green, with warnings" });
         }
         // The word behind the flow's name is the one to look up in the runbook.
-        problems.iter().for_each(|check| say!("  {}", check.line()));
+        for check in problems {
+            say!("  {}", check.line());
+        }
     }
 }
 
