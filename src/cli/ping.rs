@@ -168,7 +168,6 @@ fn word(exit: Exit) -> &'static str {
         | Exit::Unavailable
         | Exit::Fault
         | Exit::Busy
-        | Exit::Fault
         | Exit::Configuration => "UNKNOWN",
     }
 }
