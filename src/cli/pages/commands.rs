@@ -56,14 +56,22 @@ const ENVIRONMENT: Terms = &[
         "RUST_LOG",
         "What is logged: `debug` says more. What libraries log is capped when the program is built.",
     ),
+    ("ACEQUIA_LOG_FORMAT", "The form of the log, where `--log` is not given."),
     ("NO_COLOR", "No colours, also on a terminal."),
 ];
 
 const STATUSES: Terms = &[
     ("0", "Done. `run`: ended because it was told to. `check`: no error, though there may be warnings."),
     ("1", "Failed; the message says what, on what, and what to do."),
-    ("2", "The command line was not understood. `plan`, `verify`: there are differences."),
+    (
+        "2",
+        "The command line was not understood. `plan`, `verify`: there are differences. (`ping` has statuses of its own.)",
+    ),
     ("69", "A database server is not reachable."),
+    (
+        "70",
+        "A fault in Acequia itself; the log tells the place. Nothing is lost, and systemd starts the daemon anew.",
+    ),
     ("75", "`snapshot run`: another run of it is at work."),
     (
         "78",
