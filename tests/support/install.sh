@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
 # Makes the machine ready for `make test` and `make demo`: a C compiler, the server binaries of PostgreSQL
-# and MariaDB, openssl, promtool.
+# and MariaDB, openssl.
+#
+#     install.sh         what every run needs
+#     install.sh test    and what tests are skipped without, by name: a container with systemd, promtool, mandoc
+#     install.sh ci      and what looks over the package and its licences: lintian, cargo-deb, cargo-deny
 #
 # Where everything is there it says so at once, without network. Else, where there is apt (Debian, Ubuntu), it
 # installs what is missing, as root or by sudo; elsewhere it says what to install. It never leaves a database
@@ -16,6 +20,7 @@ fail() { printf 'install: %s\n' "$@" >&2; exit 1; }
 
 # Fills `missing` with the Debian packages that this machine lacks.
 missing=()
+for_what=run
 find_missing() {
     missing=()
     command -v make >/dev/null || missing+=(make)
@@ -27,12 +32,27 @@ find_missing() {
     # Cargo fetches by HTTPS.
     [[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
     "$here/postgres-bin.sh" >/dev/null || missing+=(postgresql)
-    # promtool reads metrics, alert rules and their tests.
-    command -v promtool >/dev/null || missing+=(prometheus)
-    # The service is tried under a systemd of its own, which only root can boot.
-    ((EUID != 0)) || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
     # Snapshots are loaded into it. The client loads dumps.
     { "$here/mysql-bin.sh" mariadb >/dev/null && command -v mariadb >/dev/null; } || missing+=(mariadb-server)
+    [[ $for_what != run ]] || return 0
+    # promtool reads metrics, alert rules and their tests.
+    command -v promtool >/dev/null || missing+=(prometheus)
+    command -v mandoc >/dev/null || missing+=(mandoc)
+    # The service and its package are tried under a systemd of their own, which only root can boot.
+    ((EUID != 0)) || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
+    [[ $for_what == ci ]] || return 0
+    command -v lintian >/dev/null || missing+=(lintian)
+    # cargo-deb finds by it which libraries the program needs.
+    command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+}
+
+# Cargo's own additions, built without optimization: that takes longer than they run.
+install_with_cargo() {
+    local PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin tool
+    for tool in cargo-deb@3.8.0 cargo-deny@0.20.2; do
+        command -v "${tool%@*}" >/dev/null || cargo install --quiet --debug --locked "$tool" ||
+            fail "cargo could not install $tool." "See its message above; without network, put the program into the PATH."
+    done
 }
 
 # Fills `as_root` with what goes before a command that needs root: nothing, sudo without a question, or sudo where
@@ -120,6 +140,10 @@ check_rust() {
 }
 
 main() {
+    case ${1:-run} in
+        run | test | ci) for_what=${1:-run} ;;
+        *) fail "usage: install.sh [test | ci]" ;;
+    esac
     check_rust
     find_missing
     if ((${#missing[@]} > 0)); then
@@ -134,7 +158,8 @@ main() {
     fi
     check_postgres_version
     "$here/versions.sh" fetch
+    [[ $for_what != ci ]] || install_with_cargo
     say "nothing is missing"
 }
 
-main
+main "$@"
