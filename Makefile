@@ -3,7 +3,7 @@ export PATH := $(PATH):$(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint deny deb audit
+.PHONY: help demo test bench lint deny deb tutorial audit
 
 help: ## print this
 	@echo 'make TARGET [ARGS=...]'
@@ -31,6 +31,9 @@ deny: ## licences, bans and sources of everything that is linked in, by .deny.to
 deb: ## the Debian package, in target/debian
 	cargo build --release --locked
 	systemd/package.sh $(ARGS)
+
+tutorial: ## README's ten minutes, word by word on a fresh Debian in a container; needs `make deb` and Debian's mirrors
+	tests/systemd/tutorial.sh
 
 audit: ## what goes to a server: the unit, alert rules, manual pages and the package; needs `make deb`
 	tests/support/audit.sh
