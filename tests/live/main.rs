@@ -21,6 +21,7 @@ mod model;
 mod mysql;
 mod notices;
 mod odd;
+mod package;
 mod panics;
 mod planted;
 mod privileges;

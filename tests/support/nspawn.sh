@@ -4,6 +4,7 @@
 #
 #     nspawn.sh check              prints why it can't be done here, if so, and ends with 1
 #     nspawn.sh ACEQUIA            the path of the binary
+#     nspawn.sh -                  without the service: nothing of ours is installed
 #
 # When the container is up, one line is printed: `ready PID`, the process that nsenter(1) wants. Then it waits. When its
 # standard input closes (the owner is gone, however it went) or it gets TERM, the container is ended and nothing is left of it.
@@ -66,12 +67,15 @@ END
 
 # As the package does it.
 install_service() {
-    mkdir -p "$dir/root/etc/systemd/system"
     cp "$root/systemd/acequia.service" "$dir/root/etc/systemd/system/"
     systemd-sysusers --root="$dir/root" "$root/systemd/acequia.sysusers" 2>/dev/null
     systemd-tmpfiles --root="$dir/root" --create "$root/systemd/acequia.tmpfiles"
     cp "$binary" "$dir/root/usr/bin/acequia"
-    # Nothing of what this machine starts by itself.
+}
+
+# Nothing of what this machine starts by itself.
+leave_out() {
+    mkdir -p "$dir/root/etc/systemd/system"
     printf '[Unit]\nDescription=Tests\nRequires=basic.target dbus.service\nAfter=basic.target dbus.service\nAllowIsolate=yes\n' \
         >"$dir/root/etc/systemd/system/acequia-test.target"
     rm -rf "$dir/root/etc/systemd/system/sysinit.target.wants" "$dir/root/etc/systemd/system/timers.target.wants" \
@@ -115,7 +119,7 @@ clean_up() {
 
 main() {
     if [[ ${1:-} == check ]]; then check; return; fi
-    (($# == 1)) || fail 'usage: nspawn.sh check | nspawn.sh ACEQUIA'
+    (($# == 1)) || fail 'usage: nspawn.sh check | nspawn.sh ACEQUIA | nspawn.sh -'
     binary=$1
     bin=$("$here/postgres-bin.sh") || fail "no PostgreSQL server binaries here"
     trap clean_up EXIT
@@ -124,7 +128,8 @@ main() {
     owned=yes
     mount_root
     install_postgres
-    install_service
+    [[ $binary == - ]] || install_service
+    leave_out
     boot
     printf 'ready %s\n' "$leader"
     # Until its owner is gone.

@@ -28,8 +28,17 @@ impl Container {
 
     /// Boots one, with the binary under test in its place.
     pub(crate) fn boot() -> Self {
+        Self::boot_with(ACEQUIA)
+    }
+
+    /// Boots one in which nothing of ours is installed.
+    pub(crate) fn boot_bare() -> Self {
+        Self::boot_with("-")
+    }
+
+    fn boot_with(binary: &str) -> Self {
         let mut command = Command::new(SCRIPT);
-        command.arg(ACEQUIA).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(binary).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut owner = command.spawn().expect("the script can be started");
         let output = owner.stdout.take().expect("it is piped");
         let ready =
