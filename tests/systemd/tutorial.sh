@@ -29,13 +29,13 @@ extract() {
 
 # What the container does once it is up: every block in one shell, as somebody would at a terminal, and then the proof.
 write_runner() {
-    cat >"$dir/root/root/follow.sh" <<'END'
+    cat >"$dir/root/srv/follow.sh" <<'END'
 #!/bin/bash
 cd /root || exit 1
 # In a shell of its own that ends at the first line that fails.
 follow() (
     set -e
-    for block in /root/blocks/*.sh; do
+    for block in /srv/blocks/*.sh; do
         began=$(date +%s.%N)
         printf '\n==== block %s\n' "$(basename "$block" .sh)"
         sed 's/^/| /' "$block"
@@ -52,7 +52,7 @@ prove() {
     [[ -s /var/lib/acequia/snapshots/nightly/current/manifest.json ]] || return 1
     systemctl is-active --quiet acequia || return 1
 }
-cp /root/package.deb "/tmp/$(cat /root/package.name)"
+cp /srv/package.deb "/tmp/$(cat /srv/package.name)"
 began=$SECONDS
 status=1
 follow
@@ -62,10 +62,10 @@ cd /tmp || exit 1
 if ((followed == 0)) && prove; then status=0; fi
 ((status == 0)) || journalctl --no-pager -u acequia -n 30
 printf '\nstatus %s after %s s\n' "$status" "$((SECONDS - began))"
-printf '%s' "$status" >/root/status
+printf '%s' "$status" >/srv/status
 systemctl poweroff
 END
-    chmod 755 "$dir/root/root/follow.sh"
+    chmod 755 "$dir/root/srv/follow.sh"
     cat >"$dir/root/etc/systemd/system/follow.service" <<'END'
 [Unit]
 Description=The tutorial
@@ -73,8 +73,8 @@ Wants=network-online.target
 After=network-online.target
 [Service]
 Type=simple
-ExecStart=/root/follow.sh
-StandardOutput=file:/root/log
+ExecStart=/srv/follow.sh
+StandardOutput=file:/srv/log
 StandardError=inherit
 Environment=DEBIAN_FRONTEND=noninteractive HOME=/root
 [Install]
@@ -112,19 +112,19 @@ main() {
             skip "no fresh Debian could be fetched: $(tail -n 1 "$dir/debootstrap.log")"
     fi
     mount -t overlay -o "lowerdir=$fresh,upperdir=$dir/upper,workdir=$dir/work" acequia-tutorial "$dir/root" || skip "no overlay here"
-    mkdir -p "$dir/root/root/blocks" "$dir/root/etc/systemd/system/multi-user.target.wants"
-    extract "$dir/root/root/blocks"
-    cp "$package" "$dir/root/root/package.deb"
+    mkdir -p "$dir/root/srv/blocks" "$dir/root/etc/systemd/system/multi-user.target.wants"
+    extract "$dir/root/srv/blocks"
+    cp "$package" "$dir/root/srv/package.deb"
     # It is copied to where README says when the container's own /tmp is there.
-    printf '%s' "${package##*/}" >"$dir/root/root/package.name"
+    printf '%s' "${package##*/}" >"$dir/root/srv/package.name"
     write_runner
     rm -f "$dir/root/etc/machine-id"
     tr -d - </proc/sys/kernel/random/uuid >"$dir/root/etc/machine-id"
     timeout "$BOOT_LIMIT_SECONDS" systemd-nspawn --quiet --boot --register=no --keep-unit --console=pipe --link-journal=no \
         --resolv-conf=copy-host --machine="acequia-tutorial-$$" --directory="$dir/root" </dev/null >"$dir/console" 2>&1 ||
         { tail -n 30 "$dir/console" >&2; fail "the container ended badly"; }
-    cat "$dir/root/root/log"
-    [[ $(cat "$dir/root/root/status" 2>/dev/null) == 0 ]] || fail "the tutorial did not lead to its end"
+    cat "$dir/root/srv/log"
+    [[ $(cat "$dir/root/srv/status" 2>/dev/null) == 0 ]] || fail "the tutorial did not lead to its end"
 }
 
 main "$@"
