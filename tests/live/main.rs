@@ -6,6 +6,7 @@ mod support;
 
 mod backfill;
 mod bad_input;
+mod canary;
 mod cascade;
 mod commands;
 mod drift;
