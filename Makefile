@@ -3,7 +3,7 @@ export PATH := $(PATH):$(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint deny deb tutorial audit
+.PHONY: help demo test bench soak lint deny deb tutorial audit
 
 help: ## print this
 	@echo 'make TARGET [ARGS=...]'
@@ -20,6 +20,10 @@ bench: ## compare with PostgreSQL's own subscriptions, 20-30 minutes; ARGS choos
 	@tests/support/install.sh
 	cargo build --release --locked
 	cargo bench --locked --bench compare -- $(ARGS)
+
+soak: ## 2,000 changes a second and random outages; ARGS is the number of minutes, 30 without
+	@tests/support/install.sh
+	cargo bench --locked --bench soak -- $(ARGS)
 
 lint: ## formatting and clippy, as in CI
 	cargo fmt --all --check

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::faults::scene::lead_through;
 use super::support::{Cluster, Config, Daemon, Database, LIMIT, Link, Proxy, Session, wait_for};
 
 /// What the rules promise.
@@ -271,8 +270,8 @@ fn play(part: impl FnOnce(&mut Mine<'_, '_>, &Daemon<'_>)) {
     let config = Config::new(&[("hq", &source, "hq"), ("branch", &target, "branch")], RULES);
     config.set_up();
     let links = [Proxy::before(&near), Proxy::before(&far)];
-    lead_through(&config, &source, &links[0]);
-    lead_through(&config, &target, &links[1]);
+    config.lead_through(&source, &links[0]);
+    config.lead_through(&target, &links[1]);
     let address = listen(&config);
     let mut daemon = config.start();
     daemon.wait_streaming();

@@ -9,7 +9,7 @@ mod matrix;
 mod network;
 mod outages;
 mod refusals;
-pub(crate) mod scene;
+mod scene;
 mod servers;
 
 use std::fmt::Write as _;

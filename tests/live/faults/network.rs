@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::scene::{Scene, Stage, lead_through};
+use super::scene::{Scene, Stage};
 use super::{LIMIT, wait_for};
 use crate::support::{Cluster, Link, Proxy, Way};
 
@@ -19,8 +19,8 @@ fn behind_proxies(part: impl FnOnce(&mut Stage<'_, '_>, [(&str, &Proxy); 2])) {
     let scene = Scene::new(&source, &target);
     let config = scene.configure();
     let (near, far) = (Proxy::before(&source), Proxy::before(&target));
-    lead_through(&config, &scene.here, &near);
-    lead_through(&config, &scene.there, &far);
+    config.lead_through(&scene.here, &near);
+    config.lead_through(&scene.there, &far);
     scene.play(&config, |stage| part(stage, [("source", &near), ("target", &far)]));
 }
 

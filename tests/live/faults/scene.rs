@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{Cluster, Config, Daemon, Database, LIMIT, Proxy, Rows, wait_for};
+use crate::support::{Cluster, Config, Daemon, Database, LIMIT, Rows, wait_for};
 
 /// Between two transactions of the load.
 const PACE: Duration = Duration::from_millis(20);
@@ -273,22 +273,4 @@ impl Load {
             }
         }
     }
-}
-
-/// Has the daemon reach a database through a proxy.
-pub(crate) fn lead_through(config: &Config<'_>, database: &Database, proxy: &Proxy) {
-    let text = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the file");
-    let direct = format!(
-        "host = \"{}\"\nport = {}\ndbname = \"{}\"\n",
-        database.socket().display(),
-        database.port(),
-        database.name()
-    );
-    assert!(text.contains(&direct), "{text}");
-    let led = format!(
-        "host = \"127.0.0.1\"\nport = {}\nsslmode = \"disable\"\ninsecure = true\ndbname = \"{}\"\n",
-        proxy.port(),
-        database.name()
-    );
-    config.write("acequia.toml", &text.replace(&direct, &led));
 }
