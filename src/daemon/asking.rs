@@ -1,7 +1,6 @@
 //! A session for questions that must not hang: kept open, opened anew after a failure, and given up where a server takes a
 //! question and answers nothing.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,8 @@ use crate::config::{Config, Database};
 use crate::name::DatabaseName;
 use crate::postgres::{self, Error, Session};
 use crate::rules::Flow;
+
+use super::surrender::Memory;
 
 /// The server gives a question up after this part of `max_lag` …
 const PART: u32 = 6;
@@ -49,7 +50,7 @@ pub(super) struct Watched {
     /// Who is told of what the slot keeps.
     pub(super) wal_channels: Vec<String>,
     /// Where it is remembered that the slot was given up.
-    pub(super) memory: PathBuf,
+    pub(super) memory: Memory,
 }
 
 /// The session, and what it was opened for.

@@ -76,6 +76,11 @@ impl Gap {
         Self { flow: name, database, slot, checkpoint, what }
     }
 
+    /// A slot that is gone because it was given up, at this time with so much of so much.
+    pub(super) fn given_up(self, at: i64, kept: u64, limit: u64) -> Self {
+        if self.what == What::Gone { Self { what: What::GivenUp(at, kept, limit), ..self } } else { self }
+    }
+
     /// A new slot would do; one that is somebody else's is in the way of that.
     pub fn can_be_healed(&self) -> bool {
         !matches!(self.what, What::Stranger(_))

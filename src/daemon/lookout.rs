@@ -2,7 +2,6 @@
 //! changes only what they go by.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -17,6 +16,7 @@ use super::asking::{Place, Watched};
 use super::heartbeat::{self, Pulse};
 use super::onlooker;
 use super::sight::Sight;
+use super::surrender::Memory;
 
 /// All who look.
 #[derive(Default)]
@@ -51,13 +51,12 @@ impl Lookout {
         let wal_channels = config.channels(NotifyEvent::AlertWal);
         let wal_channels: Vec<String> =
             wal_channels.iter().map(|channel| channel.as_str().to_owned()).collect();
-        let memory = memory(config);
         for flow in Flow::all(config).into_iter().chain(Flow::resting(config)) {
             let (source, target) = (Place::of(config, &flow.source), Place::of(config, &flow.target));
             let (Some(source), Some(target)) = (source, target) else { continue };
             let pulse = self.pulse(&flow);
-            let watched =
-                Watched { flow, source, target, wal_channels: wal_channels.clone(), memory: memory.clone() };
+            let memory = Memory::of(config, &flow.slot);
+            let watched = Watched { flow, source, target, wal_channels: wal_channels.clone(), memory };
             match self.onlookers.get(&watched.flow.name) {
                 Some(known) => drop(known.watched.send_replace(watched)),
                 None => self.look_at(watched, pulse),
@@ -101,12 +100,4 @@ impl Lookout {
         let task = AbortOnDropHandle::new(tokio::spawn(onlooker::run(orders, pulse.clone(), sight)));
         self.onlookers.insert(name, Onlooker { watched, sight: seen, pulse, _task: task });
     }
-}
-
-/// Where things are remembered that must outlive a restart: systemd's state directory, else the runtime directory.
-fn memory(config: &Config) -> PathBuf {
-    let state = std::env::var_os("STATE_DIRECTORY").filter(|directory| !directory.is_empty());
-    // Several are separated by colons.
-    let first = state.and_then(|all| std::env::split_paths(&all).next());
-    first.unwrap_or_else(|| config.daemon.runtime_directory.clone())
 }

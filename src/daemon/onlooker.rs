@@ -59,7 +59,7 @@ pub(super) async fn run(
 async fn look_at_source(mut watched: watch::Receiver<Watched>, sight: &watch::Sender<Sight>) {
     let mut asking = Asking::new(&format!("acequia onlooker {}", watched.borrow().flow.name));
     let (first, mut pace) = (watched.borrow().clone(), Pace::default());
-    let mut warden = Warden::new(&first.memory, &first.flow.slot).await;
+    let mut warden = Warden::new(first.memory).await;
     loop {
         let now = watched.borrow_and_update().clone();
         let began = Instant::now();

@@ -21,6 +21,7 @@ use super::error::Error;
 use super::plan::{self, Planned, Told};
 use super::position::{Ends, ident};
 use super::recall::Turn;
+use super::surrender;
 
 /// A source may always be silent for this long.
 const SILENCE_MIN: Duration = Duration::from_secs(20);
@@ -66,7 +67,8 @@ pub(super) async fn prepare(
     let application = capture::application(&flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
     connection.simple_query(postgres::TAKE_BYTES).await?;
-    let ends = Ends { flow, source, session: &session, server: &server, there: writer.client() };
+    let given_up = surrender::Memory::of(config, &flow.slot).read().await;
+    let ends = Ends { flow, source, session: &session, server: &server, given_up, there: writer.client() };
     let applied = ends.position(&mut connection, turn.gap.as_ref(), &memory).await?;
     writer.start_at(applied).await?;
     memory.keep(flow, writer.client()).await?;

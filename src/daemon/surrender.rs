@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::apply::Checkpoint;
 use crate::apply::checkpoint::Lost;
 use crate::catalog::Slot;
-use crate::config::Database;
+use crate::config::{Config, Database};
 use crate::lsn::Lsn;
 use crate::postgres::{self, Error, Session};
 
@@ -97,8 +97,16 @@ pub(super) async fn drop_slot(session: &Session, name: &str, slot: &Slot) -> Res
 pub(super) struct Memory(PathBuf);
 
 impl Memory {
+    /// In systemd's state directory, else in the runtime directory.
+    pub(super) fn of(config: &Config, slot: &str) -> Self {
+        let state = std::env::var_os("STATE_DIRECTORY").filter(|directory| !directory.is_empty());
+        // Several are separated by colons.
+        let first = state.and_then(|all| std::env::split_paths(&all).next());
+        Self::new(first.as_deref().unwrap_or(&config.daemon.runtime_directory), slot)
+    }
+
     /// Of one slot; its name has no character that a file's name can't have.
-    pub(super) fn new(directory: &Path, slot: &str) -> Self {
+    fn new(directory: &Path, slot: &str) -> Self {
         Self(directory.join(format!("given-up-{slot}.json")))
     }
 

@@ -2,7 +2,6 @@
 //! flow, which may be halted, retrying, hanging or resting, and nothing of the target.
 
 use std::collections::VecDeque;
-use std::path::Path;
 
 use crate::catalog::{Server, Slot};
 use crate::notify::{self, Retained};
@@ -32,8 +31,7 @@ pub(super) struct Warden {
 
 impl Warden {
     /// Remembers what was given up before.
-    pub(super) async fn new(directory: &Path, slot: &str) -> Self {
-        let memory = Memory::new(directory, slot);
+    pub(super) async fn new(memory: Memory) -> Self {
         let given_up = memory.read().await;
         Self {
             guard: Guard::default(),
