@@ -3,7 +3,7 @@ export PATH := $(PATH):$(if $(CARGO_HOME),$(CARGO_HOME),$(HOME)/.cargo)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint
+.PHONY: help demo test bench soak lint deny deb tutorial audit
 
 help: ## print this
 	@echo 'make TARGET [ARGS=...]'
@@ -13,7 +13,7 @@ demo: ## see it at work on throw-away servers, then explore; ARGS=--once ends by
 	@tests/demo/demo.sh $(ARGS)
 
 test: ## install what is missing, then run all tests; ARGS go to cargo test, such as "--test live"
-	@tests/support/install.sh
+	@tests/support/install.sh test
 	cargo test --locked --features failpoints $(ARGS)
 
 bench: ## compare with PostgreSQL's own subscriptions, 20-30 minutes; ARGS choose, such as "a c --targets 1"
@@ -21,6 +21,23 @@ bench: ## compare with PostgreSQL's own subscriptions, 20-30 minutes; ARGS choos
 	cargo build --release --locked
 	cargo bench --locked --bench compare -- $(ARGS)
 
+soak: ## 2,000 changes a second and random outages; ARGS is the number of minutes, 30 without
+	@tests/support/install.sh
+	cargo bench --locked --bench soak -- $(ARGS)
+
 lint: ## formatting and clippy, as in CI
 	cargo fmt --all --check
 	cargo clippy --locked --all-targets --features failpoints -- -D warnings
+
+deny: ## licences, bans and sources of everything that is linked in, by .deny.toml
+	cargo deny --locked --config .deny.toml check licenses bans sources
+
+deb: ## the Debian package, in target/debian
+	cargo build --release --locked
+	systemd/package.sh $(ARGS)
+
+tutorial: ## README's ten minutes, word by word on a fresh Debian in a container; needs `make deb` and Debian's mirrors
+	tests/systemd/tutorial.sh
+
+audit: ## what goes to a server: the unit, alert rules, manual pages and the package; needs `make deb`
+	tests/support/audit.sh

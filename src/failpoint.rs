@@ -1,7 +1,11 @@
-//! Places where the tests stop the process dead. Compiled to nothing without the feature `failpoints`.
+//! Places where the tests have the process die, panic or stand still. Compiled to nothing without the feature `failpoints`.
 //!
 //! `ACEQUIA_FAILPOINT=before-commit:3` aborts at the third time that the named place is passed: no destructor runs, no
 //! buffer is flushed, as with SIGKILL. The names are listed here so that a test can kill at every one of them.
+//! `before-commit:3:panic` panics there instead, with [`PAYLOAD`], and `before-commit:3:block` never lets the thread go on.
+
+/// What a panic of the tests says: it stands for the value of a row.
+pub const PAYLOAD: &str = "zq7leak: the value of a row";
 
 /// Every place, in the order in which a row passes them.
 pub const PLACES: [&str; 13] = [
@@ -58,12 +62,13 @@ pub fn hit(place: &'static str) {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static WANTED: OnceLock<Option<(String, u64, String)>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
     let wanted = WANTED.get_or_init(|| {
         let text = std::env::var("ACEQUIA_FAILPOINT").ok()?;
-        let (place, count) = text.split_once(':')?;
-        Some((place.to_owned(), count.parse().ok()?))
+        let (place, rest) = text.split_once(':')?;
+        let (count, kind) = rest.split_once(':').unwrap_or((rest, "die"));
+        Some((place.to_owned(), count.parse().ok()?, kind.to_owned()))
     });
     let listed = PLACES
         .iter()
@@ -75,11 +80,17 @@ pub fn hit(place: &'static str) {
         .chain(&SCHEDULED)
         .chain(&MYSQL);
     debug_assert!(listed.clone().any(|one| *one == place), "a place that is listed");
-    if let Some((name, count)) = wanted
+    if let Some((name, count, kind)) = wanted
         && name == place
         && PASSED.fetch_add(1, Ordering::Relaxed) + 1 == *count
     {
-        std::process::abort();
+        match kind.as_str() {
+            "panic" => panic!("{PAYLOAD}"),
+            "block" => loop {
+                std::thread::park();
+            },
+            _ => std::process::abort(),
+        }
     }
 }
 

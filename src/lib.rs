@@ -50,8 +50,10 @@ pub mod row;
 pub mod schedule;
 /// Retry, park or halt, and the delay before another try.
 pub mod fault;
-/// Where the tests stop the process dead.
+/// Where the tests have the process die, panic or stand still.
 pub mod failpoint;
+/// What the daemon writes of itself, and what a panic says.
+pub mod logging;
 /// SQL of the rules: one expression over a row, and the columns in it.
 pub mod expression;
 // -- settings --

@@ -265,7 +265,17 @@ fn a_right_snapshot_is_understood_word_for_word() {
     assert_eq!((reporting.port, reporting.user.as_str()), (3306, "acequia"));
     assert!(matches!(reporting.tls, Tls::VerifyFull { .. }));
     let told: Vec<&str> = config.notifies[0].events.iter().map(|event| event.as_str()).collect();
-    assert_eq!(told, ["snapshot.published", "snapshot.failed", "snapshot.late", "alert.drift"]);
+    assert_eq!(
+        told,
+        [
+            "snapshot.published",
+            "snapshot.failed",
+            "snapshot.late",
+            "alert.drift",
+            "alert.wal",
+            "alert.health"
+        ]
+    );
 }
 
 #[test]

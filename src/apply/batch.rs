@@ -167,7 +167,7 @@ impl Batch {
 
     /// Nothing in it at all.
     pub fn is_empty(&self) -> bool {
-        self.changes == 0 && self.commit.is_none() && !self.open
+        self.changes == 0 && self.commit.is_none() && self.idle.is_none() && !self.open
     }
 
     /// A relation was announced, in the transaction that commits at `at`. Changes of it that come now have this shape.
@@ -271,6 +271,14 @@ impl Batch {
         self.transaction += 1;
         self.first_wave = self.waves.len().saturating_sub(1);
         self.oldest_us.get_or_insert(point.time_us);
+    }
+
+    /// A heartbeat has come this far: it is written at once where nothing else is, and with it where there is something.
+    pub fn beat(&mut self, end: Lsn) {
+        match &mut self.commit {
+            Some(point) => point.end = end,
+            None => self.idle = Some(end),
+        }
     }
 
     /// Tables that go together are emptied by one wave: children before their parents.

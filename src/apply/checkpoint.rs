@@ -33,6 +33,15 @@ pub enum Lost {
     SetBack(Lsn),
     /// The publication was dropped while changes were unread.
     Unpublished,
+    /// The slot kept more WAL than it may, and was dropped for that.
+    GivenUp {
+        /// When, seconds since 1970.
+        at: i64,
+        /// What it kept, in bytes.
+        kept: u64,
+        /// What it may keep, in bytes.
+        limit: u64,
+    },
 }
 
 impl Lost {
@@ -40,14 +49,24 @@ impl Lost {
         match self {
             Self::SetBack(end) => format!("set back to {end}"),
             Self::Unpublished => "unpublished".to_owned(),
+            Self::GivenUp { at, kept, limit } => format!("given up at {at} with {kept} of {limit} bytes"),
         }
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        match text.strip_prefix("set back to ") {
-            Some(end) => end.parse().ok().map(Self::SetBack),
-            None => (text == "unpublished").then_some(Self::Unpublished),
+        if let Some(end) = text.strip_prefix("set back to ") {
+            return end.parse().ok().map(Self::SetBack);
         }
+        if let Some(given_up) = text.strip_prefix("given up at ") {
+            let (at, sizes) = given_up.strip_suffix(" bytes")?.split_once(" with ")?;
+            let (kept, limit) = sizes.split_once(" of ")?;
+            return Some(Self::GivenUp {
+                at: at.parse().ok()?,
+                kept: kept.parse().ok()?,
+                limit: limit.parse().ok()?,
+            });
+        }
+        (text == "unpublished").then_some(Self::Unpublished)
     }
 }
 
@@ -85,6 +104,11 @@ const FOLLOW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET timeline = $2
 const FORGET: &str = "WITH tables AS (DELETE FROM acequia.source_table WHERE flow = $1), \
     columns AS (DELETE FROM acequia.source_column WHERE flow = $1) \
     UPDATE acequia.checkpoint SET publication = NULL, source_shape = NULL WHERE flow = $1";
+
+/// Nothing where a slot was made since: its position lies beyond.
+const GIVE_UP: &str = "WITH known AS (UPDATE acequia.checkpoint SET lost = $2 WHERE flow = $1 AND state <> 'creating' \
+    AND lsn <= $3::text::pg_lsn RETURNING flow) INSERT INTO acequia.audit (what, detail) SELECT 'slot given up', \
+    jsonb_build_object('flow', flow, 'text', $4::text) FROM known";
 
 const ASKED: &str = "SELECT max(id) FROM acequia.wish WHERE flow = $1 AND what = 'resync' AND sync IS NULL \
     AND to_customer IS NULL AND dataset IS NULL";
@@ -227,6 +251,21 @@ impl Checkpoint {
         Ok(())
     }
 
+    /// The flow's slot is given up, where its source's log ended at `end`. `text` goes into the audit.
+    pub async fn give_up(
+        client: &Client,
+        flow: &str,
+        lost: Lost,
+        end: &str,
+        text: &str,
+    ) -> Result<(), Error> {
+        client
+            .execute(GIVE_UP, &[&flow, &lost.to_text(), &end, &text])
+            .await
+            .map_err(|error| Error::from_driver("recording that a slot is given up", &error))?;
+        Ok(())
+    }
+
     /// Writes down what no slot will show later.
     pub async fn lose(client: &Client, flow: &str, lost: Lost) -> Result<(), Error> {
         client
@@ -281,9 +320,12 @@ mod tests {
 
     #[test]
     fn what_is_lost_reads_back_as_it_is_written() {
-        for lost in [Lost::SetBack(Lsn(0x16_B374_D848)), Lost::Unpublished] {
+        let given_up = Lost::GivenUp { at: -1, kept: 7, limit: 5 };
+        for lost in [Lost::SetBack(Lsn(0x16_B374_D848)), Lost::Unpublished, given_up] {
             assert_eq!(Lost::from_text(&lost.to_text()), Some(lost));
         }
-        assert_eq!(Lost::from_text("something else"), None);
+        for other in ["something else", "given up at 1", "given up at 1 with 2 of x bytes"] {
+            assert_eq!(Lost::from_text(other), None);
+        }
     }
 }

@@ -59,17 +59,6 @@ pub fn too_new(version: i32) -> Option<String> {
     })
 }
 
-/// Writes something down in the audit, if there is one; `detail` is JSON with names and words only.
-pub async fn audit(client: &Client, what: &str, detail: &str) -> Result<(), postgres::Error> {
-    let failed = |error| postgres::Error::from_driver("writing to the audit", &error);
-    let there = client.query_one("SELECT to_regclass('acequia.audit') IS NOT NULL", &[]).await;
-    if there.map_err(failed)?.get(0) {
-        let sql = "INSERT INTO acequia.audit (what, detail) VALUES ($1, $2::text::jsonb)";
-        client.execute(sql, &[&what, &detail]).await.map_err(failed)?;
-    }
-    Ok(())
-}
-
 /// Refuses a control schema that is not ours to use; installs it where it is missing and the role may.
 pub async fn require(client: &Client, database: &str) -> Result<(), Error> {
     let newest = MIGRATIONS.last().map_or(0, |(number, _)| *number);

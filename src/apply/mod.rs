@@ -37,9 +37,11 @@
 //! error      what can go wrong while writing
 //! ```
 //!
-//! Control tables: `control` (migrations), `checkpoint`, `shapes` and `remembered` (what the catalogs said), `crosswalk` (`rebuild` makes one anew), `ledger` (routes and counts); `preflight` is for `check`.
+//! Control tables: `control` (migrations), `audit` (who did what; `actor` is who), `checkpoint`, `shapes` and `remembered` (what the catalogs said), `crosswalk` (`rebuild` makes one anew), `ledger` (routes and counts); `preflight` is for `check`.
 
+pub mod actor;
 mod arrivals;
+pub mod audit;
 mod backfill;
 mod batch;
 mod careful;
@@ -90,4 +92,5 @@ pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
 pub use prune::Keep;
 pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use stage::write_texts;
+pub use statements::Asking;
 pub use writer::{Applied, Writer};

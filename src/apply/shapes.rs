@@ -38,16 +38,3 @@ pub async fn keep_publication(client: &Client, flow: &str, version: Option<&str>
         .map_err(|error| Error::from_driver("remembering the publication", &error))?;
     Ok(())
 }
-
-/// Writes down that something was noticed. Names and words only.
-pub async fn audit(client: &Client, flow: &str, what: &str, table: &str, text: &str) -> Result<(), Error> {
-    client
-        .execute(
-            "INSERT INTO acequia.audit (what, detail) VALUES ($1, jsonb_build_object('flow', $2::text, 'table', $3::text, \
-             'text', $4::text))",
-            &[&what, &flow, &table, &text],
-        )
-        .await
-        .map_err(|error| Error::from_driver("writing to the audit", &error))?;
-    Ok(())
-}

@@ -1,6 +1,7 @@
 //! The writer's session: statements prepared when they are first used, planned for the sizes of the moment.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -19,6 +20,33 @@ pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
 pub(super) struct Statements {
     session: Session,
     prepared: Recent<Arc<str>, Statement>,
+    asking: Asking,
+}
+
+/// Which answer of the server is waited for, seen from outside. What is read from the source meanwhile is not in it.
+#[derive(Debug, Clone, Default)]
+pub struct Asking(Arc<AtomicU64>);
+
+impl Asking {
+    /// The number of the question whose answer has not come; `None` where nothing is asked.
+    pub fn at_hand(&self) -> Option<u64> {
+        let count = self.0.load(Ordering::Relaxed);
+        (count % 2 == 1).then_some(count)
+    }
+
+    fn begin(&self) -> Question {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Question(Arc::clone(&self.0))
+    }
+}
+
+/// A question, until it is dropped: the count is odd as long.
+struct Question(Arc<AtomicU64>);
+
+impl Drop for Question {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// So many statements stay prepared. With many customers there are far more, and the server keeps each of them parsed in
@@ -44,7 +72,7 @@ impl std::ops::Deref for Statements {
 impl Statements {
     pub(super) async fn open(database: &Database, application: &str) -> Result<Self, Error> {
         let session = postgres::open(database, application).await?;
-        let statements = Self { session, prepared: Recent::new(PREPARED_MAX) };
+        let statements = Self { session, prepared: Recent::new(PREPARED_MAX), asking: Asking::default() };
         statements.batch("setting up the writer's session", SETTINGS).await?;
         match statements.batch("having the server look after the connection", CHECK).await {
             Err(error) if error.refusal().is_none() => return Err(error),
@@ -54,8 +82,14 @@ impl Statements {
         Ok(statements)
     }
 
+    /// For who looks whether an answer is still to come.
+    pub(super) fn asking(&self) -> Asking {
+        self.asking.clone()
+    }
+
     /// Runs statements without parameters.
     pub(super) async fn batch(&self, doing: &str, sql: &str) -> Result<(), Error> {
+        let _question = self.asking.begin();
         self.session.batch_execute(sql).await.map_err(|error| Error::from_driver(doing, &error))
     }
 
@@ -63,6 +97,7 @@ impl Statements {
         if let Some(statement) = self.prepared.get(sql) {
             return Ok(statement.clone());
         }
+        let _question = self.asking.begin();
         let statement = self.session.prepare(sql).await.map_err(|error| Error::from_driver(doing, &error))?;
         self.prepared.put(sql.into(), statement.clone());
         Ok(statement)
@@ -76,6 +111,7 @@ impl Statements {
         params: &[Param<'_>],
     ) -> Result<u64, Error> {
         let statement = self.statement(doing, sql).await?;
+        let _question = self.asking.begin();
         self.session.execute(&statement, params).await.map_err(|error| Error::from_driver(doing, &error))
     }
 
@@ -87,6 +123,7 @@ impl Statements {
         params: &[Param<'_>],
     ) -> Result<Vec<Row>, Error> {
         let statement = self.statement(doing, sql).await?;
+        let _question = self.asking.begin();
         self.session.query(&statement, params).await.map_err(|error| Error::from_driver(doing, &error))
     }
 
@@ -111,6 +148,7 @@ impl Statements {
     pub(super) async fn copy(&mut self, doing: &str, sql: &str, text: Bytes) -> Result<(), Error> {
         let statement = self.statement(doing, sql).await?;
         let failed = |error| Error::from_driver(doing, &error);
+        let _question = self.asking.begin();
         let sink = self.session.copy_in::<_, Bytes>(&statement).await.map_err(failed)?;
         futures_util::pin_mut!(sink);
         sink.send(text).await.map_err(failed)?;

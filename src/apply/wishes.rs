@@ -1,4 +1,4 @@
-//! What operators ask for, done in a transaction of the writer and written down in `acequia.audit`.
+//! What operators ask for, done in a transaction of the writer. The command that asks has written it down in `acequia.audit`.
 
 use std::sync::Arc;
 
@@ -7,9 +7,7 @@ use super::engine::Engine;
 use super::error::Error;
 use super::statements::Param;
 
-const TAKE: &str = "WITH gone AS (DELETE FROM acequia.wish WHERE flow = $1 RETURNING *), \
-    told AS (INSERT INTO acequia.audit (at, who, what, detail) SELECT at, who, what, \
-    jsonb_strip_nulls(jsonb_build_object('flow', flow, 'sync', sync, 'customer', to_customer, 'dataset', dataset)) FROM gone) \
+const TAKE: &str = "WITH gone AS (DELETE FROM acequia.wish WHERE flow = $1 RETURNING *) \
     SELECT what, who, sync, to_customer, dataset FROM gone ORDER BY id";
 
 const PAUSE: &str = "INSERT INTO acequia.hold (flow, sync, to_customer, dataset, reason, who) VALUES ($1, $2, $3, $4, 'paused', $5) \

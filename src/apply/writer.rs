@@ -22,7 +22,7 @@ use super::error::Error;
 use super::ledger::{self, Tally};
 use super::prune::{self, Keep, Surplus};
 use super::recent::Recent;
-use super::statements::{Param, Statements};
+use super::statements::{Asking, Param, Statements};
 use super::unchanged::Origin;
 use super::{backfill, control, crosswalk, holds, repair, retry, scheduled, wishes};
 
@@ -115,6 +115,11 @@ impl Writer {
     /// The session, for what belongs to the flow's start.
     pub fn client(&self) -> &tokio_postgres::Client {
         &self.engine.statements
+    }
+
+    /// For who looks from outside whether an answer of the target is still to come.
+    pub fn asking(&self) -> Asking {
+        self.engine.statements.asking()
     }
 
     /// Whether a target transaction waits for the rest of its source transaction.

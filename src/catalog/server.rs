@@ -8,6 +8,8 @@ use crate::postgres::Error;
 const SERVER: &str = include_str!("../../sql/catalog/server.sql");
 const SLOT: &str = include_str!("../../sql/catalog/slot.sql");
 const OLDEST: &str = include_str!("../../sql/catalog/oldest_transaction.sql");
+/// Prefix of the logical message that is a heartbeat.
+pub const HEARTBEAT_PREFIX: &str = "acequia.heartbeat";
 /// From this version on a standby can keep a copy of a logical slot.
 const FAILOVER_SINCE: i32 = 170_000;
 
@@ -29,6 +31,8 @@ pub struct Server {
     pub senders_taken: i32,
     /// `wal_sender_timeout` in milliseconds; 0 is off.
     pub wal_sender_timeout_ms: i32,
+    /// `max_slot_wal_keep_size` in bytes; none where the server keeps WAL for a slot without bound.
+    pub slot_keep_bytes: Option<u64>,
     /// `max_locks_per_transaction`.
     pub locks_each: i64,
     /// How many transactions share the room for their locks.
@@ -80,6 +84,10 @@ pub struct Slot {
     pub confirmed: Option<Lsn>,
     /// From here on WAL is kept.
     pub restart: Option<Lsn>,
+    /// `reserved`, `extended`, `unreserved` or `lost`: whether the server still keeps the WAL that it needs.
+    pub wal_status: Option<String>,
+    /// What may still be written before the server gives it up; none where `max_slot_wal_keep_size` sets no bound.
+    pub safe_bytes: Option<i64>,
     /// WAL kept for this slot, in bytes.
     pub retained_bytes: Option<i64>,
     /// WAL written since the confirmed position, in bytes.
@@ -105,6 +113,10 @@ impl Server {
             wal_end: row.get::<_, Option<&str>>("wal_end").and_then(|end| end.parse().ok()),
             database_oid: row.get("database_oid"),
             wal_sender_timeout_ms: row.get("wal_sender_timeout_ms"),
+            // Megabytes; -1 is no bound.
+            slot_keep_bytes: u64::try_from(row.get::<_, i64>("slot_keep_megabytes"))
+                .ok()
+                .map(|megabytes| megabytes.saturating_mul(1 << 20)),
             locks_each: row.get("locks_each"),
             transactions_max: row.get("transactions_max"),
             encoding: row.get("encoding"),
@@ -151,6 +163,27 @@ impl Server {
         let row = client.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await;
         let row = row.map_err(|error| Error::from_driver(DOING, &error))?;
         row.get::<_, &str>(0).parse().map_err(|_| Error::protocol(DOING, "a position that is none"))
+    }
+
+    /// Where the server writes its log now; none on a standby.
+    pub async fn end(client: &Client) -> Result<Option<Lsn>, Error> {
+        const DOING: &str = "asking for the end of the server's log";
+        let sql = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END";
+        let row = client.query_one(sql, &[]).await.map_err(|error| Error::from_driver(DOING, &error))?;
+        let end = row.get::<_, Option<&str>>(0).map(str::parse).transpose();
+        end.map_err(|_| Error::protocol(DOING, "a position that is none"))
+    }
+
+    /// Writes a heartbeat: a message that every flow of this database hands on to its target. Transactional, because before 17
+    /// the other kind is not flushed. Nothing is written on a standby.
+    pub async fn beat(client: &Client, content: &str) -> Result<Option<Lsn>, Error> {
+        const DOING: &str = "writing a heartbeat";
+        let sql =
+            "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_logical_emit_message(true, $1, $2)::text END";
+        let row = client.query_one(sql, &[&HEARTBEAT_PREFIX, &content]).await;
+        let row = row.map_err(|error| Error::from_driver(DOING, &error))?;
+        let at = row.get::<_, Option<&str>>(0).map(str::parse).transpose();
+        at.map_err(|_| Error::protocol(DOING, "a position that is none"))
     }
 
     /// Marks a place in the log by a message of our own. What has committed by now lies before it, and what commits later
@@ -209,6 +242,8 @@ impl Slot {
             failover: row.get("failover"),
             confirmed: position("confirmed"),
             restart: position("restart"),
+            wal_status: row.get("wal_status"),
+            safe_bytes: row.get("safe_bytes"),
             retained_bytes: row.get("retained_bytes"),
             behind_bytes: row.get("behind_bytes"),
         }))

@@ -1,12 +1,14 @@
 //! `acequia config show`: what the files mean once every word is resolved. No secret is printed.
 
+use std::path::Path;
+
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::console::{Exit, Output, say};
+use super::console::{Exit, Output, load, say};
 use super::effective::{self, Selection};
 use super::table::bytes;
-use crate::config::{Columns, Config, KeyPart, Notify, SecretSource, Sync, Tls};
+use crate::config::{Columns, Config, KeyPart, Notify, SecretSource, Sync, Tls, schema};
 use crate::name::CustomerName;
 
 const AFTER_SHOW: &str = "\
@@ -14,6 +16,15 @@ Of what several tables say about one word, the most specific one counts: a custo
 a customer, a data set, the group, [defaults].
 
   acequia config show --effective --customer north --dataset cpt_code";
+
+const AFTER_SCHEMA: &str = "\
+It needs no configuration. taplo and Even Better TOML read it where a file's first line says so:
+
+  acequia config schema > acequia.schema.json
+  #:schema ./acequia.schema.json
+
+It knows keys, words and forms. Names that nothing has, contradictions and the databases are for
+`acequia check`.";
 
 #[derive(Subcommand)]
 pub(super) enum ConfigCommand {
@@ -29,17 +40,21 @@ pub(super) enum ConfigCommand {
         #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
     },
+    /// Print the JSON Schema of the rule files, by which editors complete and check them
+    #[command(after_help = AFTER_SCHEMA)]
+    Schema,
 }
 
-pub(super) fn config(config: &Config, command: &ConfigCommand) -> anyhow::Result<Exit> {
-    let ConfigCommand::Show { effective, selection, output } = command;
-    if *effective {
-        effective::show(config, selection, *output)?;
-        return Ok(Exit::Done);
-    }
-    match output {
-        Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(config))?),
-        Output::Text => print_text(config),
+pub(super) fn config(directory: &Path, command: &ConfigCommand) -> anyhow::Result<Exit> {
+    match command {
+        ConfigCommand::Show { effective: true, selection, output } => {
+            effective::show(&load(directory)?, selection, *output)?;
+        }
+        ConfigCommand::Show { effective: false, output: Output::Json, .. } => {
+            say!("{}", serde_json::to_string_pretty(&as_json(&load(directory)?))?);
+        }
+        ConfigCommand::Show { effective: false, output: Output::Text, .. } => print_text(&load(directory)?),
+        ConfigCommand::Schema => say!("{}", serde_json::to_string_pretty(&schema())?),
     }
     Ok(Exit::Done)
 }
@@ -76,10 +91,16 @@ fn print_text(config: &Config) {
     say!("sha256 {}\n", config.sha256);
     let daemon = &config.daemon;
     say!(
-        "daemon: images are kept {} days and {} at most, at most {} rows wait for one customer\n",
+        "daemon: images are kept {} days and {} at most, at most {} rows wait for one customer",
         daemon.journal_keep_days,
         bytes(i64::try_from(daemon.journal_max_bytes).unwrap_or(i64::MAX)),
         daemon.parked_limit
+    );
+    say!(
+        "health: a row is late after {} s; a row may be parked for {} s; told by HTTP at {}\n",
+        daemon.max_lag.as_secs(),
+        daemon.max_parked_age.as_secs(),
+        daemon.listen.map_or_else(|| "no address".to_owned(), |listen| listen.to_string())
     );
     for database in config.databases.values() {
         say!(
@@ -206,5 +227,8 @@ fn as_json(config: &Config) -> Value {
             "snapshots": snapshots.collect::<Vec<_>>(),
             "daemon": { "journal_keep_days": config.daemon.journal_keep_days,
                         "journal_max_bytes": config.daemon.journal_max_bytes,
-                        "parked_limit": config.daemon.parked_limit } })
+                        "parked_limit": config.daemon.parked_limit,
+                        "listen": config.daemon.listen.map(|listen| listen.to_string()),
+                        "max_lag_seconds": config.daemon.max_lag.as_secs(),
+                        "max_parked_age_seconds": config.daemon.max_parked_age.as_secs() } })
 }

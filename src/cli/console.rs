@@ -39,19 +39,29 @@ pub(crate) enum Exit {
     Differences,
     /// A server could not be reached (`EX_UNAVAILABLE`).
     Unavailable,
+    /// A fault of this program (`EX_SOFTWARE`).
+    Fault,
     /// Somebody else is at it; later it may go (`EX_TEMPFAIL`).
     Busy,
     /// The configuration is wrong (`EX_CONFIG`): starting again does not help.
     Configuration,
+    /// Of `ping`: somebody should look.
+    Warning,
+    /// Of `ping`: it is red.
+    Critical,
+    /// Of `ping`: nobody knows.
+    Unknown,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Done => 0,
-            Exit::Failed => 1,
-            Exit::Differences => 2,
+            Exit::Failed | Exit::Warning => 1,
+            Exit::Differences | Exit::Critical => 2,
+            Exit::Unknown => 3,
             Exit::Unavailable => 69,
+            Exit::Fault => 70,
             Exit::Busy => 75,
             Exit::Configuration => 78,
         })

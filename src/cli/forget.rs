@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::console::{Exit, Output, say, session};
 use super::status::{has_control, is_fresh};
 use super::table::table;
-use super::wish::who;
+use crate::apply::audit;
 use crate::catalog::{Publication, Slot};
 use crate::config::{Config, Database};
 use crate::name::{CustomerName, DatabaseName, literal};
@@ -352,9 +352,8 @@ impl Remembered {
             let sql = "DELETE FROM acequia.crosswalk WHERE id = $1";
             self.session.execute(sql, &[id]).await.map_err(failed)?;
         }
-        let detail = json!({ "name": subject.name, "removed": self.as_json() }).to_string();
-        let sql = "INSERT INTO acequia.audit (who, what, detail) VALUES (coalesce($1, session_user), $2, $3::text::jsonb)";
-        self.session.execute(sql, &[&who(), &subject.what, &detail]).await.map_err(failed)?;
+        let detail = json!({ "name": subject.name, "removed": self.as_json() });
+        audit::record(&self.session, subject.what, &detail).await?;
         self.session.batch_execute("COMMIT").await.map_err(failed)
     }
 }

@@ -11,6 +11,8 @@ mod show;
 
 use clap::Subcommand;
 
+pub(super) use moment::Moment;
+
 use super::console::Exit;
 use crate::config::Config;
 

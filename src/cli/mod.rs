@@ -1,7 +1,9 @@
 //! The command line: one file per command, and what an exit status means.
 
+mod audit;
 mod backfill;
 mod check;
+mod completions;
 mod config;
 mod console;
 mod copies;
@@ -12,8 +14,11 @@ mod forget;
 mod holds;
 mod journal;
 mod links;
+mod pages;
 mod parked;
+mod ping;
 mod plan;
+mod privacy;
 mod reload;
 mod resync;
 mod run;
@@ -23,12 +28,16 @@ mod snapshot;
 mod status;
 mod table;
 mod verify;
+mod watch;
 mod wish;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueHint};
+
+use crate::logging;
 
 use console::{Exit, Output, exit_of, load};
 use wish::Wish;
@@ -49,13 +58,15 @@ First steps:
   acequia journal revert ...   put back what was changed or deleted
 
 Exit status:
-  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the configuration is wrong";
+  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached,
+  70 a fault of Acequia (please report it), 78 the configuration is wrong";
 
 const AFTER_RUN: &str = "\
-Logs go to standard error; RUST_LOG=debug says more. What heals by itself (a server that is down,
+Logs go to the journal where systemd has started it, with fields such as ACEQUIA_FLOW; else to
+standard error. RUST_LOG=debug says more. A line that comes again within a minute is counted. What heals by itself (a server that is down,
 a password that is about to be changed) is tried again for ever. What somebody has to mend halts
-its flow; where no flow can start, the exit status is 78. SIGTERM ends the daemon with 0. It may
-be killed at any time and loses nothing.";
+its flow; where no flow can start, the exit status is 78, and 70 after a fault of Acequia. SIGTERM ends the
+daemon with 0. It may be killed at any time and loses nothing.";
 
 const AFTER_RELOAD: &str = "\
 All or nothing. The daemon reads the files anew and compares them with the databases, while
@@ -92,6 +103,8 @@ A flow is one of:
   resting     all its groups are disabled; its slot keeps no WAL
   stopping    it was told to stop
   stopped     no daemon runs on this host
+
+  acequia status --watch 5             again every five seconds, with rows per second
 
 Exit status: 0 all databases answered, 69 one can't be reached, 78 one refused the password or the role";
 
@@ -220,7 +233,7 @@ Exit status: 0 the daemon has begun, or will when it starts, 1 it needs a yes";
 #[command(name = "acequia", version, after_help = AFTER_HELP)]
 struct Arguments {
     /// Directory with acequia.toml and conf.d/
-    #[arg(long, global = true, env = "ACEQUIA_CONFIG", default_value = "/etc/acequia", value_name = "DIR")]
+    #[arg(long, global = true, env = "ACEQUIA_CONFIG", default_value = "/etc/acequia", value_name = "DIR", value_hint = ValueHint::DirPath)]
     config: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -230,7 +243,11 @@ struct Arguments {
 enum Command {
     /// Run the daemon in the foreground until SIGTERM or SIGINT
     #[command(after_help = AFTER_RUN)]
-    Run,
+    Run {
+        /// The form of the log; auto: the journal's own where it goes there, else text
+        #[arg(long, value_enum, env = "ACEQUIA_LOG_FORMAT", value_name = "FORM", default_value_t = run::LogForm::Auto)]
+        log: run::LogForm,
+    },
     /// Compare the rule files with the databases and say all that is wrong, with the remedy
     #[command(after_help = AFTER_CHECK)]
     Check {
@@ -270,7 +287,13 @@ enum Command {
         /// For people or for programs
         #[arg(long, value_enum, value_name = "FORM", default_value_t = Output::Text)]
         output: Output,
+        /// Look again every so many seconds (2), with what went through in between, until Ctrl-C
+        #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = clap::value_parser!(u64).range(1..=3600))]
+        watch: Option<u64>,
     },
+    /// Say in one line how the daemon is, as a plug-in for monitoring
+    #[command(after_help = ping::AFTER_HELP)]
+    Ping(ping::Ping),
     /// Look after rows that are not yet in a customer
     #[command(after_help = AFTER_PARKED)]
     Parked {
@@ -322,6 +345,9 @@ enum Command {
         #[command(subcommand)]
         command: journal::Journal,
     },
+    /// Tell what operators and the daemon have done: who, when, what
+    #[command(after_help = audit::AFTER_HELP)]
+    Audit(audit::Question),
     /// Drop what is remembered of a customer that left, or of a flow that no rule needs
     #[command(after_help = forget::AFTER_HELP)]
     Forget(forget::Forget),
@@ -336,10 +362,24 @@ enum Command {
         #[command(subcommand)]
         command: config::ConfigCommand,
     },
+    /// Print what a shell completes these commands by
+    #[command(after_help = completions::AFTER_HELP)]
+    Completions {
+        /// The shell
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// The manual pages in the language of man, by the names of their files.
+pub fn pages() -> [(&'static str, String); 2] {
+    [("acequia.8", pages::commands(Arguments::command())), ("acequia.toml.5", pages::files())]
 }
 
 /// Parses the arguments and runs the command.
 pub fn main() -> ExitCode {
+    privacy::forbid_core_dumps();
+    logging::keep_panics_quiet();
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -348,12 +388,16 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let done = runtime.block_on(command(arguments));
+    // Nothing of what it leaves behind is used any more.
+    let done = catch_unwind(AssertUnwindSafe(|| runtime.block_on(command(arguments))));
     // A command that is done waits for nobody: a session that hangs must not keep the process.
     runtime.shutdown_background();
     match done {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
+        // Where is told already, and what it broke needs no telling.
+        _ if logging::has_panicked() => Exit::Fault.into(),
+        Err(_) => Exit::Fault.into(),
+        Ok(Ok(exit)) => exit.into(),
+        Ok(Err(failure)) => {
             eprintln!("acequia: {failure:#}");
             exit_of(&failure).into()
         }
@@ -363,13 +407,19 @@ pub fn main() -> ExitCode {
 async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
     let directory = arguments.config;
     match arguments.command {
-        Command::Run => run::run(&directory).await,
+        Command::Run { log } => run::run(&directory, log).await,
         Command::Check { offline, output } => check::check(&directory, offline, output).await,
         Command::Reload { dry_run, output } => reload::reload(&directory, dry_run, output).await,
         Command::Setup { print_sql, database, as_role } => {
             setup::setup(&load(&directory)?, print_sql, database.as_deref(), as_role.as_deref()).await
         }
-        Command::Status { output } => status::status(&directory, &load(&directory)?, output).await,
+        Command::Status { output, watch: None } => {
+            status::status(&directory, &load(&directory)?, output).await
+        }
+        Command::Status { output, watch: Some(seconds) } => {
+            watch::watch(&directory, &load(&directory)?, output, seconds).await
+        }
+        Command::Ping(asked) => Ok(ping::ping(&directory, &asked)),
         Command::Parked { command } => parked::parked(&load(&directory)?, command).await,
         Command::Pause { scope } => wish::wish(&load(&directory)?, Wish::Pause, &scope).await,
         Command::Resume { scope, from_now } => {
@@ -384,8 +434,10 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
         Command::Verify(question) => verify::verify(&load(&directory)?, &question).await,
         Command::Journal { command } => journal::journal(&load(&directory)?, command).await,
+        Command::Audit(question) => audit::audit(&load(&directory)?, &question).await,
         Command::Forget(wanted) => forget::forget(&load(&directory)?, &wanted).await,
         Command::Snapshot { command } => snapshot::snapshot(&load(&directory)?, command).await,
-        Command::Config { command } => config::config(&load(&directory)?, &command),
+        Command::Config { command } => config::config(&directory, &command),
+        Command::Completions { shell } => completions::completions(shell, Arguments::command()),
     }
 }

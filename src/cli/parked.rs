@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use super::console::{Exit, Output, say, session};
 use super::status::has_control;
 use super::table::table;
+use crate::apply::audit;
 use crate::config::{Config, nearest};
 use crate::name::{CustomerName, DatasetName};
 use crate::postgres::sqlstate::{self, Description};
@@ -155,17 +156,31 @@ async fn retry(target: &Session, ids: &[i64]) -> anyhow::Result<u64> {
     let sql =
         "UPDATE acequia.parked SET next_try_at = now() WHERE cardinality($1::int8[]) = 0 OR id = ANY ($1)";
     let done = target.execute(sql, &[&ids]).await;
-    Ok(done.map_err(|error| postgres::Error::from_driver("asking for another try", &error))?)
+    let rows = done.map_err(|error| postgres::Error::from_driver("asking for another try", &error))?;
+    if rows > 0 {
+        let asked = if ids.is_empty() { json!("all") } else { json!(ids) };
+        audit::record(target, "parked rows retried", &json!({ "ids": asked, "rows": rows })).await?;
+    }
+    Ok(rows)
 }
 
 async fn forget(target: &Session, ids: &[i64]) -> anyhow::Result<u64> {
-    // Who gave up which rows is part of the record.
-    let sql = "WITH gone AS (DELETE FROM acequia.parked WHERE id = ANY ($1) RETURNING id, to_customer, dataset, reason), \
-               told AS (INSERT INTO acequia.audit (what, detail) SELECT 'parked row dropped', to_jsonb(gone) FROM gone) \
-               SELECT count(*) FROM gone";
-    let done = target.query_one(sql, &[&ids]).await;
-    let row = done.map_err(|error| postgres::Error::from_driver("dropping parked rows", &error))?;
-    Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
+    let failed = |error| postgres::Error::from_driver("dropping parked rows", &error);
+    let sql = "DELETE FROM acequia.parked WHERE id = ANY ($1) RETURNING id, to_customer, dataset, reason";
+    // Who gave up which rows is part of the record: both, or neither.
+    target.batch_execute("BEGIN").await.map_err(failed)?;
+    let gone = target.query(sql, &[&ids]).await.map_err(failed)?;
+    if !gone.is_empty() {
+        let text = |row: &Row, column: &str| row.get::<_, String>(column);
+        let rows = gone.iter().map(|row| {
+            json!({ "id": row.get::<_, i64>("id"), "customer": text(row, "to_customer"), "dataset": text(row, "dataset"),
+                    "reason": text(row, "reason") })
+        });
+        let detail = json!({ "rows": rows.collect::<Vec<_>>() });
+        audit::record(target, "parked rows dropped", &detail).await?;
+    }
+    target.batch_execute("COMMIT").await.map_err(failed)?;
+    Ok(gone.len() as u64)
 }
 
 /// Why a row is parked, in one line.

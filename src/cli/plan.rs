@@ -12,7 +12,7 @@ use super::console::{Exit, Output, say, session};
 use super::status::has_control;
 use super::table::table;
 use super::wish::{Scope, concerned};
-use crate::apply::{self, Forecast, Rehearsal, look_at_expressions};
+use crate::apply::{self, Forecast, Rehearsal, audit, look_at_expressions};
 use crate::config::Config;
 use crate::daemon::read_catalogs;
 use crate::postgres;
@@ -199,9 +199,7 @@ async fn note(
     let detail = json!({ "flow": flow.name, "token": token, "config_sha256": config.sha256, "scope": scope_json(scope),
         "create": sum(|r| r.create), "change": sum(|r| r.change), "delete": sum(|r| r.delete),
         "ambiguous": sum(|r| r.ambiguous), "blocked": sum(|r| r.blocked) });
-    let sql = "INSERT INTO acequia.audit (what, who, detail) VALUES ('plan', coalesce($1, session_user), $2::text::jsonb)";
-    let done = target.execute(sql, &[&super::wish::who(), &detail.to_string()]).await;
-    done.map_err(|error| postgres::Error::from_driver("noting the plan", &error))?;
+    audit::record(&target, "plan", &detail).await?;
     Ok(())
 }
 

@@ -4,15 +4,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use super::check;
 use super::console::{Exit, Output, say};
 use super::status::is_fresh;
+use crate::apply::actor::actor;
 use crate::config::{Config, Difference, Outline};
 use crate::daemon::Finding;
-use crate::ops::{self, DaemonState, Found, Reload};
+use crate::ops::{self, Asked, DaemonState, Found, Reload};
 
 /// How often the daemon's answer is looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -44,6 +46,10 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
     }
     let pid =
         i32::try_from(before.pid).ok().and_then(Pid::from_raw).context("the state file names no process")?;
+    let actor = actor();
+    let asked = Asked { who: actor.name.clone(), by: actor.as_json(), at: Timestamp::now().as_second() };
+    // Not to be able to say who asks is no reason not to ask.
+    let _ = ops::write_asked(place, &asked);
     kill_process(pid, Signal::HUP).with_context(|| {
         format!("sending SIGHUP to process {} (as root, or as the user that the daemon runs as)", before.pid)
     })?;

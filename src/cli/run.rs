@@ -3,15 +3,34 @@
 use std::path::Path;
 
 use anyhow::Context as _;
+use clap::ValueEnum;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use super::console::{Exit, load};
+use super::console::{Exit, error_style, load};
+use crate::config::Style;
 use crate::daemon::{self, Ended};
+use crate::logging::{self, Form};
 use crate::rules::Flow;
 
-pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
-    start_logging();
+/// What the log looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogForm {
+    // Without help of their own, so that the help of the command stays short.
+    Auto,
+    Journald,
+    Json,
+    Text,
+}
+
+pub(super) async fn run(directory: &Path, log: LogForm) -> anyhow::Result<Exit> {
+    let log = logging::start(form(log));
+    tokio::select! {
+        ended = run_logged(directory) => ended,
+        () = log.count() => Ok(Exit::Fault),
+    }
+}
+
+async fn run_logged(directory: &Path) -> anyhow::Result<Exit> {
     // From here on a hangup is no reason to die.
     let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let config = load(directory)?;
@@ -28,10 +47,10 @@ pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let shutdown = async {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = terminate.recv() => tracing::info!("told to stop"),
+            _ = interrupt.recv() => tracing::info!("told to stop"),
+            () = logging::panicked() => tracing::error!("the process ends in order, to be started anew"),
         }
-        tracing::info!("told to stop");
     };
     match daemon::run(config, directory, hangup, shutdown).await {
         Ended::Stopped => {
@@ -47,15 +66,13 @@ pub(super) async fn run(directory: &Path) -> anyhow::Result<Exit> {
     }
 }
 
-/// Logs go to standard error, where the journal takes them. `RUST_LOG` chooses among our own levels only: what
-/// libraries log is capped when they are built, because one of them logs bound values.
-fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = matches!(super::console::error_style(), crate::config::Style::Coloured);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
+/// The form that was asked for; by itself, the one that fits where standard error goes.
+fn form(wanted: LogForm) -> Form {
+    let text = || Form::Text { coloured: matches!(error_style(), Style::Coloured) };
+    match wanted {
+        LogForm::Auto if logging::is_journal() => Form::Journal,
+        LogForm::Auto | LogForm::Text => text(),
+        LogForm::Journald => Form::Journal,
+        LogForm::Json => Form::Json,
+    }
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use serde_json::json;
+
 use super::check::databases;
 use super::console::{Exit, say, session};
-use crate::apply::control;
+use crate::apply::{audit, control};
 use crate::catalog::{Catalog, Publication};
 use crate::config::{Config, Database};
 use crate::daemon::{publication_gap, read_catalogs};
@@ -66,6 +68,13 @@ pub(super) async fn setup(
                 }
                 eprintln!("acequia: {error} Or name a role that owns the tables: `acequia setup --as ROLE`.");
                 return Ok(Exit::Failed);
+            }
+            // A role that owns the tables need not be one that may write there.
+            let detail = json!({ "database": name.as_str() });
+            if let Err(error) = audit::record(&session, "setup", &detail).await {
+                eprintln!(
+                    "acequia: the setup of database {name} is done, and not written down in acequia.audit: {error}"
+                );
             }
             say!("database {name}: ready");
         }

@@ -1,5 +1,6 @@
 //! `acequia status`: how far every flow and every customer is, from the databases and the daemon's own state file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ use crate::catalog::Slot;
 use crate::config::Config;
 use crate::daemon::{self, LeftBehind};
 use crate::lsn::Lsn;
-use crate::ops::{self, DaemonState, FlowState, Phase, Verified};
+use crate::ops::{self, DaemonState, FlowState, Health, Level, Phase, Verified};
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
 
@@ -54,7 +55,29 @@ struct CustomerReport {
     last_at: Option<String>,
 }
 
+/// All that is told at one moment.
+pub(super) struct Look {
+    flows: Vec<FlowReport>,
+    running: Running,
+}
+
+/// Customers' rows written in a second, by flow and customer.
+pub(super) type Rates<'a> = BTreeMap<(&'a str, &'a str), f64>;
+
 pub(super) async fn status(directory: &Path, config: &Config, output: Output) -> anyhow::Result<Exit> {
+    let look = look(directory, config).await;
+    match output {
+        Output::Json => say!("{}", serde_json::to_string_pretty(&look.as_json())?),
+        Output::Text => look.print(None),
+    }
+    match look.flows.into_iter().find_map(|report| report.unknown) {
+        None => Ok(Exit::Done),
+        Some(error) => Err(error.into()),
+    }
+}
+
+/// Asks the databases and reads what the daemon says.
+pub(super) async fn look(directory: &Path, config: &Config) -> Look {
     let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten();
     let mut reports = Vec::new();
     // Those that rest too: their customers have what they have.
@@ -70,13 +93,44 @@ pub(super) async fn status(directory: &Path, config: &Config, output: Output) ->
     let daemon = daemon.filter(is_fresh);
     let snapshots = snapshots(config, daemon.as_ref());
     let running = Running { daemon, on_disk: Config::sha256_of_files(directory), left, snapshots };
-    match output {
-        Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(&reports, &running))?),
-        Output::Text => print_text(&reports, &running),
+    Look { flows: reports, running }
+}
+
+impl Look {
+    /// For programs.
+    pub(super) fn as_json(&self) -> Value {
+        as_json(&self.flows, &self.running)
     }
-    match reports.into_iter().find_map(|report| report.unknown) {
-        None => Ok(Exit::Done),
-        Some(error) => Err(error.into()),
+
+    /// For people.
+    pub(super) fn print(&self, rates: Option<&Rates<'_>>) {
+        print_text(&self.flows, &self.running, rates);
+    }
+
+    /// What went through since another look, `seconds` ago.
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    pub(super) fn rates_since<'a>(&'a self, before: &Self, seconds: f64) -> Rates<'a> {
+        let written = |look: &Self, flow: &str, name: &str| {
+            let flow = look.flows.iter().find(|report| report.flow.name == flow);
+            let mut customers = flow.into_iter().flat_map(|report| &report.customers);
+            customers.find(|customer| customer.customer == name).map_or(0, CustomerReport::written)
+        };
+        let mut rates = Rates::new();
+        for report in &self.flows {
+            for customer in &report.customers {
+                let (flow, name) = (report.flow.name.as_str(), customer.customer.as_str());
+                // After a resync they may be counted from anew.
+                let rows = (customer.written() - written(before, flow, name)).max(0);
+                rates.insert((flow, name), rows as f64 / seconds.max(0.001));
+            }
+        }
+        rates
+    }
+}
+
+impl CustomerReport {
+    fn written(&self) -> i64 {
+        self.created + self.updated + self.deleted
     }
 }
 
@@ -107,7 +161,7 @@ impl Running {
         json!({ "pid": daemon.pid, "version": daemon.version, "config_sha256": daemon.config_sha256,
                 "config_directory": daemon.config_directory, "loaded_at": daemon.loaded_at,
                 "files_changed": self.is_changed(), "files_refused": self.is_refused(),
-                "reloads": daemon.reloads_ended })
+                "reloads": daemon.reloads_ended, "health": Health::judge(daemon, seconds_ago(daemon)) })
     }
 
     fn print(&self) {
@@ -126,13 +180,33 @@ impl Running {
         if self.is_refused() {
             say!("  they were refused: `acequia check` says why");
         }
+        let health = Health::judge(daemon, seconds_ago(daemon));
+        let problems = health.problems();
+        if problems.is_empty() {
+            say!("health: green");
+        } else {
+            say!("health: {}", if health.level() == Level::Fail { "RED" } else { "green, with warnings" });
+        }
+        // The word behind the flow's name is the one to look up in the runbook.
+        for check in problems {
+            say!("  {}", check.line());
+        }
     }
 }
 
+/// How old what the daemon said is, in seconds.
+#[expect(clippy::cast_precision_loss, reason = "an age in seconds")]
+fn seconds_ago(daemon: &DaemonState) -> f64 {
+    (now_seconds() - daemon.written_at).max(0) as f64
+}
+
+fn now_seconds() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.map_or(0, |now| now.as_secs())).unwrap_or(i64::MAX)
+}
+
 pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
-    let now =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    i64::try_from(now).unwrap_or(i64::MAX) - daemon.written_at <= STATE_MAX_AGE_SECONDS
+    now_seconds() - daemon.written_at <= STATE_MAX_AGE_SECONDS
 }
 
 /// What the daemon says of one flow.
@@ -277,61 +351,80 @@ fn as_json(reports: &[FlowReport], running: &Running) -> Value {
             "snapshots": running.snapshots.iter().map(SnapshotReport::as_json).collect::<Vec<_>>() })
 }
 
-fn print_text(reports: &[FlowReport], running: &Running) {
+fn print_text(reports: &[FlowReport], running: &Running, rates: Option<&Rates<'_>>) {
     running.print();
     for left in &running.left {
         say!("\n{}\n  {}", left.message(), left.remedy());
     }
     for report in reports {
-        say!("\nflow {}: {}", report.flow.name, report.state);
-        if let Some(reason) = &report.reason {
-            say!("  {reason}");
-        }
-        if report.state == Phase::Halted.as_str() {
-            say!("  Mend it; the daemon looks again every 15 seconds.");
-        }
-        if let Some(from) = &report.new_rules_from {
-            say!("  new rules   hold from {from} on; what committed before is written by the old ones first");
-        }
-        let seconds = report.lag_seconds.map_or_else(String::new, |seconds| format!(", {seconds:.1} s"));
-        if let Some(lag) = report.lag_bytes {
-            say!("  behind      {}{seconds}", bytes(lag));
-        }
-        if let Some(retained) = report.retained_bytes {
-            say!("  WAL kept    {} by slot {}", bytes(retained), report.flow.slot);
-        }
-        if let Some(applied) = &report.applied {
-            let time =
-                report.commit_time.as_deref().map_or_else(String::new, |time| format!(", committed {time}"));
-            say!("  applied     {applied}{time}");
-        }
-        report.copies.iter().for_each(CopyReport::print);
-        if let Some(Verified { at, differences }) = &report.verified {
-            let time =
-                jiff::Timestamp::from_second(*at).map_or_else(|_| String::new(), |time| time.to_string());
-            say!("  verified    {time}, {differences} difference(s)");
-        }
-        report.holds.iter().for_each(HoldReport::print);
-        if report.customers.is_empty() {
-            continue;
-        }
-        let rows = report.customers.iter().map(|customer| {
-            let oldest =
-                customer.oldest_parked_seconds.map_or_else(|| "-".to_owned(), |age| format!("{age:.0} s"));
-            vec![
-                customer.customer.clone(),
-                customer.created.to_string(),
-                customer.updated.to_string(),
-                customer.deleted.to_string(),
-                customer.skipped.to_string(),
-                customer.parked.to_string(),
-                oldest,
-                customer.last_at.clone().unwrap_or_else(|| "-".to_owned()),
-            ]
-        });
-        let headings =
-            ["customer", "created", "updated", "deleted", "skipped", "parked", "oldest", "last written"];
-        say!("\n{}", table(&headings, rows.collect(), &[1, 2, 3, 4, 5, 6]));
+        print_flow(report, rates);
     }
     running.snapshots.iter().for_each(SnapshotReport::print);
+}
+
+fn print_flow(report: &FlowReport, rates: Option<&Rates<'_>>) {
+    say!("\nflow {}: {}", report.flow.name, report.state);
+    if let Some(reason) = &report.reason {
+        say!("  {reason}");
+    }
+    if report.state == Phase::Halted.as_str() {
+        say!("  Mend it; the daemon looks again every 15 seconds.");
+    }
+    if let Some(from) = &report.new_rules_from {
+        say!("  new rules   hold from {from} on; what committed before is written by the old ones first");
+    }
+    let seconds = report.lag_seconds.map_or_else(String::new, |seconds| format!(", {seconds:.1} s"));
+    if let Some(lag) = report.lag_bytes {
+        say!("  behind      {}{seconds}", bytes(lag));
+    }
+    if let Some(rates) = rates {
+        let own = rates.iter().filter(|((flow, _), _)| *flow == report.flow.name);
+        say!("  written     {:.1} rows/s", own.map(|(_, rate)| rate).sum::<f64>());
+        // Who looks once is told of it at the end.
+        if let Some(error) = &report.unknown {
+            say!("  unknown     {error}");
+        }
+    }
+    if let Some(retained) = report.retained_bytes {
+        say!("  WAL kept    {} by slot {}", bytes(retained), report.flow.slot);
+    }
+    if let Some(applied) = &report.applied {
+        let time =
+            report.commit_time.as_deref().map_or_else(String::new, |time| format!(", committed {time}"));
+        say!("  applied     {applied}{time}");
+    }
+    report.copies.iter().for_each(CopyReport::print);
+    if let Some(Verified { at, differences }) = &report.verified {
+        let time = jiff::Timestamp::from_second(*at).map_or_else(|_| String::new(), |time| time.to_string());
+        say!("  verified    {time}, {differences} difference(s)");
+    }
+    report.holds.iter().for_each(HoldReport::print);
+    if !report.customers.is_empty() {
+        print_customers(report, rates);
+    }
+}
+
+fn print_customers(report: &FlowReport, rates: Option<&Rates<'_>>) {
+    let rows = report.customers.iter().map(|customer| {
+        let oldest =
+            customer.oldest_parked_seconds.map_or_else(|| "-".to_owned(), |age| format!("{age:.0} s"));
+        let rate =
+            rates.and_then(|rates| rates.get(&(report.flow.name.as_str(), customer.customer.as_str())));
+        let mut row = vec![
+            customer.customer.clone(),
+            customer.created.to_string(),
+            customer.updated.to_string(),
+            customer.deleted.to_string(),
+            customer.skipped.to_string(),
+            customer.parked.to_string(),
+            oldest,
+        ];
+        row.extend(rate.map(|rate| format!("{rate:.1}")));
+        row.push(customer.last_at.clone().unwrap_or_else(|| "-".to_owned()));
+        row
+    });
+    let mut headings = vec!["customer", "created", "updated", "deleted", "skipped", "parked", "oldest"];
+    headings.extend(rates.map(|_| "rows/s"));
+    headings.push("last written");
+    say!("\n{}", table(&headings, rows.collect(), &[1, 2, 3, 4, 5, 6, 7][..headings.len() - 2]));
 }

@@ -2,9 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::console::{Exit, say, session};
 use super::parked::known;
 use super::status::{has_control, is_fresh};
+use crate::apply::actor::actor;
+use crate::apply::audit;
 use crate::config::Config;
 use crate::name::{CustomerName, DatasetName, SyncName};
 use crate::ops;
@@ -102,7 +106,7 @@ impl Scope {
 }
 
 const INSERT: &str = "INSERT INTO acequia.wish (flow, what, sync, to_customer, dataset, who) \
-    VALUES ($1, $2, $3, $4, $5, coalesce($6, session_user)) RETURNING id";
+    VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
 
 /// Pauses of a wider scope, which a narrower resume does not end.
 const WIDER: &str = "SELECT count(*) FROM acequia.hold WHERE flow = $1 AND reason = 'paused' AND next_try_at IS NULL \
@@ -201,17 +205,22 @@ pub(super) fn concerned(config: &Config, scope: &Scope) -> anyhow::Result<Vec<Fl
     Ok(flows)
 }
 
-/// Who asks. The role is the daemon's own: the person is whom the shell knows.
-pub(super) fn who() -> Option<String> {
-    ["SUDO_USER", "USER"].iter().find_map(|name| std::env::var(name).ok())
-}
-
+/// The wish and its line in the audit, or neither.
 async fn insert(target: &Session, flow: &Flow, wish: Wish, scope: &Scope) -> anyhow::Result<i64> {
+    let failed = |error| postgres::Error::from_driver("writing the wish down", &error);
     let Scope { customer, sync, dataset, .. } = scope;
-    let who = who();
-    let row = target.query_one(INSERT, &[&flow.name, &wish.as_str(), sync, customer, dataset, &who]).await;
-    let row = row.map_err(|error| postgres::Error::from_driver("writing the wish down", &error))?;
-    Ok(row.get(0))
+    // The role is the daemon's own: who asks is the person.
+    let who = &actor().name;
+    target.batch_execute("BEGIN").await.map_err(failed)?;
+    let row = target.query_one(INSERT, &[&flow.name, &wish.as_str(), sync, customer, dataset, who]).await;
+    let id = row.map_err(failed)?.get(0);
+    let named =
+        [("flow", Some(flow.name.as_str())), ("sync", sync.as_deref()), ("customer", customer.as_deref())];
+    let named = named.into_iter().chain([("dataset", dataset.as_deref())]);
+    let detail = named.filter_map(|(word, name)| Some((word.to_owned(), Value::from(name?))));
+    audit::record(target, wish.as_str(), &Value::Object(detail.collect())).await?;
+    target.batch_execute("COMMIT").await.map_err(failed)?;
+    Ok(id)
 }
 
 /// Waits until the daemon has taken the wish, for a while.

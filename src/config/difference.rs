@@ -10,7 +10,7 @@ use super::outline::{Group, Outline, Words};
 /// Longer lists of names are cut.
 const NAMES_SHOWN: usize = 5;
 /// Words of `[daemon]` that a running process can't change.
-const NEEDS_RESTART: [&str; 1] = ["runtime_directory"];
+const NEEDS_RESTART: [&str; 2] = ["runtime_directory", "listen"];
 
 /// A word, what it said and what it says.
 pub type ChangedWord = (String, String, String);

@@ -1,6 +1,6 @@
 //! The way from a directory to a [`Config`]: read, parse, draft, resolve, check. Every step goes on after a problem.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Place, Problems, Severity};
@@ -69,6 +69,16 @@ impl Config {
     pub fn place(&self, spot: Spot) -> Place {
         self.sources.place(spot)
     }
+}
+
+/// Where the daemon of these files keeps its own, as far as they say it: something else that is wrong in them is no obstacle.
+pub fn runtime_directory(dir: &Path) -> PathBuf {
+    let (sources, _) = Sources::read(dir);
+    let (mut findings, mut draft) = (Findings::default(), Draft::default());
+    for (file, source) in sources.files.iter().enumerate().filter(|(_, source)| source.whole) {
+        draft.read(source, &parse(file, &source.text), &mut findings);
+    }
+    draft.daemon.finish().runtime_directory
 }
 
 impl Resolved {

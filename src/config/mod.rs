@@ -14,6 +14,7 @@
 //! secret, pgpass              passwords, read when they are needed
 //! finding, diagnostic, spot   what is wrong, and where
 //! keys, amount, spelling      the words of a table, sizes and days, did-you-mean
+//! manual, schema              what every key means, in one table; the JSON Schema made of it
 //! ```
 //!
 //! Deliberately absent: anything that needs a database. `check` compares the configuration with the catalogs and
@@ -27,6 +28,7 @@ mod finding;
 mod keys;
 mod load;
 mod lookup;
+pub mod manual;
 mod mask;
 mod merge;
 mod model;
@@ -34,6 +36,7 @@ mod outline;
 pub mod pgpass;
 mod read;
 mod resolve;
+mod schema;
 mod secret;
 mod semantic;
 mod snapshot;
@@ -47,11 +50,13 @@ mod words;
 
 pub use diagnostic::{Diagnostic, Place, Position, Problems, Related, Severity, Style};
 pub use difference::{Change, ChangedWord, Difference};
+pub use load::runtime_directory;
 pub use model::{
     ClientCertificate, Columns, Config, Customer, Daemon, Database, Dataset, KEY_COLUMNS_MAX, KeyPart,
     Missing, Notify, NotifyEvent, Reference, RestingSlot, SecretSource, Server, Sync, Tls,
 };
 pub use outline::{Group, Outline, Words};
+pub use schema::schema;
 pub use secret::SecretError;
 pub use snapshot::{Dialect, Exclusion, Format, Kind, Layout, OnLoss, Profile, Snapshot};
 pub use spelling::nearest;

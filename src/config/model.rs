@@ -4,8 +4,10 @@
 //! problem found against a database can still point at the line that caused it. Secrets do not print.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Serialize;
@@ -65,7 +67,7 @@ pub struct Database {
     pub password: Option<SecretSource>,
     /// How the connection is protected.
     pub tls: Tls,
-    /// `max_retained_wal`: past this many bytes of retained WAL the slot is given up.
+    /// `max_retained_wal`: past this many bytes of retained WAL the slot is given up; never where it is not said.
     pub max_retained_wal_bytes: Option<u64>,
     /// `failover`: a standby may keep a copy of the slot, where the server can have it so (17+).
     pub failover: bool,
@@ -287,6 +289,10 @@ pub enum NotifyEvent {
     SyncApplied,
     /// `alert.drift`: a customer has other rows than the rules give it.
     AlertDrift,
+    /// `alert.wal`: a slot keeps more than half of what it may, or was given up for that.
+    AlertWal,
+    /// `alert.health`: a check turned red, or green again.
+    AlertHealth,
     /// `snapshot.published`: a new snapshot is there.
     SnapshotPublished,
     /// `snapshot.failed`: a snapshot could not be made, or not be published; the one before is still there.
@@ -301,6 +307,8 @@ impl NotifyEvent {
         match self {
             Self::SyncApplied => "sync.applied",
             Self::AlertDrift => "alert.drift",
+            Self::AlertWal => "alert.wal",
+            Self::AlertHealth => "alert.health",
             Self::SnapshotPublished => "snapshot.published",
             Self::SnapshotFailed => "snapshot.failed",
             Self::SnapshotLate => "snapshot.late",
@@ -322,6 +330,13 @@ pub struct Daemon {
     pub parked_limit: u64,
     /// `verify`: when the daemon compares customers with what the rules give them; never unless the file says so.
     pub verify: Option<Apply>,
+    /// `listen`: the loopback address where health and metrics are told by HTTP; nowhere unless the file says so.
+    pub listen: Option<SocketAddr>,
+    /// `max_lag`: after so long a row that has not arrived is late. 60 s unless the file says another.
+    pub max_lag: Duration,
+    /// `max_parked_age`: a row that has been parked for longer is a failure, not a matter of course. 24 h unless the file
+    /// says another.
+    pub max_parked_age: Duration,
 }
 
 /// `[servers.NAME]`: a MySQL or MariaDB server that snapshots are loaded into.

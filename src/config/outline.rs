@@ -137,13 +137,25 @@ fn snapshot(snapshot: &Snapshot) -> Words {
 }
 
 fn daemon(daemon: &Daemon) -> Words {
-    let Daemon { runtime_directory, journal_keep_days, journal_max_bytes, parked_limit, verify } = daemon;
+    let Daemon {
+        runtime_directory,
+        journal_keep_days,
+        journal_max_bytes,
+        parked_limit,
+        verify,
+        listen,
+        max_lag,
+        max_parked_age,
+    } = daemon;
     words([
         ("runtime_directory", runtime_directory.display().to_string()),
         ("journal_keep", format!("{journal_keep_days}d")),
         ("journal_max", format!("{journal_max_bytes} bytes")),
         ("parked_limit", parked_limit.to_string()),
         ("verify", verify.as_ref().map_or_else(String::new, schedule)),
+        ("listen", listen.map_or_else(String::new, |listen| listen.to_string())),
+        ("max_lag", format!("{} s", max_lag.as_secs())),
+        ("max_parked_age", format!("{} s", max_parked_age.as_secs())),
     ])
 }
 

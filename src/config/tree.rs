@@ -29,6 +29,13 @@ pub(super) struct Words<T: 'static> {
     pub(super) later: &'static [&'static str],
 }
 
+impl<T> Words<T> {
+    /// The words that this version understands.
+    pub(super) fn names(&self) -> Vec<&'static str> {
+        self.known.iter().map(|(name, _)| *name).collect()
+    }
+}
+
 /// The remedy for something that a later version brings.
 pub(super) const LATER: &str = "remove it, or install a version of Acequia that supports it";
 

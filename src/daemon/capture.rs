@@ -33,7 +33,7 @@ const IDLE_BYTES: u64 = 64 << 10;
 const IDLE_INTERVAL: Duration = Duration::from_secs(10);
 const IDLE_BYTES_AT_ONCE: u64 = 16 << 20;
 /// After this long without a word, the server is asked for one.
-const SILENCE_ASK: Duration = Duration::from_secs(15);
+const SILENCE_ASK: Duration = Duration::from_secs(10);
 
 /// What the capture has seen, for the flow's progress.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,11 @@ pub(super) struct Seen {
     pub(super) heard_at: Instant,
     /// Commit time of the oldest transaction that still waits here.
     pub(super) oldest_us: Option<i64>,
+}
+
+/// What DBAs see of the replication connection.
+pub(super) fn application(flow: &str) -> String {
+    format!("acequia capture {flow}")
 }
 
 /// Everything that the reading loop owns.
@@ -202,6 +207,11 @@ impl Capture {
                         reading.passed = reading.passed.max(point.end);
                     }
                     Some(Event::Commit { point, own: _ }) => reading.batch.commit(point),
+                    Some(Event::Heartbeat(point)) => {
+                        reading.passed = reading.passed.max(point.end);
+                        reading.batch.beat(point.end);
+                        reading.idle_at = Instant::now();
+                    }
                     Some(Event::Passed(point)) => reading.passed = reading.passed.max(point.end),
                 }
                 (end, false)

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
 use crate::catalog::Fingerprint;
 use crate::config::Database;
 use crate::postgres::{self, Session};
@@ -13,6 +15,8 @@ use super::error::Error;
 
 /// Nobody is asked more often than this.
 const INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// An answer that does not come by then never will.
+const ANSWER_MAX: Duration = Duration::from_mins(5);
 /// An answer that took this long is asked for a hundred times as seldom: 1 % of the server's time at most.
 const INTERVAL_BY_ANSWER: u32 = 100;
 /// Preparing anew stops the stream: where DDL goes on and on, at most this part of the time is spent on it.
@@ -67,15 +71,18 @@ impl Watch {
     /// Looks once. A side that can't be asked counts for unchanged: if it is gone, the stream or the writer will know.
     pub(super) async fn look(&mut self) -> Option<Error> {
         for (side, session) in &mut self.sides {
-            match side.read(session, &self.flow).await {
-                Ok(now) if now == side.seen => {}
-                Ok(_) => {
+            let answer = timeout(ANSWER_MAX, side.read(session, &self.flow)).await;
+            match answer {
+                Ok(Ok(now)) if now == side.seen => {}
+                Ok(Ok(_)) => {
                     return Some(Error::Drift { side: side.role, database: side.database.name.to_string() });
                 }
-                Err(error) => {
+                Ok(Err(error)) => {
                     tracing::debug!(flow = %self.flow, side = side.role, "not asked for drift: {error}");
                     *session = None;
                 }
+                // A connection that is dead without a word must not end the looking.
+                Err(_) => *session = None,
             }
         }
         None

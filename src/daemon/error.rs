@@ -133,6 +133,17 @@ pub enum Error {
         "the task that reads the stream broke down; this is a fault of Acequia, please report it with what it printed before"
     )]
     Broken,
+    /// What the writer asks does not reach the server, or the answer does not reach the writer.
+    #[error(
+        "the writer waits for an answer of database {database}, and its session {pid} there waits for the writer: the \
+         connection is taken for dead, and the session was ended. Check tunnels, proxies and firewalls between the two"
+    )]
+    Deaf {
+        /// The target.
+        database: String,
+        /// The session's process.
+        pid: i32,
+    },
     /// Nothing came for too long.
     #[error("nothing came from database {database} for {seconds} seconds: the connection is taken for dead")]
     Silent {
@@ -169,6 +180,7 @@ impl Error {
             | Self::Ordered
             | Self::SlotInUse { .. }
             | Self::StreamEnded { .. }
+            | Self::Deaf { .. }
             | Self::Silent { .. } => Fault::Retry,
             Self::Rules { .. }
             | Self::WalLevel { .. }

@@ -22,6 +22,7 @@ use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::gap::Gap;
 use super::inspection::Inspection;
+use super::lifeline::{self, Lifeline};
 use super::order::{Followed, Orders};
 use super::plan::Told;
 use super::progress::Progress;
@@ -43,6 +44,10 @@ const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
 /// … and over TCP when the keepalives of the dead session have gone unanswered.
 const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
+
+/// What was handed to the writer is committed if that takes no longer, once the flow is told to stop; else it is rolled back, and
+/// done again after the next start.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A halted flow looks again this often whether somebody has mended it.
 const HALTED_INTERVAL: Duration = Duration::from_secs(15);
@@ -71,8 +76,7 @@ pub(super) async fn run(
         let Some(config) = orders.config().map(Arc::clone) else { return stopped(&progress) };
         progress.send_modify(Progress::begin);
         let ended = tokio::select! {
-            biased;
-            () = stop.cancelled() => return stopped(&progress),
+            () = drained(&stop, &progress) => return stopped(&progress),
             ended = attempt((&config, &orders), &flow, &progress, (&mut delays, &mut told, &mut turn), &stop) => ended,
         };
         let Err(error) = ended else { return stopped(&progress) };
@@ -173,6 +177,14 @@ fn goes_on(
     }
 }
 
+/// Ready when the flow is told to stop, and has had its time to commit what it is writing. Where it writes nothing, at once.
+async fn drained(stop: &CancellationToken, progress: &watch::Sender<Progress>) {
+    stop.cancelled().await;
+    if progress.borrow().phase == Phase::Streaming {
+        tokio::time::sleep(DRAIN_LIMIT).await;
+    }
+}
+
 /// Whether the attempt has ended for no failure: the flow is prepared anew at once.
 fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
     if let Error::Drift { .. } = error {
@@ -238,14 +250,21 @@ async fn attempt(
     (delays, told, turn): (&mut Delays, &mut Told, &mut Turn),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let prepared = start::prepare(config, flow, (told, turn)).await?;
+    let prepared = match start::prepare(config, flow, (told, turn)).await {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            let before = progress.borrow().writer;
+            lifeline::release(&config.databases[&flow.target], &flow.name, &error, before).await;
+            return Err(error);
+        }
+    };
     turn.know(&prepared.plan);
     turn.drifted = false;
     // Preparing has remembered them.
     turn.fresh.clear();
     let (began, from) = (Instant::now(), prepared.applied);
     let mut another = prepared.drift.another();
-    let ended = stream((config, orders), flow, progress, (prepared, turn), stop)
+    let ended = Box::pin(stream((config, orders), flow, progress, (prepared, turn), stop))
         .await
         .map_err(|error| named(error, flow, from));
     // To be ready is no success: something was written, or nothing failed for a while.
@@ -279,6 +298,7 @@ async fn stream(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let Prepared { plan, writer, stream, applied, silence_limit, drift } = prepared;
+    let lifeline = Lifeline::of(&writer, &config.databases[&flow.target], &flow.name).await?;
     let (routes, broken) = (plan.routes.len(), plan.broken.len());
     tracing::info!(flow = %flow.name, position = %applied, routes, broken, "streaming");
     progress.send_modify(|progress| {
@@ -286,6 +306,7 @@ async fn stream(
         progress.applied = applied;
         progress.received = applied;
         progress.heard_at = Instant::now();
+        progress.writer = Some(lifeline.pid);
     });
     let (told, to_tell) = watch::channel(0);
     // A task of its own, gone with this attempt: what is told to applications never holds up the writing.
@@ -311,13 +332,15 @@ async fn stream(
         seen,
     };
     // The reading has a task of its own: it keeps talking to the server while the writer encodes.
-    let mut capture = tokio::spawn(capture.run(stream));
+    let pulse = progress.borrow().reading.clone();
+    let mut capture = tokio::spawn(pulse.beating(capture.run(stream)));
     let drift = AbortOnDropHandle::new(tokio::spawn(drift.changed()));
     let incoming = (incoming, drift);
     let keep = Keep { days: config.daemon.journal_keep_days, bytes: config.daemon.journal_max_bytes };
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
         written = write(writer, incoming, (&applied, &told, &awaited), watched, (progress, stop), keep) => written,
+        lost = Box::pin(lifeline.lost()) => Err(lost),
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.

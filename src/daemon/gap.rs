@@ -48,6 +48,8 @@ enum What {
     /// The number of both, and where each began.
     SameNumber(u32, Lsn, Lsn),
     Unpublished,
+    /// When, seconds since 1970; what the slot kept, and what it may keep, in bytes.
+    GivenUp(i64, u64, u64),
     /// A table, and where the transaction commits that can't be followed.
     Identity(String, Lsn),
 }
@@ -74,6 +76,11 @@ impl Gap {
         Self { flow: name, database, slot, checkpoint, what }
     }
 
+    /// A slot that is gone because it was given up, at this time with so much of so much.
+    pub(super) fn given_up(self, at: i64, kept: u64, limit: u64) -> Self {
+        if self.what == What::Gone { Self { what: What::GivenUp(at, kept, limit), ..self } } else { self }
+    }
+
     /// A new slot would do; one that is somebody else's is in the way of that.
     pub fn can_be_healed(&self) -> bool {
         !matches!(self.what, What::Stranger(_))
@@ -97,6 +104,7 @@ impl Gap {
         match self.what {
             What::SetBack(end) => Some(Lost::SetBack(end)),
             What::Unpublished => Some(Lost::Unpublished),
+            What::GivenUp(at, kept, limit) => Some(Lost::GivenUp { at, kept, limit }),
             What::Unknown
             | What::Stranger(_)
             | What::Gone
@@ -152,6 +160,10 @@ impl Gap {
                 "the publication of slot {slot} in database {database} was dropped, and what was written until it was made \
                  again can't be read any more; {stands}"
             ),
+            What::GivenUp(at, kept, limit) => format!(
+                "slot {slot} of database {database} was given up on purpose {}; {stands}",
+                given_up_words(*at, *kept, *limit)
+            ),
             What::Identity(table, at) => format!(
                 "a column of {table}'s replica identity was renamed, or dropped and made anew, while changes were unread \
                  that know it by its old name, at {at}"
@@ -173,7 +185,12 @@ impl Gap {
                 "It is not Acequia's, and the flow needs its name. End what uses it and drop it: SELECT \
                  pg_drop_replication_slot('{slot}')"
             ),
-            What::Gone | What::Ahead(_) | What::Invalidated(_) | What::NoPosition | What::Unpublished => {
+            What::Gone
+            | What::Ahead(_)
+            | What::Invalidated(_)
+            | What::NoPosition
+            | What::Unpublished
+            | What::GivenUp(..) => {
                 format!(
                     "Changes are missing, so the flow does not go on by itself: {resync} makes a new slot and brings the \
                  customers up to date"
@@ -200,6 +217,12 @@ impl fmt::Display for Gap {
 }
 
 impl std::error::Error for Gap {}
+
+/// When and why a slot was given up.
+pub(super) fn given_up_words(at: i64, kept: u64, limit: u64) -> String {
+    let at = jiff::Timestamp::from_second(at).unwrap_or_default();
+    format!("at {at}: it kept {kept} bytes of WAL, and max_retained_wal is {limit}")
+}
 
 /// The gap between a checkpoint and a slot, as both and the server stand.
 pub(super) fn between(
@@ -244,6 +267,7 @@ fn fault_of_history(lineage: &Lineage, checkpoint: &Checkpoint) -> Option<What> 
     match checkpoint.lost {
         Some(Lost::SetBack(end)) => return Some(What::SetBack(end)),
         Some(Lost::Unpublished) => return Some(What::Unpublished),
+        Some(Lost::GivenUp { at, kept, limit }) => return Some(What::GivenUp(at, kept, limit)),
         None => {}
     }
     if let Some(known) = checkpoint.timeline {

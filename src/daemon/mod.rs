@@ -2,52 +2,74 @@
 //!
 //! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
-//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `inspection` compares customers with
+//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `lifeline` when the writer's connection is dead, `inspection` compares customers with
 //! what the rules give them, `flow` writes what was captured and
-//! decides what a failure means. `tasks` holds the flows and gives them their `order`s, `rest` keeps the slots of disabled ones
-//! from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
+//! decides what a failure means. `lookout` has an `onlooker` for each flow, which asks both databases without its help and
+//! notes what it sees as a `sight`, and writes a `heartbeat` through each source (`asking` is how to ask and not to hang).
+//! `alarm` notices which checks turn red or green, and the `crier` tells applications. A `warden` beside each onlooker has a
+//! `guard` for what the slot keeps, and `surrender`s it. `tasks` holds the flows and gives them their `order`s, `rest` keeps
+//! the slots of disabled ones from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
 //! them, `memory` what it remembers, `herald` tells applications. `check` compares files and databases, `reload` changes the
-//! rules of a running process; this file listens for what happens and writes the state file. Clocks enter here.
+//! rules of a running process; `trail` writes starts, stops and reloads down; each loop has a `pulse`, and `service` tells
+//! systemd that all of them beat; this file listens for what happens and writes the state file. Clocks enter here.
 
+mod alarm;
+mod asking;
 mod capture;
 mod check;
+mod crier;
 mod drift;
 mod dump;
 mod error;
 mod flow;
 mod gap;
+mod guard;
+mod heartbeat;
 mod herald;
 mod inspection;
 mod left;
+mod lifeline;
+mod lookout;
 mod memory;
+mod onlooker;
 mod order;
 mod plan;
 mod position;
 mod progress;
 mod publish;
+mod pulse;
 mod recall;
 mod reload;
 mod rest;
+mod service;
+mod sight;
 mod snapshots;
 mod start;
+mod surrender;
 mod tasks;
+mod warden;
+mod trail;
 mod wished;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::Signal;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::config::{Config, Outline};
-use crate::ops::{self, DaemonState, Reload};
+use crate::ops::{self, DaemonState, Health, Reload};
 use crate::rules::Flow;
 
+use alarm::Alarm;
+use crier::Crier;
+use lookout::Lookout;
 use order::When;
 use reload::{Kind, Running, Taken, Verdict};
+use service::Service;
 use snapshots::Snapshots;
 use tasks::Tasks;
 
@@ -81,11 +103,18 @@ struct Process {
     runtime_directory: PathBuf,
     loaded_at: i64,
     tasks: Tasks,
+    lookout: Lookout,
+    alarm: Alarm,
+    crier: Crier,
     snapshots: Snapshots,
     reloads_begun: u64,
     last_reload: Option<Reload>,
     /// That the state file can't be written is said once.
     told: bool,
+    /// Tells health and metrics by HTTP.
+    http: ops::Http,
+    /// What systemd knows of it.
+    service: Service,
 }
 
 /// Runs every flow until `shutdown` is ready, or until no flow can ever start. Each hangup has the files in `directory` read
@@ -122,13 +151,16 @@ pub async fn run(
                 let config = Arc::clone(&process.config);
                 tokio::spawn(async move { left::warn(&config).await });
             }
-            _ = state.tick() => process.write_state(),
+            _ = state.tick() => process.tick(),
         }
     };
+    process.service.stop();
     if let Some(reloading) = reloading {
         reloading.abort();
     }
+    process.http.stop();
     tokio::join!(process.tasks.stop(), process.snapshots.stop());
+    trail::stopped(&process.config).await;
     ops::remove(&process.runtime_directory);
     ended
 }
@@ -148,18 +180,25 @@ impl Process {
             tasks.run(&flow, &config, When::AtOnce);
         }
         tasks.rest(&Flow::resting(&config), &config);
+        let mut lookout = Lookout::default();
+        lookout.follow(&config);
         let mut snapshots = Snapshots::default();
         snapshots.follow(&config);
         let mut process = Self {
             runtime_directory: config.daemon.runtime_directory.clone(),
+            http: ops::Http::start(config.daemon.listen),
             config,
             directory: directory.to_owned(),
             loaded_at: progress::unix_seconds(),
             tasks,
+            lookout,
+            alarm: Alarm::default(),
+            crier: Crier::start(),
             snapshots,
             reloads_begun: 0,
             last_reload: None,
             told: false,
+            service: Service::new(),
         };
         process.write_outline();
         process
@@ -167,17 +206,20 @@ impl Process {
 
     fn begin_reload(&mut self) -> JoinHandle<Verdict> {
         tracing::info!("reading the rule files anew");
+        self.service.begin_reload();
         self.reloads_begun += 1;
         self.write_state();
         let running = Running {
             config: Arc::clone(&self.config),
             directory: self.directory.clone(),
             phases: self.tasks.phases(),
+            asked: ops::take_asked(&self.runtime_directory),
         };
         tokio::spawn(reload::reload(running, self.reloads_begun))
     }
 
     fn end_reload(&mut self, verdict: Option<Verdict>) {
+        self.service.end_reload();
         let Some(Verdict { record, taken }) = verdict else {
             tracing::error!(
                 "the task that reloads broke down, and nothing was changed; this is a fault of Acequia, please report it"
@@ -205,7 +247,9 @@ impl Process {
             }
         }
         self.tasks.rest(&Flow::resting(&config), &config);
+        self.lookout.follow(&config);
         self.snapshots.follow(&config);
+        self.http.listen(config.daemon.listen);
         self.config = config;
         self.loaded_at = progress::unix_seconds();
         self.write_outline();
@@ -218,8 +262,31 @@ impl Process {
         self.tell(&written);
     }
 
-    fn write_state(&mut self) {
-        let state = DaemonState {
+    /// Each second: what is known is written down and told.
+    fn tick(&mut self) {
+        let state = self.write_state();
+        let mut pulses = self.tasks.pulses();
+        pulses.extend(self.snapshots.pulses());
+        self.service.tick(&state, &pulses);
+    }
+
+    fn write_state(&mut self) -> Arc<DaemonState> {
+        let state = Arc::new(self.state());
+        // First: a disk that hangs must not keep this from being told.
+        self.http.tell(Arc::clone(&state));
+        let written = ops::write(&self.runtime_directory, &state);
+        self.tell(&written);
+        for turn in self.alarm.look(&Health::judge(&state, 0.0), Instant::now()) {
+            alarm::say(&turn);
+            self.crier.tell(&self.config, &state, &turn);
+        }
+        state
+    }
+
+    fn state(&mut self) -> DaemonState {
+        let mut flows = self.tasks.states();
+        self.lookout.look(&mut flows);
+        DaemonState {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config_sha256: self.config.sha256.clone(),
@@ -233,11 +300,13 @@ impl Process {
                 .filter(|last| !last.taken)
                 .map(|last| last.config_sha256.clone()),
             written_at: progress::unix_seconds(),
-            flows: self.tasks.states(),
+            flows,
             snapshots: self.snapshots.states(),
-        };
-        let written = ops::write(&self.runtime_directory, &state);
-        self.tell(&written);
+            limits: ops::Limits {
+                max_lag_seconds: self.config.daemon.max_lag.as_secs(),
+                max_parked_age_seconds: self.config.daemon.max_parked_age.as_secs(),
+            },
+        }
     }
 
     fn tell(&mut self, written: &std::io::Result<()>) {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
+use serde_json::json;
 use tokio_postgres::Client;
 
 use crate::apply::remembered::{Remembered, SourceKey};
-use crate::apply::{control, look_at_expressions, shapes};
+use crate::apply::{audit, control, look_at_expressions, shapes};
 use crate::catalog::{Catalog, Fingerprint, Publication, Server};
 use crate::config::{Config, Database};
 use crate::name::{CustomerName, DatasetName, TableName};
@@ -17,10 +18,15 @@ use super::drift::{Side, application};
 use super::error::Error;
 use super::publish::publish;
 use super::recall::{self, Note, Turn};
+use super::trail::Start;
 
 /// What has been said of a flow's problems, so that nothing is said twice.
 #[derive(Debug, Default)]
-pub(super) struct Told(BTreeSet<String>);
+pub(super) struct Told {
+    problems: BTreeSet<String>,
+    /// Whether the start is written down.
+    pub(super) start: Start,
+}
 
 /// A plan, and what it was made from.
 pub(super) struct Planned {
@@ -59,6 +65,7 @@ pub(super) async fn make(
     let begun = Instant::now();
     let (schemas, targets, tables) = rules::tables_to_read(config, flow);
     let there = postgres::open(target, &application(&flow.name)).await?;
+    told.start.record(&there, config, flow).await?;
     let target_seen = Fingerprint::read(&there, &targets, &tables, None).await?;
     let target_catalog = read_catalogs(&there, &targets, &tables).await?;
     let remembered = Remembered::read(&there, &flow.name).await?;
@@ -166,7 +173,8 @@ impl Memory {
     pub(super) async fn keep(&self, flow: &Flow, there: &Client) -> Result<(), postgres::Error> {
         for note in &self.notes {
             tracing::warn!(flow = %flow.name, table = %note.table, "{}", note.text);
-            shapes::audit(there, &flow.name, note.what, &note.table, &note.text).await?;
+            let detail = json!({ "flow": flow.name, "table": note.table, "text": note.text });
+            audit::record(there, note.what, &detail).await?;
         }
         self.write(flow, there).await
     }
@@ -192,7 +200,7 @@ fn tell(config: &Config, flow: &Flow, problems: &[Problem], told: &mut Told) {
         if let Some(sql) = &problem.sql {
             text = format!("{text}: {}", sql.replace('\n', " "));
         }
-        if !now.insert(text.clone()) || told.0.contains(&text) {
+        if !now.insert(text.clone()) || told.problems.contains(&text) {
             continue;
         }
         let place = config.place(problem.spot);
@@ -207,10 +215,10 @@ fn tell(config: &Config, flow: &Flow, problems: &[Problem], told: &mut Told) {
             }
         }
     }
-    for text in told.0.difference(&now) {
+    for text in told.problems.difference(&now) {
         tracing::info!(flow = %flow.name, "no longer so: {text}");
     }
-    told.0 = now;
+    told.problems = now;
 }
 
 /// A plan that can't run at all; or one with anything wrong about it, before the flow has ever begun: nothing is lost as long

@@ -20,6 +20,7 @@ use crate::source::wire::ReplicationConnection;
 use super::error::Error;
 use super::gap::{self, Gap};
 use super::plan::Memory;
+use super::surrender::Surrender;
 
 /// Both ends of a flow that is about to stream.
 pub(super) struct Ends<'a> {
@@ -27,6 +28,8 @@ pub(super) struct Ends<'a> {
     pub(super) source: &'a Database,
     pub(super) session: &'a Session,
     pub(super) server: &'a Server,
+    /// It is remembered on this host that the slot was given up.
+    pub(super) given_up: Option<Surrender>,
     /// The writer's session: it holds the flow's lock.
     pub(super) there: &'a tokio_postgres::Client,
 }
@@ -44,6 +47,10 @@ impl Ends<'_> {
         let checkpoint = Checkpoint::read(self.there, flow).await?;
         let slot = Slot::read(self.session, &self.flow.slot).await?;
         let found = gap::between(self.flow, self.source, &lineage, checkpoint.as_ref(), slot.as_ref());
+        let found = match &self.given_up {
+            Some(Surrender { at, kept, limit, .. }) => found.map(|gap| gap.given_up(*at, *kept, *limit)),
+            None => found,
+        };
         if let Some(gap) = found.as_ref().or(met) {
             let asked = gap.can_be_healed() && asked_for_resync(self.there, flow).await?.is_some();
             if asked && checkpoint.is_none() {

@@ -5,6 +5,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::lsn::Lsn;
 use crate::ops::{FlowState, Phase, Verified};
 
+use super::pulse::Pulse;
+
 /// Seconds from 1970 to 2000, PostgreSQL's epoch.
 const POSTGRES_EPOCH_SECONDS: i64 = 946_684_800;
 
@@ -25,10 +27,16 @@ pub(crate) struct Progress {
     pub(crate) transactions: u64,
     pub(crate) changes: u64,
     pub(crate) heard_at: Instant,
+    /// The process of the target that has written last, or writes.
+    pub(crate) writer: Option<i32>,
     /// Told by the daemon's own comparison.
     pub(crate) verified: Option<Verified>,
     /// The number of the order that is followed.
     pub(crate) order: u64,
+    /// Of the flow's own task, which writes.
+    pub(crate) writing: Pulse,
+    /// Of the task that reads.
+    pub(crate) reading: Pulse,
 }
 
 /// Before a flow has done anything.
@@ -46,8 +54,11 @@ pub(crate) fn first_state(name: &str) -> Progress {
         transactions: 0,
         changes: 0,
         heard_at: Instant::now(),
+        writer: None,
         verified: None,
         order: 0,
+        writing: Pulse::default(),
+        reading: Pulse::default(),
     }
 }
 
@@ -88,6 +99,7 @@ impl Progress {
             silent_seconds: self.heard_at.elapsed().as_secs_f64(),
             verified: self.verified.clone(),
             new_rules_from: None,
+            vital: None,
         }
     }
 }

@@ -8,11 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::apply::control;
 use crate::catalog::Catalog;
 use crate::config::{Config, Diagnostic, Difference, Outline, Style};
-use crate::name::{DatabaseName, Ident};
-use crate::ops::{Found, Phase, Reload};
+use crate::name::Ident;
+use crate::ops::{Asked, Found, Phase, Reload};
 use crate::postgres;
 use crate::rules::{self, Concern, Flow, Reads};
 
@@ -20,6 +19,7 @@ use super::check::{Finding, check};
 use super::order::When;
 use super::plan::read_catalogs;
 use super::progress::unix_seconds;
+use super::trail;
 
 /// What DBAs see of the sessions of a reload.
 const APPLICATION: &str = "acequia reload";
@@ -31,6 +31,8 @@ pub(super) struct Running {
     pub(super) directory: PathBuf,
     /// What each flow is doing.
     pub(super) phases: BTreeMap<String, Phase>,
+    /// Who has asked for it, where it was a command.
+    pub(super) asked: Option<Asked>,
 }
 
 /// What a reload comes to.
@@ -66,8 +68,16 @@ pub(super) enum Kind {
     Ends,
 }
 
-/// Reads the files, checks them, and says what to do.
+/// Reads the files, checks them, and says what to do. What came of it is written down where it concerns somebody.
 pub(super) async fn reload(running: Running, number: u64) -> Verdict {
+    let verdict = judge(&running, number).await;
+    if verdict.taken.is_none() {
+        trail::refused(&running.config, &verdict.record, running.asked.as_ref()).await;
+    }
+    verdict
+}
+
+async fn judge(running: &Running, number: u64) -> Verdict {
     let old = &running.config;
     let (new, warnings) = match Config::load(&running.directory) {
         Ok(loaded) => loaded,
@@ -106,7 +116,8 @@ pub(super) async fn reload(running: Running, number: u64) -> Verdict {
         flows: steps.iter().filter_map(Step::told).collect(),
         differences,
     };
-    audit(old, &new, &steps, &record).await;
+    let concerned = steps.iter().filter(|step| step.kind != Kind::Same).map(|step| &step.flow.target);
+    trail::reloaded((old, &new), &concerned.collect(), &record, running.asked.as_ref()).await;
     Verdict { record, taken: Some(Taken { config: Arc::new(new), steps }) }
 }
 
@@ -221,27 +232,6 @@ impl Step {
             Kind::Touched => Some(format!("flow {name}: the new rules hold {from}")),
             Kind::Begins => Some(format!("flow {name}: begins")),
             Kind::Ends => Some(format!("flow {name}: ends {end}; its customers keep their data")),
-        }
-    }
-}
-
-/// Writes the change down in every target that it concerns.
-async fn audit(old: &Config, new: &Config, steps: &[Step], record: &Reload) {
-    let concerned = steps.iter().filter(|step| step.kind != Kind::Same).map(|step| &step.flow.target);
-    let targets: BTreeSet<&DatabaseName> = concerned.collect();
-    let text: Vec<String> = record.differences.iter().map(Difference::to_string).collect();
-    let detail = serde_json::json!({ "old_sha256": old.sha256, "new_sha256": new.sha256, "difference": text,
-        "flows": record.flows });
-    for target in targets {
-        let Some(database) = new.databases.get(target).or_else(|| old.databases.get(target)) else {
-            continue;
-        };
-        let written = async {
-            let there = postgres::open(database, APPLICATION).await?;
-            control::audit(&there, "reload", &detail.to_string()).await
-        };
-        if let Err(error) = written.await {
-            tracing::warn!(database = %target, "the reload is not written down in acequia.audit: {error}");
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::snapshot::archive::tally::Tally;
 use crate::snapshot::progress::Progress;
 
 use super::dump::{Dump, Order};
+use super::pulse::Pulse;
 
 /// How long they may take to notice that they shall stop. A run that is not whole then is made again after the next start.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -34,6 +35,7 @@ struct Task {
     state: watch::Receiver<SnapshotState>,
     progress: watch::Receiver<Option<Progress>>,
     stop: CancellationToken,
+    pulse: Pulse,
     ended: JoinHandle<()>,
 }
 
@@ -70,8 +72,10 @@ impl Snapshots {
         let (state, states) = watch::channel(first_state(&name));
         let (told, progress) = watch::channel(None);
         let stop = self.stop.child_token();
-        let ended = tokio::spawn(Dump::new(seen, state, told, stop.clone()).run());
-        self.tasks.insert(name, Task { orders, state: states, progress, stop, ended });
+        let pulse = Pulse::default();
+        // Of the task that looks at the clock; a run is driven by a thread of its own, which may wait for the disk.
+        let ended = tokio::spawn(pulse.clone().beating(Dump::new(seen, state, told, stop.clone()).run()));
+        self.tasks.insert(name, Task { orders, state: states, progress, stop, pulse, ended });
     }
 
     /// Whether there is any.
@@ -86,6 +90,13 @@ impl Snapshots {
             SnapshotState { progress, ..task.state.borrow().clone() }
         };
         self.tasks.values().map(state).collect()
+    }
+
+    /// The pulses of all snapshots, by what each of them is.
+    pub(super) fn pulses(&self) -> Vec<(String, Pulse)> {
+        let of =
+            |(name, task): (&String, &Task)| (format!("the task of snapshot {name}"), task.pulse.clone());
+        self.tasks.iter().map(of).collect()
     }
 
     /// Stops all of them.

@@ -15,14 +15,16 @@ use crate::rules::{Flow, Plan};
 use crate::source::duplex::ReplicationStream;
 use crate::source::wire::ReplicationConnection;
 
+use super::capture;
 use super::drift::{Watch, application};
 use super::error::Error;
 use super::plan::{self, Planned, Told};
 use super::position::{Ends, ident};
 use super::recall::Turn;
+use super::surrender;
 
 /// A source may always be silent for this long.
-const SILENCE_MIN: Duration = Duration::from_mins(1);
+const SILENCE_MIN: Duration = Duration::from_secs(20);
 
 /// A flow that is ready to stream.
 pub(super) struct Prepared {
@@ -60,10 +62,13 @@ pub(super) async fn prepare(
     let Planned { plan, source: source_side, target: target_side, there, memory } = planned;
     let plan = Arc::new(plan);
     let mut writer = Writer::open(source, target, Arc::clone(&plan), config.daemon.parked_limit).await?;
-    let application = format!("acequia capture {}", flow.name);
+    // At the very first start there is an audit only now.
+    told.start.record(writer.client(), config, flow).await?;
+    let application = capture::application(&flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
     connection.simple_query(postgres::TAKE_BYTES).await?;
-    let ends = Ends { flow, source, session: &session, server: &server, there: writer.client() };
+    let given_up = surrender::Memory::of(config, &flow.slot).read().await;
+    let ends = Ends { flow, source, session: &session, server: &server, given_up, there: writer.client() };
     let applied = ends.position(&mut connection, turn.gap.as_ref(), &memory).await?;
     writer.start_at(applied).await?;
     memory.keep(flow, writer.client()).await?;

@@ -16,11 +16,12 @@ use crate::rules::Flow;
 
 use super::order::{Order, Orders, When};
 use super::progress::{self, Progress};
+use super::pulse::Pulse;
 use super::{flow, rest};
 
-/// How long flows may take to notice that they shall stop. What they are writing is dropped with its transaction, and
-/// written at the next start.
-const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How long flows may take to stop: longer than one needs to commit what it is writing, or to give that up. Well below
+/// `TimeoutStopSec=` of the unit.
+const STOP_LIMIT: Duration = Duration::from_secs(40);
 
 /// All flows of the process.
 #[derive(Default)]
@@ -76,12 +77,13 @@ impl Tasks {
         let positions = seen.positions();
         let (state, progress) = watch::channel(progress::first_state(&flow.name));
         let (own, config, stop) = (flow.clone(), Arc::clone(config), self.stop.clone());
-        let task = tokio::spawn(async move {
+        let pulse = progress.borrow().writing.clone();
+        let task = tokio::spawn(pulse.beating(async move {
             if passes && let Err(error) = rest::pass(&config, &own).await {
                 tracing::warn!(flow = %own.name, "what happened while the flow was disabled may be written: {error}");
             }
             Box::pin(flow::run(seen, own, state, stop)).await;
-        });
+        }));
         let running = Running {
             flow: flow.clone(),
             orders,
@@ -124,7 +126,9 @@ impl Tasks {
     fn begin_rest(&mut self, flow: &Flow, config: &Arc<Config>) {
         let (state, progress) = watch::channel(progress::first_state(&flow.name));
         let stop = self.stop.child_token();
-        let task = tokio::spawn(rest::run(Arc::clone(config), flow.clone(), state, stop.clone()));
+        let pulse = progress.borrow().writing.clone();
+        let rests = rest::run(Arc::clone(config), flow.clone(), state, stop.clone());
+        let task = tokio::spawn(pulse.beating(rests));
         self.resting.insert(flow.name.clone(), Resting { progress, stop, task });
     }
 
@@ -132,6 +136,19 @@ impl Tasks {
     pub(super) fn phases(&self) -> BTreeMap<String, Phase> {
         let running = self.running.iter().filter(|(_, running)| !running.task.is_finished());
         running.map(|(name, running)| (name.clone(), running.progress.borrow().phase)).collect()
+    }
+
+    /// The pulses of all flows, by what each of them is.
+    pub(super) fn pulses(&self) -> Vec<(String, Pulse)> {
+        let running = self.running.iter().map(|(name, running)| (name, &running.progress));
+        let resting = self.resting.iter().map(|(name, resting)| (name, &resting.progress));
+        let of = |(name, progress): (&String, &watch::Receiver<Progress>)| {
+            let progress = progress.borrow();
+            let writing = (format!("the task of flow {name}"), progress.writing.clone());
+            let reading = (format!("the task that reads for flow {name}"), progress.reading.clone());
+            [writing, reading]
+        };
+        running.chain(resting).flat_map(of).collect()
     }
 
     /// Every flow, as it is told to others.

@@ -14,12 +14,16 @@ use crate::config::{Difference, Outline};
 use crate::snapshot::progress::Progress;
 use crate::snapshot::record::{Failure, Published};
 
+use super::vital::Vital;
+
 /// The file's name in the runtime directory.
 pub const STATE_FILE: &str = "status.json";
 /// What the daemon runs by, beside it.
 const OUTLINE_FILE: &str = "rules.json";
 /// What came of the last reload.
 const RELOAD_FILE: &str = "reload.json";
+/// Who asks for the next one: a signal does not say it.
+const ASKED_FILE: &str = "asked.json";
 
 /// What a flow is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +86,9 @@ pub struct FlowState {
     /// Rules that were reloaded hold from this position on, and the flow has not come so far yet.
     #[serde(default)]
     pub new_rules_from: Option<String>,
+    /// What an onlooker saw; nothing where none has looked yet.
+    #[serde(default)]
+    pub vital: Option<Vital>,
 }
 
 /// The last comparison of all customers of a flow.
@@ -119,6 +126,18 @@ pub struct DaemonState {
     /// The enabled snapshots, in the order of the files.
     #[serde(default)]
     pub snapshots: Vec<SnapshotState>,
+    /// What is late and what is too old.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Past these, health is red.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// `[daemon] max_lag`, in seconds.
+    pub max_lag_seconds: u64,
+    /// `[daemon] max_parked_age`, in seconds.
+    pub max_parked_age_seconds: u64,
 }
 
 /// What is going on with a snapshot.
@@ -220,6 +239,30 @@ pub fn read_reload(directory: &Path) -> std::io::Result<Option<Reload>> {
     read_file(directory, RELOAD_FILE)
 }
 
+/// Who asks for a reload, before the signal is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// As people call him.
+    pub who: String,
+    /// User, number, host.
+    pub by: serde_json::Value,
+    /// When, in seconds since 1970.
+    pub at: i64,
+}
+
+/// Writes down who asks.
+pub fn write_asked(directory: &Path, asked: &Asked) -> std::io::Result<()> {
+    replace(directory, ASKED_FILE, &serde_json::to_vec(asked)?)
+}
+
+/// Who has asked, and nobody asks any more.
+pub fn take_asked(directory: &Path) -> Option<Asked> {
+    let asked = read_file(directory, ASKED_FILE).ok().flatten();
+    // What can't be removed is too old the next time.
+    let _ = std::fs::remove_file(directory.join(ASKED_FILE));
+    asked
+}
+
 /// What runs; `None` where no daemon has written it.
 pub fn read_outline(directory: &Path) -> std::io::Result<Option<Outline>> {
     read_file(directory, OUTLINE_FILE)
@@ -238,7 +281,7 @@ fn replace(directory: &Path, name: &str, text: &[u8]) -> std::io::Result<()> {
 
 /// Removes the files, if they are there: no daemon runs any more.
 pub fn remove(directory: &Path) {
-    for name in [STATE_FILE, OUTLINE_FILE, RELOAD_FILE] {
+    for name in [STATE_FILE, OUTLINE_FILE, RELOAD_FILE, ASKED_FILE] {
         // What can't be removed is stale within seconds, and known by its age.
         let _ = std::fs::remove_file(directory.join(name));
     }
@@ -279,6 +322,7 @@ mod tests {
             written_at: 7,
             flows: Vec::new(),
             snapshots: Vec::new(),
+            limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 86_400 },
         };
         assert_eq!(read(&directory).expect("readable"), None);
         write(&directory, &state).expect("writable");

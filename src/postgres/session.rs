@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, Config, Connection, NoTls};
@@ -26,6 +27,8 @@ pub struct Session {
     client: Client,
     /// Its sender lives in the driver's task: no sender, no connection.
     driver: watch::Receiver<()>,
+    /// Ends that task.
+    task: AbortHandle,
 }
 
 impl Deref for Session {
@@ -40,6 +43,12 @@ impl Session {
     /// The driver's client, where a transaction needs it mutable.
     pub fn client_mut(&mut self) -> &mut Client {
         &mut self.client
+    }
+
+    /// Lets go of a server that does not answer: a session that is only dropped waits for the answers that it has asked for, and
+    /// keeps its connection for as long.
+    pub fn abandon(self) {
+        self.task.abort();
     }
 
     /// Returns when the connection is gone, whoever ended it. May be dropped and called again.
@@ -125,11 +134,11 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (alive, driver) = watch::channel(());
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         // Awaiting the connection itself would log the server's notices, and those can quote rows. An error of the
         // connection reaches every caller of the client, so it is not told here.
         while let Some(Ok(_notice)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {}
         drop(alive);
     });
-    Session { client, driver }
+    Session { client, driver, task: task.abort_handle() }
 }

@@ -3,6 +3,7 @@
 //! The files are read at every connect, so that a renewed certificate is used without a restart. SCRAM is bound to the
 //! server's certificate where that certificate allows it (RFC 5929, `tls-server-end-point`).
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub enum TlsError {
         reason: String,
     },
     /// The operating system has no root certificate.
-    #[error("the system has no root certificates: install ca-certificates, or set `root_certificates`")]
+    #[error("the system has no root certificates: install ca-certificates, or set `sslrootcert`")]
     NoSystemRoots,
     /// The client's certificate and key do not go together.
     #[error("the client certificate cannot be used: {0}")]
@@ -73,7 +74,23 @@ impl TlsError {
 /// rustls's own words, with advice where they do not explain themselves.
 fn explained(error: &rustls::Error) -> String {
     let advice = if let rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) = error {
-        "; `root_certificates` must hold the certificate of the authority that signed the server's"
+        "; `sslrootcert` must hold the certificate of the authority that signed the server's"
+    } else if let rustls::Error::InvalidCertificate(
+        CertificateError::Expired | CertificateError::ExpiredContext { .. },
+    ) = error
+    {
+        "; the server's certificate has expired: have a new one signed and put it there (ssl_cert_file, then reload the server); \
+         it is used at the next try"
+    } else if let rustls::Error::InvalidCertificate(
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+    ) = error
+    {
+        "; the server's certificate is not valid yet: look at the clocks of both hosts"
+    } else if let rustls::Error::InvalidCertificate(
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+    ) = error
+    {
+        "; `host` must be a name that stands in the server's certificate (subjectAltName), or the certificate must have this one"
     } else if let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error
         && format!("{other:?}").contains("CaUsedAsEndEntity")
     {
@@ -138,6 +155,7 @@ fn with_client(
 ) -> Result<ClientConfig, TlsError> {
     let Some(client) = client else { return Ok(builder.with_no_client_auth()) };
     let chain = certificates(&client.certificate)?;
+    expect_guarded(&client.key)?;
     let key = PrivateKeyDer::from_pem_file(&client.key).map_err(|error| unusable(&client.key, &error))?;
     builder.with_client_auth_cert(chain, key).map_err(TlsError::ClientCertificate)
 }
@@ -158,9 +176,26 @@ pub fn trusted(roots: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Tls
 /// The bytes of a client's certificate and key, both of them well-formed PEM.
 pub fn client_files(client: &ClientCertificate) -> Result<(Vec<u8>, Vec<u8>), TlsError> {
     certificates(&client.certificate)?;
+    expect_guarded(&client.key)?;
     PrivateKeyDer::from_pem_file(&client.key).map_err(|error| unusable(&client.key, &error))?;
     let read = |path: &Path| std::fs::read(path).map_err(|error| unusable(path, &pem::Error::Io(error)));
     Ok((read(&client.certificate)?, read(&client.key)?))
+}
+
+/// A private key that others can read is no secret. One that belongs to root may be read by its group, as libpq has it: so
+/// systemd hands credentials over.
+fn expect_guarded(key: &Path) -> Result<(), TlsError> {
+    let metadata = std::fs::metadata(key).map_err(|error| unusable(key, &pem::Error::Io(error)))?;
+    let forbidden = if metadata.uid() == 0 { 0o027 } else { 0o077 };
+    if metadata.mode() & forbidden == 0 {
+        return Ok(());
+    }
+    let reason = format!(
+        "others may read or change this private key (mode {:04o}): chmod 600 {}",
+        metadata.mode() & 0o7777,
+        key.display()
+    );
+    Err(TlsError::File { path: key.to_owned(), reason })
 }
 
 fn roots_from_file(path: &Path) -> Result<RootCertStore, TlsError> {

@@ -68,9 +68,17 @@ impl Reads {
             add(&mut own, &("notify", &notify.name, notify.outline()));
         }
         add(&mut own, &("protected", &config.protected));
-        // Where the process keeps its own files is nothing to a flow.
-        let Daemon { runtime_directory: _, journal_keep_days, journal_max_bytes, parked_limit, verify } =
-            &config.daemon;
+        // Where the process keeps its own files, and what it says of itself, is nothing to a flow.
+        let Daemon {
+            runtime_directory: _,
+            journal_keep_days,
+            journal_max_bytes,
+            parked_limit,
+            verify,
+            listen: _,
+            max_lag: _,
+            max_parked_age: _,
+        } = &config.daemon;
         add(&mut own, &(journal_keep_days, journal_max_bytes, parked_limit, verify));
         let text = |dataset: &Dataset| format!("{} {:?}", dataset.name, dataset.outline());
         let others = others.into_iter().map(|dataset| (dataset.table.clone(), text(dataset)));

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::pgoutput::Message;
+use crate::catalog::HEARTBEAT_PREFIX;
 use crate::fault::Fault;
 use crate::lsn::Lsn;
 use crate::row::{Change, CommitPoint, Relation};
@@ -35,6 +36,8 @@ pub enum Event {
         /// A flow of ours wrote it.
         own: bool,
     },
+    /// A heartbeat, alone in its transaction: it is to be committed in the target like a row, and is no row.
+    Heartbeat(CommitPoint),
     /// A transaction without anything for us has passed: an echo, or one that was applied before.
     Passed(CommitPoint),
 }
@@ -79,8 +82,18 @@ struct Current {
     at: Lsn,
     /// A flow of ours wrote it.
     own: bool,
+    content: Content,
     /// It has no changes but a message of somebody else's: it still moves the checkpoint.
     time_us: i64,
+}
+
+/// What a transaction has brought so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    Heartbeat,
+    /// With a heartbeat or without: any role may write one.
+    Rows,
 }
 
 impl Assembler {
@@ -107,8 +120,13 @@ impl Assembler {
                 if self.transaction.is_some() {
                     return Err(AssembleError::Inside);
                 }
-                self.transaction =
-                    Some(Current { passed: final_lsn < self.applied, at: final_lsn, own: false, time_us });
+                self.transaction = Some(Current {
+                    passed: final_lsn < self.applied,
+                    at: final_lsn,
+                    own: false,
+                    content: Content::Nothing,
+                    time_us,
+                });
                 Ok(None)
             }
             Message::Commit { commit_lsn: _, end_lsn, time_us } => {
@@ -117,21 +135,27 @@ impl Assembler {
                 let point = CommitPoint { end: end_lsn, time_us };
                 Ok(Some(if current.passed {
                     Event::Passed(point)
+                } else if current.content == Content::Heartbeat && !current.own {
+                    Event::Heartbeat(point)
                 } else {
                     Event::Commit { point, own: current.own }
                 }))
             }
             Message::Relation(relation) => Ok(Some(Event::Relation(Arc::new(relation)))),
             Message::Change(change) => {
-                let current = self.transaction.ok_or(AssembleError::Outside("change"))?;
+                let current = self.transaction.as_mut().ok_or(AssembleError::Outside("change"))?;
+                current.content = Content::Rows;
                 Ok((!current.passed).then_some(Event::Change { change, own: current.own }))
             }
             Message::Logical { transactional, prefix, lsn: _, content: _ } => {
-                if let Some(current) =
-                    self.transaction.as_mut().filter(|_| transactional && prefix == ECHO_PREFIX)
-                {
-                    current.own = true;
-                    current.passed |= !self.cascades;
+                if let Some(current) = self.transaction.as_mut().filter(|_| transactional) {
+                    if prefix == ECHO_PREFIX {
+                        current.own = true;
+                        current.passed |= !self.cascades;
+                    }
+                    if prefix == HEARTBEAT_PREFIX && current.content == Content::Nothing {
+                        current.content = Content::Heartbeat;
+                    }
                 }
                 Ok(None)
             }
@@ -179,6 +203,7 @@ mod tests {
                 Event::Change { own: true, .. } => "own change".to_owned(),
                 Event::Commit { point, own: false } => format!("commit {}", point.end.0),
                 Event::Commit { point, own: true } => format!("own commit {}", point.end.0),
+                Event::Heartbeat(point) => format!("heartbeat {}", point.end.0),
                 Event::Passed(point) => format!("passed {}", point.end.0),
             })
             .collect()
@@ -205,6 +230,18 @@ mod tests {
         assert_eq!(events, ["own change", "own commit 208", "change"]);
         let before = vec![begin(99), message(ECHO_PREFIX), change(), commit(99)];
         assert_eq!(told(Assembler::new(Lsn(100), true), before), ["passed 107"]);
+    }
+
+    #[test]
+    fn a_heartbeat_is_handed_over_as_such_and_rows_beside_one_are_rows() {
+        let beat = || message(HEARTBEAT_PREFIX);
+        assert_eq!(run(vec![begin(200), beat(), commit(200)]), ["heartbeat 208"]);
+        assert_eq!(run(vec![begin(99), beat(), commit(99)]), ["passed 107"], "it has come before");
+        for rows in
+            [vec![begin(200), beat(), change(), commit(200)], vec![begin(200), change(), beat(), commit(200)]]
+        {
+            assert_eq!(run(rows), ["change", "commit 208"]);
+        }
     }
 
     #[test]

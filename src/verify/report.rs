@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::apply::audit;
 use crate::postgres::{Error, Session};
 use crate::rules::{Flow, Plan, Route, Verdict};
 
@@ -118,10 +119,9 @@ impl FlowReport {
     }
 
     /// Records the comparison where operators look for what was done.
-    pub(super) async fn audit(&self, target: &Session) -> Result<(), Error> {
-        const INSERT: &str = "INSERT INTO acequia.audit (what, detail) VALUES ('verified', $1::text::jsonb)";
-        let done = target.execute(INSERT, &[&self.totals().to_string()]).await;
-        done.map(|_rows| ()).map_err(|error| Error::from_driver("recording what was compared", &error))
+    pub(super) async fn audit(&self, target: &Session, repairs: bool) -> Result<(), Error> {
+        let what = if repairs { "verified and repaired" } else { "verified" };
+        audit::record(target, what, &self.totals()).await.map(|_| ())
     }
 
     /// Forgets in which columns rows differ.

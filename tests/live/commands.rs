@@ -92,27 +92,30 @@ practice database and writes changed rows into the schemas of other customers, b
 Usage: acequia [OPTIONS] <COMMAND>
 
 Commands:
-  run       Run the daemon in the foreground until SIGTERM or SIGINT
-  check     Compare the rule files with the databases and say all that is wrong, with the remedy
-  reload    Have the daemon run by the rule files as they are now, all of it or nothing
-  setup     Make what the rules need in the databases: grants, publication, control schema
-  status    Show how far every flow and every customer is
-  parked    Look after rows that are not yet in a customer
-  pause     Have everything wait that comes for a customer, a sync group, a data set or a flow
-  resume    Write what has waited, and go on
-  resync    Compare with the source and bring up to date; replaces a slot that is of no use
-  apply     Write now what waits for its time
-  plan      Say what a backfill would create, change and leave, without changing anything
-  backfill  Copy to customers what is there already: rows from before, or from before a rule was
-            changed
-  explain   Tell the way of one row: who is given it, who has it, where it waits and why
-  links     Say whether both sides agree about who is who: rows linked, alone or there twice
-  verify    Compare customers with what the rules give them, while the stream goes on
-  journal   See what rows were before they were changed or deleted, and put them back
-  forget    Drop what is remembered of a customer that left, or of a flow that no rule needs
-  snapshot  Dump all tables of customers at one moment; list, check and load what was dumped
-  config    Look at the configuration
-  help      Print this message or the help of the given subcommand(s)
+  run          Run the daemon in the foreground until SIGTERM or SIGINT
+  check        Compare the rule files with the databases and say all that is wrong, with the remedy
+  reload       Have the daemon run by the rule files as they are now, all of it or nothing
+  setup        Make what the rules need in the databases: grants, publication, control schema
+  status       Show how far every flow and every customer is
+  ping         Say in one line how the daemon is, as a plug-in for monitoring
+  parked       Look after rows that are not yet in a customer
+  pause        Have everything wait that comes for a customer, a sync group, a data set or a flow
+  resume       Write what has waited, and go on
+  resync       Compare with the source and bring up to date; replaces a slot that is of no use
+  apply        Write now what waits for its time
+  plan         Say what a backfill would create, change and leave, without changing anything
+  backfill     Copy to customers what is there already: rows from before, or from before a rule was
+               changed
+  explain      Tell the way of one row: who is given it, who has it, where it waits and why
+  links        Say whether both sides agree about who is who: rows linked, alone or there twice
+  verify       Compare customers with what the rules give them, while the stream goes on
+  journal      See what rows were before they were changed or deleted, and put them back
+  audit        Tell what operators and the daemon have done: who, when, what
+  forget       Drop what is remembered of a customer that left, or of a flow that no rule needs
+  snapshot     Dump all tables of customers at one moment; list, check and load what was dumped
+  config       Look at the configuration
+  completions  Print what a shell completes these commands by
+  help         Print this message or the help of the given subcommand(s)
 
 Options:
       --config <DIR>  Directory with acequia.toml and conf.d/ [env: ACEQUIA_CONFIG=] [default:
@@ -135,8 +138,8 @@ First steps:
   acequia journal revert ...   put back what was changed or deleted
 
 Exit status:
-  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached, 78 the
-  configuration is wrong
+  0 done, 1 failed, 2 wrong usage (plan, verify: differences), 69 a server can't be reached,
+  70 a fault of Acequia (please report it), 78 the configuration is wrong
 ";
 
 #[test]

@@ -3,7 +3,14 @@
 //! The customers' tables write down every row that is created and every version of it (a trigger of the test's own), so
 //! that "once" is not concluded from the end state alone.
 
+mod certificates;
+mod disks;
+mod matrix;
+mod network;
 mod outages;
+mod refusals;
+mod scene;
+mod servers;
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

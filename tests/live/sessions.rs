@@ -4,6 +4,7 @@
 use std::fs;
 use std::future::Future;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -51,8 +52,9 @@ fn certify(directory: &Path, key: &str, digest: &str) {
     for (name, subject, extension) in [
         ("server", "/CN=server", "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n"),
         ("client", "/CN=certified", "basicConstraints=CA:FALSE\n"),
+        ("double", "/CN=double", "basicConstraints=CA:FALSE\n"),
     ] {
-        fs::write(directory.join("extensions"), extension).expect("it can be written");
+        fs::write(directory.join(format!("{name}.ext")), extension).expect("it can be written");
         openssl(
             directory,
             &format!("req -newkey {key} -nodes -subj {subject} -keyout {name}.key -out {name}.csr"),
@@ -60,7 +62,7 @@ fn certify(directory: &Path, key: &str, digest: &str) {
         openssl(
             directory,
             &format!(
-                "x509 -req {digest} -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out {name}.crt"
+                "x509 -req {digest} -in {name}.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -extfile {name}.ext -out {name}.crt"
             ),
         );
     }
@@ -68,12 +70,14 @@ fn certify(directory: &Path, key: &str, digest: &str) {
 
 const HBA: &str = "local all all trust
 hostssl all certified all cert
+hostssl all double all scram-sha-256 clientcert=verify-full
 hostssl all all all scram-sha-256
 hostnossl all old all md5
 hostnossl all clear all password
 ";
 
 const ROLES: &str = "CREATE ROLE cdc LOGIN REPLICATION PASSWORD 'right'; CREATE ROLE certified LOGIN REPLICATION; \
+    CREATE ROLE double LOGIN REPLICATION PASSWORD 'right'; \
     CREATE ROLE clear LOGIN REPLICATION PASSWORD 'right'; CREATE ROLE idle LOGIN REPLICATION; SET password_encryption = md5; \
     CREATE ROLE old LOGIN REPLICATION PASSWORD 'right'; \
     ALTER ROLE cdc SET DateStyle = German; ALTER ROLE cdc SET bytea_output = escape; ALTER ROLE cdc SET TimeZone = 'Asia/Tokyo'; \
@@ -226,7 +230,8 @@ fn a_server_that_cannot_prove_its_name_is_refused() {
     block_on(async {
         for (host, root, words) in [
             ("127.0.0.1", "ca.crt", "not valid for name"),
-            ("localhost", "other.crt", "`root_certificates` must hold"),
+            ("127.0.0.1", "ca.crt", "subjectAltName"),
+            ("localhost", "other.crt", "`sslrootcert` must hold"),
             ("localhost", "client.key", "no PEM section of the right kind"),
             ("localhost", "missing.crt", "No such file"),
         ] {
@@ -274,6 +279,63 @@ fn a_client_certificate_is_shown_where_the_server_asks_for_it() {
             assert_eq!(error.fault(), Fault::Retry);
         }
     });
+}
+
+#[test]
+fn a_private_key_that_others_may_read_is_refused() {
+    let server = Server::shared();
+    let open = server.file("open.key");
+    fs::copy(server.file("client.key"), &open).expect("copied");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).expect("its permissions");
+    let tls = Tls::VerifyFull {
+        root_certificates: Some(server.file("ca.crt")),
+        client: Some(ClientCertificate { certificate: server.file("client.crt"), key: open.clone() }),
+    };
+    for error in block_on(refused(&server.place("localhost", "certified", None, tls))) {
+        assert!(matches!(error.kind(), Kind::Tls(_)), "{error}");
+        assert!(error.to_string().contains(&format!("chmod 600 {}", open.display())), "{error}");
+    }
+}
+
+/// `clientcert=verify-full`: the certificate must be the role's own, and the password is asked for as well.
+#[test]
+fn a_password_and_the_roles_own_certificate_can_both_be_asked_for() {
+    let server = Server::shared();
+    let with = |name: &str| Tls::VerifyFull {
+        root_certificates: Some(server.file("ca.crt")),
+        client: Some(ClientCertificate {
+            certificate: server.file(&format!("{name}.crt")),
+            key: server.file(&format!("{name}.key")),
+        }),
+    };
+    block_on(async {
+        admitted(&server.place("localhost", "double", Some("right"), with("double"))).await;
+        for (password, tls, state) in [
+            (Some("wrong"), with("double"), "28P01"),
+            (Some("right"), with("client"), "28P01"),
+            (Some("right"), server.verified("ca.crt"), "28000"),
+        ] {
+            for error in refused(&server.place("localhost", "double", password, tls)).await {
+                assert_eq!((sqlstate(&error).as_str(), error.fault()), (state, Fault::Retry), "{error}");
+            }
+        }
+    });
+}
+
+#[test]
+fn an_expired_certificate_of_the_server_says_so_and_what_to_do() {
+    let server = Server::start("rsa:2048", "-sha256", |root| {
+        openssl(
+            root,
+            "x509 -req -sha256 -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days -1 -extfile server.ext -out server.crt",
+        );
+    });
+    let place = server.place("localhost", "cdc", Some("right"), server.verified("ca.crt"));
+    for error in block_on(refused(&place)) {
+        let text = error.to_string();
+        assert!(text.contains("has expired") && text.contains("ssl_cert_file"), "{text}");
+        assert_eq!(error.fault(), Fault::Retry, "a new one may be there at the next try");
+    }
 }
 
 #[test]

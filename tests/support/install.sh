@@ -2,6 +2,10 @@
 # Makes the machine ready for `make test` and `make demo`: a C compiler, the server binaries of PostgreSQL
 # and MariaDB, openssl.
 #
+#     install.sh         what every run needs
+#     install.sh test    and what tests are skipped without, by name: a container with systemd, promtool, mandoc
+#     install.sh ci      and what looks over the package and its licences: lintian, cargo-deb, cargo-deny
+#
 # Where everything is there it says so at once, without network. Else, where there is apt (Debian, Ubuntu), it
 # installs what is missing, as root or by sudo; elsewhere it says what to install. It never leaves a database
 # server running and creates no cluster: the tests start their own.
@@ -16,6 +20,7 @@ fail() { printf 'install: %s\n' "$@" >&2; exit 1; }
 
 # Fills `missing` with the Debian packages that this machine lacks.
 missing=()
+for_what=run
 find_missing() {
     missing=()
     command -v make >/dev/null || missing+=(make)
@@ -29,6 +34,25 @@ find_missing() {
     "$here/postgres-bin.sh" >/dev/null || missing+=(postgresql)
     # Snapshots are loaded into it. The client loads dumps.
     { "$here/mysql-bin.sh" mariadb >/dev/null && command -v mariadb >/dev/null; } || missing+=(mariadb-server)
+    [[ $for_what != run ]] || return 0
+    # promtool reads metrics, alert rules and their tests.
+    command -v promtool >/dev/null || missing+=(prometheus)
+    command -v mandoc >/dev/null || missing+=(mandoc)
+    # The service and its package are tried under a systemd of their own, which only root can boot.
+    ((EUID != 0)) || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
+    [[ $for_what == ci ]] || return 0
+    command -v lintian >/dev/null || missing+=(lintian)
+    # cargo-deb finds by it which libraries the program needs.
+    command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+}
+
+# Cargo's own additions, built without optimization: that takes longer than they run.
+install_with_cargo() {
+    local PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin tool
+    for tool in cargo-deb@3.8.0 cargo-deny@0.20.2; do
+        command -v "${tool%@*}" >/dev/null || cargo install --quiet --debug --locked "$tool" ||
+            fail "cargo could not install $tool." "See its message above; without network, put the program into the PATH."
+    done
 }
 
 # Fills `as_root` with what goes before a command that needs root: nothing, sudo without a question, or sudo where
@@ -45,7 +69,7 @@ find_root() {
     fi
 }
 
-# Debian's package of MariaDB would start a server. A policy forbids that, and goes away again; one that is there stays.
+# Debian's packages of MariaDB and Prometheus would start servers. A policy forbids that, and goes away again; one that is there stays.
 policy=''
 forbid_services() {
     [[ ! -e /usr/sbin/policy-rc.d ]] || return 0
@@ -59,10 +83,14 @@ allow_services() {
     policy=''
 }
 
-# Nor does it start with the machine, where it was installed for the tests.
+# Nor do they start with the machine, where they were installed for the tests.
 leave_off() {
-    if [[ " ${missing[*]} " == *" mariadb-server "* ]] && command -v systemctl >/dev/null; then
+    command -v systemctl >/dev/null || return 0
+    if [[ " ${missing[*]} " == *" mariadb-server "* ]]; then
         "${as_root[@]}" systemctl --quiet disable mariadb.service 2>/dev/null || true
+    fi
+    if [[ " ${missing[*]} " == *" prometheus "* ]]; then
+        "${as_root[@]}" systemctl --quiet disable prometheus.service 2>/dev/null || true
     fi
 }
 
@@ -112,6 +140,10 @@ check_rust() {
 }
 
 main() {
+    case ${1:-run} in
+        run | test | ci) for_what=${1:-run} ;;
+        *) fail "usage: install.sh [test | ci]" ;;
+    esac
     check_rust
     find_missing
     if ((${#missing[@]} > 0)); then
@@ -126,7 +158,8 @@ main() {
     fi
     check_postgres_version
     "$here/versions.sh" fetch
+    [[ $for_what != ci ]] || install_with_cargo
     say "nothing is missing"
 }
 
-main
+main "$@"

@@ -8,8 +8,8 @@
 #     ready DIR/sock PORT
 #
 # Then it waits. When its standard input closes (the owner is gone, however it went) or it gets TERM, it stops the
-# server at once and removes DIR. Until then the owner may write lines: `stop` (at once, as a crash would), `start`.
-# Each is answered: `stopped`, or the `ready` line again.
+# server at once and removes DIR. Until then the owner may write lines: `stop` (at once, as a crash would), `shutdown` (in
+# order, but waiting for nobody), `start`. Each is answered: `stopped`, or the `ready` line again.
 #
 # The superuser is `postgres`; data, log and socket are DIR/data, DIR/log and DIR/sock. The settings are those that
 # logical replication and tests want, without fsync for speed; `-c` overrides them (all go to postgresql.conf, so
@@ -100,6 +100,7 @@ max_replication_slots = 40
 max_wal_senders = 40
 wal_sender_timeout = 10s
 max_connections = 200
+max_slot_wal_keep_size = 16GB
 fsync = off
 log_line_prefix = '%m [%p] %q%u@%d %a '
 END
@@ -149,9 +150,10 @@ start() {
     printf 'ready %s %s\n' "$dir/sock" "$port"
 }
 
+# `stop` or `stop INT`.
 stop() {
     [[ -n $server_pid ]] || return 0
-    kill -QUIT "$server_pid" 2>/dev/null || true
+    kill "-${1:-QUIT}" "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
     server_pid=''
 }
@@ -180,6 +182,7 @@ main() {
     while read -r line; do
         case $line in
             stop) stop && echo stopped ;;
+            shutdown) stop INT && echo stopped ;;
             start) [[ -n $server_pid ]] || start ;;
             *) fail "not understood on standard input: $line" ;;
         esac

@@ -10,7 +10,7 @@ use crate::postgres::{Error, Session};
 
 /// When.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     /// So many seconds ago, by the clock of the database.
     Ago(u32),
     /// Then.
@@ -54,7 +54,7 @@ fn at(text: &str, zone: &TimeZone) -> Option<Moment> {
 
 impl Moment {
     /// As the server reads it.
-    pub(super) async fn text(self, session: &Session) -> Result<String, Error> {
+    pub(crate) async fn text(self, session: &Session) -> Result<String, Error> {
         match self {
             Self::At(at) => Ok(at.to_string()),
             Self::Ago(seconds) => {

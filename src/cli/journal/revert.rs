@@ -11,6 +11,7 @@ use super::chains::{Chains, Variant};
 use super::moment::Moment;
 use super::report::{Outcome, TableReport, print, print_json};
 use super::scope::{ENTRIES, Parameters, Scope};
+use crate::apply::audit;
 use crate::catalog::{Catalog, ColumnDefault, Table};
 use crate::cli::console::{Exit, Output, say};
 use crate::config::Config;
@@ -423,9 +424,7 @@ impl Customer<'_> {
         let tables: Vec<_> = reports.iter().map(|report| report.as_json(false)).collect();
         let detail = serde_json::json!({ "sync": sync, "reverted": self.name, "customer": customer, "dataset": dataset,
                                          "since": since, "until": until, "tables": tables });
-        let sql = "INSERT INTO acequia.audit (who, what, detail) VALUES (coalesce($1, session_user), 'journal reverted', $2::text::jsonb)";
-        let who = crate::cli::wish::who();
-        query(self.target, "writing the audit", sql, &[&who, &detail.to_string()]).await.map(|_| ())
+        audit::record(self.target, "journal reverted", &detail).await.map(|_| ())
     }
 }
 

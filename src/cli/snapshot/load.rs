@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::choice;
+use crate::cli::audit::note;
 use crate::cli::console::{Exit, Output, say, session};
 use crate::config::Config;
 use crate::name::Ident;
@@ -83,6 +84,9 @@ pub(super) async fn load(config: &Config, wanted: &Load) -> anyhow::Result<Exit>
     let target = Target { schema: Ident::new(schema)?, replace: wanted.replace };
     let loaded = load_archive(&session, &archive, keys, &target).await?;
     let manifest = &loaded.manifest;
+    let detail = json!({ "run": manifest.run, "database": database, "schema": schema, "rows": loaded.rows,
+        "replaced": wanted.replace });
+    note(config, "snapshot load", "snapshot loaded", &detail).await;
     match wanted.output {
         Output::Json => say!(
             "{}",
@@ -119,6 +123,8 @@ async fn load_into_server(
     })?;
     let loaded = mysql::load(place, into, archive, keys).await?;
     let manifest = &loaded.manifest;
+    let detail = json!({ "run": manifest.run, "server": server, "database": into, "rows": loaded.rows });
+    note(config, "snapshot load", "snapshot loaded", &detail).await;
     let columns = manifest.datasets.iter().flat_map(|dataset| &dataset.columns);
     let lost: u64 = columns.flat_map(|column| column.losses.values()).sum();
     match wanted.output {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::choice;
 use super::progress::show;
+use crate::cli::audit::note;
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::dumps::size;
 use crate::config::Config;
@@ -60,6 +61,9 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
     // It draws to the end and has no way to fail.
     let _ = shown.await;
     let published = published?;
+    let detail = json!({ "snapshot": published.manifest.snapshot, "run": published.manifest.run, "rows": published.rows,
+        "bytes": published.bytes, "path": published.path });
+    note(config, "snapshot run", "snapshot run", &detail).await;
     match wanted.output {
         Output::Json => say!("{}", serde_json::to_string_pretty(&as_json(&published))?),
         Output::Text => print(&published),

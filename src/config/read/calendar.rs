@@ -11,7 +11,7 @@ use crate::config::tree::{Item, Section};
 use crate::schedule::{Calendar, CronError, DAYS, Times, check_cron};
 
 /// `schedule`
-const KEYS: KeyTable = KeyTable {
+pub(in crate::config) const KEYS: KeyTable = KeyTable {
     title: "{ at = \"01:00\", time_zone = \"…\" } or { cron = \"0 1 * * *\", time_zone = \"…\" }",
     known: &["at", "cron", "time_zone", "days"],
     later: &[],

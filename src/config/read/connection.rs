@@ -11,7 +11,7 @@ use crate::config::model::{ClientCertificate, SecretSource, Tls};
 use crate::config::tree::{Section, Spotted, Words};
 
 /// `password = { … }`
-const PASSWORD_KEYS: KeyTable = KeyTable {
+pub(in crate::config) const PASSWORD_KEYS: KeyTable = KeyTable {
     title: "{ file = \"…\" } or { credential = \"…\" }",
     known: &["file", "credential"],
     later: &[],
@@ -25,13 +25,13 @@ const PASSWORD_HELP: &str = "write `{ file = \"…\" }` or `{ credential = \"…
 
 /// The words of `sslmode`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SslMode {
+pub(in crate::config) enum SslMode {
     Disable,
     VerifyFull,
 }
 
 /// `sslmode`
-const SSL_MODES: Words<SslMode> =
+pub(in crate::config) const SSL_MODES: Words<SslMode> =
     Words { known: &[("verify-full", SslMode::VerifyFull), ("disable", SslMode::Disable)], later: &[] };
 
 /// Words of libpq for connections that are encrypted at best, and talk to whoever answers.

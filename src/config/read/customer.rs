@@ -7,7 +7,7 @@ use crate::config::tree::{Item, Spotted};
 use crate::name::{CustomerName, DatabaseName, Ident};
 
 /// `[customers.NAME]`
-const KEYS: KeyTable =
+pub(in crate::config) const KEYS: KeyTable =
     KeyTable { title: "[customers.NAME]", known: &["database", "schema", "title"], later: &[] };
 
 /// A customer whose database may not exist.

@@ -27,7 +27,7 @@ const POSTGRESQL: Dialled = Dialled {
 const USER: &str = "acequia";
 
 /// `resting_slot`
-const RESTING_SLOTS: Words<RestingSlot> =
+pub(in crate::config) const RESTING_SLOTS: Words<RestingSlot> =
     Words { known: &[("advance", RestingSlot::Advance), ("drop", RestingSlot::Drop)], later: &[] };
 
 /// Reads one database. Paths are relative to the directory of the configuration.

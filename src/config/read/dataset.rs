@@ -13,20 +13,20 @@ use crate::expression::Expression;
 use crate::name::{DatasetName, Ident};
 
 /// `[datasets.NAME]`
-const KEYS: KeyTable = KeyTable {
+pub(in crate::config) const KEYS: KeyTable = KeyTable {
     title: "[datasets.NAME]",
     known: &["table", "key", "exclude", "columns", "references"],
     later: &[],
 };
 
 /// One entry of `references`.
-const REFERENCE_KEYS: KeyTable =
+pub(in crate::config) const REFERENCE_KEYS: KeyTable =
     KeyTable {
         title: "{ dataset = \"…\", missing = \"park\" }", known: &["dataset", "missing"], later: &[]
     };
 
 /// `missing`
-const MISSING: Words<Missing> =
+pub(in crate::config) const MISSING: Words<Missing> =
     Words { known: &[("park", Missing::Park), ("null", Missing::Null), ("skip", Missing::Skip)], later: &[] };
 
 /// A data set whose references may lead nowhere.

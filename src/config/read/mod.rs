@@ -3,17 +3,17 @@
 //! A draft keeps what the finished [`Config`](super::model::Config) has no room for: names that may not exist and the
 //! spots of single values. A thing whose table is wrong is still *defined*, so that nobody complains that it is missing.
 
-mod calendar;
+pub(super) mod calendar;
 pub(super) mod chosen;
-mod connection;
+pub(super) mod connection;
 pub(super) mod customer;
 pub(super) mod daemon;
 pub(super) mod database;
 pub(super) mod dataset;
 mod exclusion;
-mod notify;
+pub(super) mod notify;
 mod recipient;
-mod rule;
+pub(super) mod rule;
 mod server;
 pub(super) mod snapshot;
 pub(super) mod sync;
@@ -37,7 +37,7 @@ use super::words::RuleWords;
 use crate::name::Ident;
 
 /// The tables of a file.
-const KEYS: KeyTable = KeyTable {
+pub(super) const KEYS: KeyTable = KeyTable {
     title: "a configuration file",
     known: &[
         "databases",
@@ -56,7 +56,7 @@ const KEYS: KeyTable = KeyTable {
 };
 
 /// `[protected]`
-const PROTECTED_KEYS: KeyTable = KeyTable { title: "[protected]", known: &["tables"], later: &[] };
+pub(super) const PROTECTED_KEYS: KeyTable = KeyTable { title: "[protected]", known: &["tables"], later: &[] };
 
 /// Something with a name of the user's choice. The value is missing when its table is wrong.
 #[derive(Debug)]

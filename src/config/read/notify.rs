@@ -9,22 +9,34 @@ use crate::config::tree::{Item, LATER, Section};
 use crate::name::Ident;
 
 /// `[[notify]]`
-const KEYS: KeyTable = KeyTable { title: "[[notify]]", known: &["name", "on", "channel"], later: &[] };
+pub(in crate::config) const KEYS: KeyTable =
+    KeyTable { title: "[[notify]]", known: &["name", "on", "channel"], later: &[] };
 
 /// `channel`
-const CHANNEL_KEYS: KeyTable =
+pub(in crate::config) const CHANNEL_KEYS: KeyTable =
     KeyTable { title: "{ listen = \"…\" }", known: &["listen"], later: &["webhook", "secret", "smtp"] };
 
 /// The events that this version tells, and the words for several.
-const EVENTS: [(&str, &[NotifyEvent]); 7] = [
+pub(in crate::config) const EVENTS: [(&str, &[NotifyEvent]); 9] = [
     ("sync.applied", &[NotifyEvent::SyncApplied]),
     ("snapshot.published", &[NotifyEvent::SnapshotPublished]),
     ("snapshot.failed", &[NotifyEvent::SnapshotFailed]),
     ("snapshot.late", &[NotifyEvent::SnapshotLate]),
     ("snapshot.*", &[NotifyEvent::SnapshotPublished, NotifyEvent::SnapshotFailed, NotifyEvent::SnapshotLate]),
     ("alert.drift", &[NotifyEvent::AlertDrift]),
+    ("alert.wal", &[NotifyEvent::AlertWal]),
+    ("alert.health", &[NotifyEvent::AlertHealth]),
     // What somebody has to do something about.
-    ("alert.*", &[NotifyEvent::AlertDrift, NotifyEvent::SnapshotFailed, NotifyEvent::SnapshotLate]),
+    (
+        "alert.*",
+        &[
+            NotifyEvent::AlertDrift,
+            NotifyEvent::AlertWal,
+            NotifyEvent::AlertHealth,
+            NotifyEvent::SnapshotFailed,
+            NotifyEvent::SnapshotLate,
+        ],
+    ),
 ];
 
 /// What the names of later versions' events begin with.

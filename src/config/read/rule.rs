@@ -16,7 +16,7 @@ use crate::name::Ident;
 use super::calendar::{TIME_HELP, ZONE_HELP, parse_time, parse_zone};
 
 /// `[defaults]`
-pub(super) const DEFAULT_KEYS: KeyTable = KeyTable {
+pub(in crate::config) const DEFAULT_KEYS: KeyTable = KeyTable {
     title: "[defaults]",
     known: &[
         "enabled",
@@ -34,27 +34,28 @@ pub(super) const DEFAULT_KEYS: KeyTable = KeyTable {
 };
 
 /// `{ set = { … } }`
-const SET_KEYS: KeyTable = KeyTable { title: "{ set = { column = \"…\" } }", known: &["set"], later: &[] };
+pub(in crate::config) const SET_KEYS: KeyTable =
+    KeyTable { title: "{ set = { column = \"…\" } }", known: &["set"], later: &[] };
 
 /// `{ every = … }` or `{ at = …, time_zone = … }`
-pub(super) const SCHEDULE_KEYS: KeyTable = KeyTable {
+pub(in crate::config) const SCHEDULE_KEYS: KeyTable = KeyTable {
     title: "{ every = \"15m\" } or { at = \"02:00\", time_zone = \"…\" }",
     known: &["every", "at", "time_zone"],
     later: &["cron", "days"],
 };
 
 /// `mode`
-const MODES: Words<Mode> = Words {
+pub(in crate::config) const MODES: Words<Mode> = Words {
     known: &[("create-only", Mode::CreateOnly), ("override", Mode::Override), ("link-only", Mode::LinkOnly)],
     later: &[],
 };
 
 /// `initial`
-const INITIALS: Words<Initial> =
+pub(in crate::config) const INITIALS: Words<Initial> =
     Words { known: &[("none", Initial::None), ("copy", Initial::Copy)], later: &[] };
 
 /// `on_truncate`
-const ON_TRUNCATES: Words<OnTruncate> =
+pub(in crate::config) const ON_TRUNCATES: Words<OnTruncate> =
     Words { known: &[("ignore", OnTruncate::Ignore), ("delete", OnTruncate::Delete)], later: &[] };
 
 /// What to do about SQL that cannot be a rule's.

@@ -18,7 +18,7 @@ use super::exclusion::read_exclusions;
 use super::recipient::read_recipients;
 
 /// `[[snapshot]]`
-const KEYS: KeyTable = KeyTable {
+pub(in crate::config) const KEYS: KeyTable = KeyTable {
     title: "[[snapshot]]",
     known: &[
         "name",
@@ -58,38 +58,39 @@ const KEEP: u32 = 1;
 const WORKERS: u8 = 2;
 
 /// More connections at once would be no help to anybody.
-const WORKERS_MAX: u8 = 16;
+pub(in crate::config) const WORKERS_MAX: u8 = 16;
 
 /// `format`
-const FORMATS: Words<Shape> =
+pub(in crate::config) const FORMATS: Words<Shape> =
     Words { known: &[("dat", Shape::Dat), ("mysql", Shape::Mysql), ("sql", Shape::Sql)], later: &[] };
 
 /// `profile`
-const PROFILES: Words<Profile> =
+pub(in crate::config) const PROFILES: Words<Profile> =
     Words { known: &[("lossless", Profile::Lossless), ("market", Profile::Market)], later: &[] };
 
 /// `formulas`: whether cells that a spreadsheet would run are guarded.
-const FORMULAS: Words<bool> = Words { known: &[("keep", false), ("guard", true)], later: &[] };
+pub(in crate::config) const FORMULAS: Words<bool> =
+    Words { known: &[("keep", false), ("guard", true)], later: &[] };
 
 /// `dialect`
-const DIALECTS: Words<Dialect> =
+pub(in crate::config) const DIALECTS: Words<Dialect> =
     Words { known: &[("mysql", Dialect::Mysql), ("postgresql", Dialect::Postgresql)], later: &[] };
 
 /// `layout`
-const LAYOUTS: Words<Layout> =
+pub(in crate::config) const LAYOUTS: Words<Layout> =
     Words { known: &[("per-customer", Layout::PerCustomer), ("combined", Layout::Combined)], later: &[] };
 
 /// `kind`
-const KINDS: Words<Kind> =
+pub(in crate::config) const KINDS: Words<Kind> =
     Words { known: &[("full", Kind::Full), ("incremental", Kind::Incremental)], later: &[] };
 
 /// `on_loss`
-const ON_LOSSES: Words<OnLoss> =
+pub(in crate::config) const ON_LOSSES: Words<OnLoss> =
     Words { known: &[("null", OnLoss::Null), ("text", OnLoss::Text), ("fail", OnLoss::Fail)], later: &[] };
 
 /// A format without what belongs to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+pub(in crate::config) enum Shape {
     Dat,
     Mysql,
     Sql,

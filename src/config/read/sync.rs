@@ -14,7 +14,7 @@ use super::chosen::{Chosen, read_chosen, read_names};
 use super::rule::read_words;
 
 /// `[[sync]]`
-const KEYS: KeyTable = KeyTable {
+pub(in crate::config) const KEYS: KeyTable = KeyTable {
     title: "[[sync]]",
     known: &[
         "name",
@@ -43,7 +43,7 @@ const KEYS: KeyTable = KeyTable {
 };
 
 /// `[sync.dataset.NAME]` and `[sync.customer.NAME.dataset.NAME]`
-const DATASET_KEYS: KeyTable = KeyTable {
+pub(in crate::config) const DATASET_KEYS: KeyTable = KeyTable {
     title: "[sync.dataset.NAME]",
     known: &[
         "enabled",
@@ -64,7 +64,7 @@ const DATASET_KEYS: KeyTable = KeyTable {
 };
 
 /// `[sync.customer.NAME]`
-const CUSTOMER_KEYS: KeyTable = KeyTable {
+pub(in crate::config) const CUSTOMER_KEYS: KeyTable = KeyTable {
     title: "[sync.customer.NAME]",
     known: &[
         "enabled",

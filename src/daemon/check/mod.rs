@@ -55,6 +55,7 @@ async fn check_flow(findings: &mut Findings<'_>, flow: &Flow) -> Result<(), post
     };
     let server = Server::read(&here).await?;
     source::check_server(findings, flow, &server);
+    source::check_retained(findings, flow, &server);
     let target_server = Server::read(&there).await?;
     findings.belongs_to(target, &target_server);
     findings.belongs_to(source, &server);

@@ -53,6 +53,30 @@ pub(super) fn check_server(findings: &mut Findings<'_>, flow: &Flow, server: &Se
     }
 }
 
+/// How much WAL a slot may keep, by the files and by the server. One of both should say so: else a flow that can't go on fills
+/// the server's disk.
+pub(super) fn check_retained(findings: &mut Findings<'_>, flow: &Flow, server: &Server) {
+    let database = &findings.config.databases[&flow.source];
+    let name = &database.name;
+    let (message, remedy) = match (database.max_retained_wal_bytes, server.slot_keep_bytes) {
+        (None, None) => (
+            format!("nothing bounds the WAL that slots of database {name} keep while a flow can't go on"),
+            "set `max_retained_wal` here, or max_slot_wal_keep_size at its server: past it a flow needs a resync, and the disk \
+             does not fill"
+                .to_owned(),
+        ),
+        (Some(ours), Some(its)) if ours > its => (
+            format!(
+                "max_retained_wal of database {name} is {ours} bytes, and its server gives a slot up after {its} bytes \
+                 (max_slot_wal_keep_size)"
+            ),
+            "the server's bound is what holds: lower the one or raise the other".to_owned(),
+        ),
+        (Some(_), _) | (None, Some(_)) => return,
+    };
+    findings.add(&Problem::warning(database.spot, message, remedy));
+}
+
 /// The publication: there, with every table, and with nothing left out of them.
 pub(super) async fn check_publication(
     findings: &mut Findings<'_>,

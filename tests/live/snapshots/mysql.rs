@@ -2,6 +2,7 @@
 //! ones, and whatever goes wrong leaves what is published as it is.
 
 mod commands;
+mod outages;
 mod swap;
 mod values;
 

@@ -106,6 +106,36 @@ impl Cluster {
         assert_eq!(pipes.ask("stop"), "stopped");
     }
 
+    /// Stops the server as a DBA does who does not wait for sessions to end.
+    pub(crate) fn shut_down(&self) {
+        let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(pipes.ask("shutdown"), "stopped");
+    }
+
+    /// Sends a signal to the server's first process.
+    pub(crate) fn signal_postmaster(&self, name: &str) {
+        let line = format!("kill -{name} {}", self.postmaster());
+        let output = Command::new("sh").args(["-c", &line]).output().expect("a shell");
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+
+    fn postmaster(&self) -> String {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("the server runs");
+        file.lines().next().expect("its process").to_owned()
+    }
+
+    /// Sends a signal to every process of the server: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let postmaster = self.postmaster();
+        // The shell's own `kill`: there need be no other. The first one makes no children once it is stopped.
+        let line = format!(
+            "kill -{name} {postmaster}; for stat in /proc/[0-9]*/stat; do read -r text <$stat || continue; \
+             set -- ${{text##*) }}; [ \"$2\" != {postmaster} ] || {{ pid=${{stat%/stat}}; kill -{name} ${{pid#/proc/}}; }}; done; true"
+        );
+        let output = Command::new("sh").args(["-c", &line]).output().expect("a shell");
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+
     /// Starts it again after [`Cluster::stop`].
     pub(crate) fn restart(&self) {
         let mut pipes = self.pipes.lock().unwrap_or_else(PoisonError::into_inner);

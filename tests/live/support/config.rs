@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::daemon::Daemon;
 use super::database::Database;
+use super::proxy::Proxy;
 
 /// The binary under test.
 pub(crate) const ACEQUIA: &str = env!("CARGO_BIN_EXE_acequia");
@@ -70,6 +71,18 @@ impl<'a> Config<'a> {
     /// Writes or replaces one file.
     pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path().join(name), text).expect("a rule file can be written");
+    }
+
+    /// Has the daemon reach a database through a proxy.
+    pub(crate) fn lead_through(&self, database: &Database, proxy: &Proxy) {
+        let text = std::fs::read_to_string(self.path().join("acequia.toml")).expect("the file");
+        let (socket, port, name) = (database.socket().display(), database.port(), database.name());
+        let direct = format!("host = \"{socket}\"\nport = {port}\ndbname = \"{name}\"\n");
+        assert!(text.contains(&direct), "{text}");
+        let port = proxy.port();
+        let open = "sslmode = \"disable\"\ninsecure = true";
+        let led = format!("host = \"127.0.0.1\"\nport = {port}\n{open}\ndbname = \"{name}\"\n");
+        self.write("acequia.toml", &text.replace(&direct, &led));
     }
 
     /// The directory.

@@ -47,6 +47,15 @@ impl<'a> Daemon<'a> {
         String::from_utf8_lossy(&std::fs::read(&self.log).expect("the log can be read")).into_owned()
     }
 
+    /// No session of a daemon is a superuser's: every test is one of the printed privileges too.
+    fn assert_no_superuser(&self) {
+        let sql = "SELECT count(*) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid \
+                   WHERE r.rolsuper AND a.application_name LIKE 'acequia capture%'";
+        for database in self.config.databases() {
+            assert_eq!(database.value(sql), "0", "a daemon works as superuser");
+        }
+    }
+
     /// Waits until changes made from now on will arrive.
     pub(crate) fn wait_streaming(&mut self) {
         let streaming = "SELECT application_name FROM pg_stat_replication WHERE state = 'streaming'";
@@ -67,6 +76,7 @@ impl<'a> Daemon<'a> {
                 if !seen.is_empty() && seen.iter().all(streams) { Ok(()) } else { Err(format!("{seen:?}")) }
             });
         }
+        self.assert_no_superuser();
     }
 
     /// The databases that are written: those with a control schema.

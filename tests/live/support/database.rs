@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
@@ -84,6 +85,19 @@ impl Database {
         Session { client: connect(&self.socket, self.port, &self.name, "postgres") }
     }
 
+    /// The same while the server may be gone, or refuse.
+    pub(crate) fn try_session(&self) -> Option<Session> {
+        let client = runtime().block_on(try_connect(&self.socket, self.port, &self.name, "postgres"));
+        client.ok().map(|client| Session { client })
+    }
+
+    /// The same, if the server gives one in time.
+    pub(crate) fn session_within(&self, limit: Duration) -> Option<Session> {
+        let opened = try_connect(&self.socket, self.port, &self.name, "postgres");
+        let client = runtime().block_on(async { tokio::time::timeout(limit, opened).await });
+        client.ok()?.ok().map(|client| Session { client })
+    }
+
     /// Listens to a channel of NOTIFY, from now on.
     pub(crate) fn listen(&self, channel: &str) -> Ears {
         let (client, mut connection) = runtime()
@@ -129,7 +143,7 @@ impl Drop for Database {
             if runtime().block_on(client.simple_query(&drop)).is_ok() {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
@@ -147,6 +161,17 @@ impl Session {
     /// Runs statements; answers the rows of the last one.
     pub(crate) fn query(&self, sql: &str) -> Rows {
         run(&self.client, sql)
+    }
+
+    /// The rows, if the server answers in time.
+    pub(crate) fn query_within(&self, sql: &str, limit: Duration) -> Option<Rows> {
+        let asked = async { tokio::time::timeout(limit, self.client.simple_query(sql)).await };
+        Some(rows(runtime().block_on(asked).ok()?.ok()?))
+    }
+
+    /// Whether the server has done it.
+    pub(crate) fn try_execute(&self, sql: &str) -> bool {
+        runtime().block_on(self.client.simple_query(sql)).is_ok()
     }
 }
 
@@ -175,6 +200,11 @@ pub(super) fn run(client: &Client, sql: &str) -> Rows {
         let words = error.as_db_error().map_or_else(|| error.to_string(), |error| format!("{error:?}"));
         panic!("the server refused a statement of the test: {words}\n{sql}")
     });
+    rows(messages)
+}
+
+/// The rows of the last statement that has any.
+fn rows(messages: Vec<SimpleQueryMessage>) -> Rows {
     let mut rows = Rows::new();
     for message in messages {
         match message {

@@ -20,11 +20,15 @@ mod config;
 mod daemon;
 mod database;
 mod mysql;
+mod nspawn;
+mod proxy;
 mod wait;
 
 pub(crate) use cluster::Cluster;
 pub(crate) use config::{ACEQUIA, Config};
 pub(crate) use daemon::{Daemon, LIMIT};
 pub(crate) use database::{Database, Ears, Rows, Session, runtime};
-pub(crate) use mysql::Mysql;
+pub(crate) use mysql::{Mysql, PASSWORD};
+pub(crate) use nspawn::Container;
+pub(crate) use proxy::{Link, Proxy, Way};
 pub(crate) use wait::{poll, wait_for};

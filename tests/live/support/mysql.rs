@@ -127,6 +127,19 @@ impl Mysql {
         row.first().cloned().flatten().unwrap_or_default()
     }
 
+    /// Its socket.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Sends it a signal: `STOP`, `CONT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.directory.join("pid")).expect("the server runs");
+        let line = format!("kill -{name} {}", pid.trim());
+        let output = Command::new("sh").args(["-c", &line]).output().expect("a shell");
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+
     /// Stops the server as a crash would.
     pub(crate) fn stop(&self) {
         assert_eq!(self.tell("stop"), "stopped");

@@ -1,0 +1,68 @@
+//! The trail of what operators and the daemon do: one row in `acequia.audit` for each act. Names, counts and words only: no
+//! value and no key of a row ever stands there.
+
+use serde_json::Value;
+use tokio_postgres::Client;
+
+use super::actor::actor;
+use crate::config::Database;
+use crate::postgres::{self, Error};
+
+/// `$1` who, `$2` what, `$3` detail, `$4` by whom. The role that the session logged in with is the server's to say.
+const WRITE: &str = "INSERT INTO acequia.audit (who, what, detail) VALUES ($1, $2, $3::text::jsonb || \
+    jsonb_build_object('by', $4::text::jsonb || jsonb_build_object('role', session_user)))";
+
+/// Writes an act down, in the transaction at hand where there is one. `detail` is a JSON object. Answers whether there is an
+/// audit at all: a database without a control schema has none.
+pub async fn record(client: &Client, what: &str, detail: &Value) -> Result<bool, Error> {
+    let actor = actor();
+    record_by(client, (&actor.name, &actor.as_json()), what, detail).await
+}
+
+/// The same where somebody else has asked for it.
+pub async fn record_by(
+    client: &Client,
+    (who, by): (&str, &Value),
+    what: &str,
+    detail: &Value,
+) -> Result<bool, Error> {
+    let failed = |error| Error::from_driver("writing to the audit", &error);
+    let there = client.query_one("SELECT to_regclass('acequia.audit') IS NOT NULL", &[]).await;
+    if !there.map_err(failed)?.get::<_, bool>(0) {
+        return Ok(false);
+    }
+    let (detail, by) = (detail.to_string(), by.to_string());
+    client.execute(WRITE, &[&who, &what, &detail, &by]).await.map_err(failed)?;
+    Ok(true)
+}
+
+/// Writes an act down in databases with which no session is open. Answers where that could not be done: the act itself is
+/// done, so whoever did it is only told.
+pub async fn note(databases: Vec<&Database>, application: &str, what: &str, detail: &Value) -> Vec<String> {
+    let actor = actor();
+    note_by(databases, application, (&actor.name, &actor.as_json()), what, detail).await
+}
+
+/// The same where somebody else has asked for it.
+pub async fn note_by(
+    databases: Vec<&Database>,
+    application: &str,
+    by: (&str, &Value),
+    what: &str,
+    detail: &Value,
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    for database in databases {
+        let written = async {
+            let session = postgres::open(database, application).await?;
+            record_by(&session, by, what, detail).await
+        };
+        if let Err(error) = written.await {
+            failures.push(format!(
+                "`{what}` is not written down in acequia.audit of database {}: {error}",
+                database.name
+            ));
+        }
+    }
+    failures
+}

@@ -1,0 +1,217 @@
+//! Every check, green and red.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::ops::{Side, Verified, Vital};
+
+/// A flow in which all is well.
+fn well() -> FlowState {
+    let side =
+        |name: &str| Side { database: name.to_owned(), answered_seconds_ago: Some(1.0), problem: None };
+    let vital = Vital {
+        source: side("main"),
+        target: side("east"),
+        heartbeat_took_seconds: Some(0.1),
+        slot: Some(SlotVital {
+            name: "acequia_1".to_owned(),
+            wal_status: Some("reserved".to_owned()),
+            ..SlotVital::default()
+        }),
+        commit_age_seconds: Some(4.0),
+        counted_seconds_ago: Some(2.0),
+        ..Vital::default()
+    };
+    FlowState {
+        name: "main:east".to_owned(),
+        state: Phase::Streaming,
+        reason: None,
+        since: 0,
+        applied_lsn: "0/1".to_owned(),
+        received_lsn: "0/1".to_owned(),
+        lag_seconds: 0.0,
+        transactions: 0,
+        changes: 0,
+        silent_seconds: 1.0,
+        verified: None,
+        new_rules_from: None,
+        vital: Some(vital),
+    }
+}
+
+fn daemon(flows: Vec<FlowState>) -> DaemonState {
+    DaemonState {
+        pid: 1,
+        version: "0".to_owned(),
+        config_sha256: String::new(),
+        config_directory: String::new(),
+        loaded_at: 0,
+        reloads_begun: 0,
+        reloads_ended: 0,
+        refused_sha256: None,
+        written_at: 0,
+        flows,
+        snapshots: Vec::new(),
+        limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 1_000 },
+    }
+}
+
+/// What is not green of a flow that was changed so: each check's name and level.
+fn found(change: impl FnOnce(&mut FlowState, &mut Vital)) -> Vec<(&'static str, Level)> {
+    let mut flow = well();
+    let mut vital = flow.vital.take().unwrap_or_default();
+    change(&mut flow, &mut vital);
+    flow.vital = Some(vital);
+    let health = Health::judge(&daemon(vec![flow]), 0.5);
+    health
+        .checks
+        .iter()
+        .filter(|check| check.level != Level::Ok)
+        .map(|check| (check.name, check.level))
+        .collect()
+}
+
+fn customer(change: impl FnOnce(&mut CustomerVital)) -> BTreeMap<String, CustomerVital> {
+    let mut customer = CustomerVital::default();
+    change(&mut customer);
+    BTreeMap::from([("north".to_owned(), customer)])
+}
+
+const FAIL: Level = Level::Fail;
+const WARN: Level = Level::Warn;
+
+#[test]
+fn a_flow_in_which_all_is_well_is_green() {
+    assert_eq!(found(|_, _| {}), []);
+    assert_eq!(Health::judge(&daemon(vec![well()]), 0.5).level(), Level::Ok);
+}
+
+#[test]
+fn only_a_flow_that_streams_or_rests_is_green() {
+    for phase in [Phase::Starting, Phase::Retrying, Phase::Halted, Phase::Stopping] {
+        assert_eq!(found(|flow, _| flow.state = phase), [("state", FAIL)], "{phase:?}");
+    }
+    let rests = |flow: &mut FlowState, vital: &mut Vital| {
+        (flow.state, *vital) = (Phase::Resting, Vital::default());
+        flow.silent_seconds = 1e6;
+    };
+    assert_eq!(found(rests), [], "nobody waits for it");
+}
+
+#[test]
+fn a_flow_that_nobody_could_look_at_is_red() {
+    let mut flow = well();
+    flow.vital = None;
+    let health = Health::judge(&daemon(vec![flow]), 0.5);
+    let red: Vec<&str> = health.problems().iter().map(|check| check.name).collect();
+    assert_eq!(red, ["watched", "heartbeat", "committed"]);
+    assert_eq!(found(|_, vital| vital.source.answered_seconds_ago = None), [("watched", FAIL)]);
+    assert_eq!(found(|_, vital| vital.target.answered_seconds_ago = Some(29.0)), []);
+    assert_eq!(found(|_, vital| vital.target.answered_seconds_ago = Some(30.0)), [("watched", FAIL)]);
+    assert_eq!(found(|_, vital| vital.counted_seconds_ago = None), [("watched", FAIL)]);
+}
+
+#[test]
+fn ages_are_red_past_half_of_max_lag() {
+    assert_eq!(found(|_, vital| vital.heartbeat_age_seconds = 29.0), []);
+    assert_eq!(found(|_, vital| vital.heartbeat_age_seconds = 30.0), [("heartbeat", FAIL)]);
+    assert_eq!(
+        found(|_, vital| vital.heartbeat_took_seconds = None),
+        [("heartbeat", FAIL)],
+        "none has ever come"
+    );
+    assert_eq!(found(|_, vital| vital.commit_age_seconds = Some(30.0)), [("committed", FAIL)]);
+    assert_eq!(found(|_, vital| vital.commit_age_seconds = None), [("committed", FAIL)]);
+    assert_eq!(found(|flow, _| flow.silent_seconds = 30.0), [("heard", FAIL)]);
+    assert_eq!(found(|flow, _| flow.lag_seconds = 40.0), [("lag", WARN)], "clocks differ");
+}
+
+#[test]
+fn a_state_that_nobody_writes_any_more_grows_red() {
+    let red = |ago| {
+        let health = Health::judge(&daemon(vec![well()]), ago);
+        health.problems().iter().map(|check| check.name).collect::<Vec<_>>()
+    };
+    assert_eq!(red(4.9), [""; 0]);
+    assert_eq!(red(5.1), ["alive"]);
+    assert_eq!(red(31.0), ["alive", "watched", "heartbeat", "heard", "committed"]);
+}
+
+#[test]
+fn a_slot_is_red_when_it_is_lost_or_past_its_limit() {
+    let slot = |change: fn(&mut SlotVital)| {
+        found(|_, vital| {
+            if let Some(slot) = vital.slot.as_mut() {
+                slot.retained_wal_bytes = 100;
+                change(slot);
+            }
+        })
+    };
+    assert_eq!(slot(|slot| slot.max_retained_wal_bytes = Some(200)), []);
+    assert_eq!(slot(|slot| slot.max_retained_wal_bytes = Some(199)), [("wal", WARN)]);
+    assert_eq!(slot(|slot| slot.max_retained_wal_bytes = Some(99)), [("wal", FAIL)]);
+    assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(100)), []);
+    assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(99)), [("wal", WARN)], "half of the server's bound");
+    assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(-1)), [("wal", WARN)]);
+    assert_eq!(found(|_, vital| vital.given_up = Some(String::new())), [("wal", FAIL)]);
+    assert_eq!(slot(|slot| slot.wal_status = Some("extended".to_owned())), []);
+    for status in ["unreserved", "lost"] {
+        let red = found(|_, vital| {
+            let slot = SlotVital { wal_status: Some(status.to_owned()), ..SlotVital::default() };
+            vital.slot = Some(slot);
+        });
+        assert_eq!(red, [("wal", FAIL)], "{status}");
+    }
+}
+
+#[test]
+fn holds_are_red_when_somebody_waits_for_too_long() {
+    let held = |reason: &str, age_seconds| {
+        let hold = HoldVital { reason: reason.to_owned(), age_seconds, ..HoldVital::default() };
+        found(|_, vital| vital.holds.push(hold))
+    };
+    assert_eq!(held("scheduled", 1e6), [], "it is what the rule says");
+    assert_eq!(held("paused", 10.0), [("held", WARN)]);
+    for reason in ["paused", "locked", "broken"] {
+        assert_eq!(held(reason, 30.0), [("held", FAIL)], "{reason}");
+    }
+    assert_eq!(held("overflow", 0.0), [("held", FAIL)], "rows are not even kept");
+    let waits = |age| found(|_, vital| vital.customers = customer(|one| one.oldest_held_seconds = Some(age)));
+    assert_eq!(waits(10.0), [], "a copy is at work");
+    assert_eq!(waits(30.0), [("held", FAIL)]);
+}
+
+#[test]
+fn parked_rows_and_differences_are_told_in_time() {
+    let parked =
+        |age| found(|_, vital| vital.customers = customer(|one| one.oldest_parked_seconds = Some(age)));
+    assert_eq!(
+        [parked(400.0), parked(600.0), parked(1_000.0)],
+        [vec![], vec![("parked", WARN)], vec![("parked", FAIL)]]
+    );
+    let differs = found(|flow, _| flow.verified = Some(Verified { at: 0, differences: 1 }));
+    assert_eq!(differs, [("verified", WARN)]);
+}
+
+#[test]
+fn the_daemon_and_its_snapshots_are_judged_too() {
+    let mut state = daemon(Vec::new());
+    state.refused_sha256 = Some(String::new());
+    let snapshot = |late, failed: bool| SnapshotState {
+        name: "nightly".to_owned(),
+        state: crate::ops::SnapshotPhase::Idle,
+        next_at: None,
+        late,
+        progress: None,
+        published: None,
+        failure: failed.then(|| crate::snapshot::record::Failure {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            text: String::new(),
+        }),
+    };
+    state.snapshots = vec![snapshot(true, true), snapshot(false, true), snapshot(false, false)];
+    let health = Health::judge(&state, 0.0);
+    let levels: Vec<Level> = health.checks.iter().map(|check| check.level).collect();
+    assert_eq!(levels, [Level::Ok, WARN, FAIL, WARN, Level::Ok]);
+    assert_eq!(health.problems()[0].subject.text(), "snapshot nightly");
+}

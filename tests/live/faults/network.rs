@@ -1,0 +1,82 @@
+//! The links to both servers: cut after any message, cut again and again, stalled, slow, closed, dead without a word.
+
+use std::time::{Duration, Instant};
+
+use super::scene::{Scene, Stage};
+use super::{LIMIT, wait_for};
+use crate::support::{Cluster, Link, Proxy, Way};
+
+/// A cut comes at the end of one of these messages.
+const MESSAGES: [u64; 3] = [40, 3, 12];
+/// Between two cuts of a link that flaps.
+const FLAP: Duration = Duration::from_millis(700);
+/// What a slow link carries in a second.
+const SLOW_BYTES: usize = 10_000;
+
+/// Both servers behind a proxy each.
+fn behind_proxies(part: impl FnOnce(&mut Stage<'_, '_>, [(&str, &Proxy); 2])) {
+    let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
+    let scene = Scene::new(&source, &target);
+    let config = scene.configure();
+    let (near, far) = (Proxy::before(&source), Proxy::before(&target));
+    config.lead_through(&scene.here, &near);
+    config.lead_through(&scene.there, &far);
+    scene.play(&config, |stage| part(stage, [("source", &near), ("target", &far)]));
+}
+
+#[test]
+fn a_connection_that_is_cut_after_any_message_costs_nothing_but_the_time() {
+    behind_proxies(|stage, links| {
+        for (what, link) in links {
+            for way in [Way::Out, Way::Back] {
+                for messages in MESSAGES {
+                    link.cut_after(way, messages);
+                    wait_for("the connection cut", LIMIT, || {
+                        if link.is_to_cut() {
+                            Err("so many messages have not passed".to_owned())
+                        } else {
+                            Ok(())
+                        }
+                    });
+                }
+                stage.strike(&format!("{what} cut after messages {way:?}"), || {});
+            }
+        }
+    });
+}
+
+#[test]
+fn links_that_flap_stall_are_slow_or_closed_are_found_again() {
+    behind_proxies(|stage, links| {
+        for (what, link) in links {
+            let flap = || {
+                let began = Instant::now();
+                while began.elapsed() < 6 * FLAP {
+                    link.cut();
+                    std::thread::sleep(FLAP);
+                }
+            };
+            stage.strike(&format!("{what} flaps"), flap);
+            for (how, fault, seconds) in [
+                ("stalls", Link::Stalled, 3),
+                ("is slow", Link::Slow(SLOW_BYTES), 4),
+                ("is closed", Link::Down, 2),
+            ] {
+                let lasting = Duration::from_secs(seconds);
+                stage.befall(&format!("{what} {how}"), || link.set(fault), lasting, || link.set(Link::Open));
+            }
+        }
+    });
+}
+
+#[test]
+fn connections_that_are_dead_without_a_word_are_given_up() {
+    behind_proxies(|stage, links| {
+        let [_, (_, far)] = links;
+        stage.strike("target dead without a word", || far.kill_silently());
+        // What is left of the writer at the target holds the flow's lock, and never hears that it should go.
+        let both = || links.iter().for_each(|(_, link)| link.kill_silently());
+        stage.strike("source and target dead without a word", both);
+        stage.wait_said(&["the writer's last session was still there, and is ended"]);
+    });
+}

@@ -1,0 +1,195 @@
+//! What a running daemon tells of itself to those who watch: by HTTP, by `acequia ping`, by `acequia status --watch`.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+
+use super::support::{Cluster, Config, Database, LIMIT, wait_for};
+
+const RULES: &str = r#"
+[datasets.code]
+key = ["code"]
+
+[[sync]]
+name = "codes"
+from = "hq"
+to = ["north"]
+data = ["code"]
+"#;
+
+fn practice() -> Database {
+    let database = Cluster::shared().database();
+    for schema in ["hq", "north"] {
+        database.execute(&format!(
+            "CREATE SCHEMA {schema}; CREATE TABLE {schema}.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE)"
+        ));
+    }
+    database
+}
+
+/// With an address that was free a moment ago.
+fn listening(database: &Database) -> (Config<'_>, SocketAddr) {
+    let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], RULES);
+    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let address = address.expect("a port");
+    config.write("conf.d/told.toml", &format!("[daemon]\nlisten = \"{address}\"\nmax_lag = \"10s\"\n"));
+    (config, address)
+}
+
+/// Status and body.
+fn get(address: SocketAddr, path: &str) -> Result<(u16, String), String> {
+    let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
+    let mut text = String::new();
+    stream
+        .write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
+        .and_then(|()| stream.read_to_string(&mut text))
+        .map_err(|error| error.to_string())?;
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| text.clone())?;
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or("no status")?;
+    Ok((status, body.to_owned()))
+}
+
+fn wait_status(address: SocketAddr, path: &str, wanted: u16) -> String {
+    wait_for(&format!("{path} says {wanted}"), LIMIT, || match get(address, path)? {
+        (status, body) if status == wanted => Ok(body),
+        (status, body) => Err(format!("{status} {body}")),
+    })
+}
+
+#[test]
+fn a_daemon_tells_by_http_how_it_is_and_of_no_row() {
+    let database = practice();
+    let (config, address) = listening(&database);
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    database.execute("INSERT INTO hq.code (code) VALUES ('zq7leak')");
+    daemon.barrier();
+    wait_status(address, "/livez", 200);
+    let verbose = wait_for("the flow's state is green", LIMIT, || {
+        let (_, text) = get(address, "/readyz?verbose")?;
+        if text.contains(" state ok: streaming") { Ok(text) } else { Err(text) }
+    });
+    let metrics = wait_for("a change is counted", LIMIT, || {
+        let (_, text) = get(address, "/metrics")?;
+        let counted =
+            text.lines().any(|line| line.starts_with("acequia_changes_total{") && line.ends_with(" 1"));
+        if counted { Ok(text) } else { Err(text) }
+    });
+    for secret in ["zq7leak", "password"] {
+        assert!(!verbose.contains(secret) && !metrics.contains(secret), "{verbose}{metrics}");
+    }
+    check_metrics(&metrics);
+    daemon.stop();
+    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+}
+
+/// Prometheus' own tool finds nothing wrong.
+fn check_metrics(text: &str) {
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut child) = promtool.spawn() else {
+        println!("not tried, because promtool is not installed: promtool check metrics");
+        return;
+    };
+    child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.is_empty(), "{said}\n{text}");
+}
+
+#[test]
+fn a_process_that_is_stopped_in_its_tracks_or_hindered_at_its_address_goes_on() {
+    let database = practice();
+    let (config, address) = listening(&database);
+    config.set_up();
+    let taken = TcpListener::bind(address).expect("it is free");
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    wait_for("it says who has its address", LIMIT, || {
+        let log = daemon.log();
+        if log.contains("can't be told by HTTP") { Ok(()) } else { Err(log) }
+    });
+    drop(taken);
+    wait_status(address, "/livez", 200);
+    // Another address by a reload.
+    let other = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    config.write("conf.d/told.toml", &format!("[daemon]\nlisten = \"{other}\"\n"));
+    config.succeed(&["reload"]);
+    wait_status(other, "/livez", 200);
+    wait_for("nobody listens at the old one", LIMIT, || {
+        TcpStream::connect(address).map_or(Ok(()), |_| Err("somebody does".to_owned()))
+    });
+    daemon.stop();
+}
+
+fn text_of(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn a_plug_in_says_how_the_daemon_is_without_a_database() {
+    let database = practice();
+    let (config, _) = listening(&database);
+    config.set_up();
+    let ping = |arguments: &[&str]| {
+        let output = config.run(&[&["ping"], arguments].concat());
+        (output.status.code(), text_of(&output))
+    };
+    let (status, text) = ping(&[]);
+    assert!(status == Some(2) && text.starts_with("ACEQUIA CRITICAL - no daemon runs here"), "{text}");
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let text = wait_for("the flow's state is green", LIMIT, || match ping(&[]) {
+        (Some(0 | 2), text) if text.contains("[+]flow ") && text.contains(" state ok: streaming") => Ok(text),
+        (status, text) => Err(format!("{status:?} {text}")),
+    });
+    let first = text.lines().next().expect("a line");
+    let name = database.name();
+    assert!(first.contains(&format!(" | 'lag {name}:{name}'=")), "{first}");
+    let (status, text) = ping(&["--flow", "no:body"]);
+    assert!(status == Some(3) && text.contains(&format!("it has: {name}:{name}")), "{text}");
+    // An error in the files is no fault of the daemon that runs by those from before.
+    config.write("conf.d/rules.toml", "[[sync]]\nname = 7");
+    let (status, text) = ping(&["--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert!(matches!(status, Some(0 | 2)) && json["checks"].as_array().is_some(), "{text}");
+    // A daemon that hangs.
+    daemon.signal("STOP");
+    wait_for("the state file is old", LIMIT, || match ping(&[]) {
+        (Some(2), text) if text.contains("[-]daemon alive fail: ") => Ok(()),
+        (status, text) => Err(format!("{status:?} {text}")),
+    });
+    daemon.signal("CONT");
+    daemon.kill();
+}
+
+#[test]
+fn status_is_shown_again_and_again_until_somebody_ends_it() {
+    let database = practice();
+    let (config, _) = listening(&database);
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let seen = tempfile::NamedTempFile::new().expect("a file");
+    let mut command = config.command(&["status", "--watch", "1"]);
+    let mut watching = command.stdout(seen.reopen().expect("it opens")).spawn().expect("it starts");
+    let text = || std::fs::read_to_string(seen.path()).expect("readable");
+    let looks = |count: usize| {
+        wait_for("the next look", LIMIT, || {
+            if text().matches("==== ").count() >= count { Ok(()) } else { Err(text()) }
+        });
+    };
+    looks(1);
+    database.execute("INSERT INTO hq.code (code) SELECT g::text FROM generate_series(1, 50) g");
+    daemon.barrier();
+    wait_for("a rate", LIMIT, || {
+        let moved = text().lines().any(|line| line.contains("rows/s") && !line.contains(" 0.0 rows/s"));
+        if moved { Ok(()) } else { Err(text()) }
+    });
+    assert!(!text().contains('\u{1b}'), "no terminal, no signs for one");
+    let line = format!("kill -INT {}", watching.id());
+    assert!(Command::new("sh").args(["-c", &line]).status().expect("a shell").success());
+    assert!(watching.wait().expect("it ends").success());
+    daemon.stop();
+}
