@@ -83,7 +83,7 @@ mod statements;
 mod unchanged;
 mod wishes;
 mod withhold;
-mod writer;
+pub mod writer;
 
 pub use batch::{BATCH_BYTES, BATCH_ROWS, Batch};
 pub use checkpoint::Checkpoint;
@@ -93,4 +93,4 @@ pub use prune::Keep;
 pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use stage::write_texts;
 pub use statements::Asking;
-pub use writer::{Applied, Writer};
+pub use writer::{Applied, Desk, Writer};

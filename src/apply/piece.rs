@@ -6,8 +6,8 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::{BufMut as _, Bytes, BytesMut};
-use futures_util::{SinkExt as _, TryStreamExt as _, pin_mut};
+use bytes::{BufMut as _, BytesMut};
+use futures_util::TryStreamExt as _;
 use tokio_postgres::CopyOutStream;
 use tokio_postgres::types::ToSql;
 
@@ -160,24 +160,22 @@ impl Read {
         origin: &mut Origin,
         source: &SourceTable,
     ) -> Result<usize, postgres::Error> {
-        let stuck = |error| postgres::Error::from_driver("staging rows of the source", &error);
-        let sink = statements.copy_in::<_, Bytes>(source.stage.copy.as_str()).await.map_err(stuck)?;
-        pin_mut!(sink);
+        let mut sink = statements.sink("staging rows of the source", source.stage.copy.as_str()).await?;
         let mut bytes = self.lines.len();
-        sink.send(self.lines.split().freeze()).await.map_err(stuck)?;
+        sink.send(self.lines.split().freeze()).await?;
         if let Some(mut rest) = self.rest.take() {
             while let Some(line) = rest.try_next().await.map_err(failed)? {
                 self.take(&line, source);
                 if self.lines.len() >= SENT_BYTES {
                     bytes += self.lines.len();
-                    sink.send(self.lines.split().freeze()).await.map_err(stuck)?;
+                    sink.send(self.lines.split().freeze()).await?;
                 }
             }
             bytes += self.lines.len();
-            sink.send(self.lines.split().freeze()).await.map_err(stuck)?;
+            sink.send(self.lines.split().freeze()).await?;
             batch(origin.session().await?, "COMMIT").await?;
         }
-        sink.finish().await.map_err(stuck)?;
+        sink.finish().await?;
         Ok(bytes)
     }
 }

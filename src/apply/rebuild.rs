@@ -7,8 +7,8 @@
 
 use std::fmt::Write as _;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt as _, TryStreamExt as _};
+use bytes::BytesMut;
+use futures_util::TryStreamExt as _;
 
 use crate::catalog::Catalog;
 use crate::name::{CustomerName, DatasetName, Ident, TableName, literal};
@@ -243,7 +243,6 @@ async fn names_of_rows(
         before.iter().chain(after).map(|part| format!("{}::text", quoted(&part.of))).collect();
     let sql = format!("SELECT {} FROM {}", names.join(", "), table.quoted());
     let failed = |error| postgres::Error::from_driver("reading what source rows are called", &error);
-    let stuck = |error| postgres::Error::from_driver("staging what source rows are called", &error);
     let rows = source.query_raw(sql.as_str(), std::iter::empty::<i32>()).await.map_err(failed)?;
     futures_util::pin_mut!(rows);
     // A line begins with a number, as those of fetched values do.
@@ -251,8 +250,7 @@ async fn names_of_rows(
     let targets = before.iter().map(|part| format!("o_{}", part.own));
     let targets: Vec<String> = targets.chain(after.iter().map(|part| format!("n_{}", part.own))).collect();
     let copy = format!("COPY pg_temp.renamed (n, {}) FROM STDIN", targets.join(", "));
-    let sink = statements.copy_in::<_, Bytes>(copy.as_str()).await.map_err(stuck)?;
-    futures_util::pin_mut!(sink);
+    let mut sink = statements.sink("staging what source rows are called", copy.as_str()).await?;
     let mut piece = BytesMut::new();
     while let Some(row) = rows.try_next().await.map_err(failed)? {
         // A row whose identity is not UTF-8 has no link.
@@ -260,11 +258,11 @@ async fn names_of_rows(
         let Ok(values) = values else { continue };
         write_fetched(&mut piece, 0, values.into_iter(), 0);
         if piece.len() >= PIECE_BYTES {
-            sink.send(piece.split().freeze()).await.map_err(stuck)?;
+            sink.send(piece.split().freeze()).await?;
         }
     }
-    sink.send(piece.freeze()).await.map_err(stuck)?;
-    sink.finish().await.map_err(stuck)?;
+    sink.send(piece.freeze()).await?;
+    sink.finish().await?;
     statements.batch("preparing for the rows' names", "ANALYZE pg_temp.renamed").await?;
     Ok(())
 }

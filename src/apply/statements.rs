@@ -1,12 +1,13 @@
 //! The writer's session: statements prepared when they are first used, planned for the sizes of the moment.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
+use tokio_postgres::{CopyInSink, Row, Statement, ToStatement};
 
 use crate::config::Database;
 use crate::postgres::{self, Error, Session};
@@ -145,15 +146,43 @@ impl Statements {
     }
 
     /// Sends COPY text.
-    pub(super) async fn copy(&mut self, doing: &str, sql: &str, text: Bytes) -> Result<(), Error> {
+    pub(super) async fn copy(&mut self, doing: &'static str, sql: &str, text: Bytes) -> Result<(), Error> {
         let statement = self.statement(doing, sql).await?;
-        let failed = |error| Error::from_driver(doing, &error);
+        let mut sink = self.sink(doing, &statement).await?;
+        sink.send(text).await?;
+        sink.finish().await
+    }
+
+    /// Begins a COPY whose text comes in pieces.
+    pub(super) async fn sink<T>(&self, doing: &'static str, sql: &T) -> Result<Sink, Error>
+    where
+        T: ?Sized + ToStatement,
+    {
         let _question = self.asking.begin();
-        let sink = self.session.copy_in::<_, Bytes>(&statement).await.map_err(failed)?;
-        futures_util::pin_mut!(sink);
-        sink.send(text).await.map_err(failed)?;
-        sink.finish().await.map_err(failed)?;
-        Ok(())
+        let sink = self.session.copy_in(sql).await.map_err(|error| Error::from_driver(doing, &error))?;
+        Ok(Sink { sink: Box::pin(sink), doing, asking: self.asking.clone() })
+    }
+}
+
+/// A COPY whose text comes in pieces. The server is asked only while it is given one: where they come from may take its time.
+pub(super) struct Sink {
+    sink: Pin<Box<CopyInSink<Bytes>>>,
+    doing: &'static str,
+    asking: Asking,
+}
+
+impl Sink {
+    /// Sends whole lines.
+    pub(super) async fn send(&mut self, lines: Bytes) -> Result<(), Error> {
+        let _question = self.asking.begin();
+        self.sink.send(lines).await.map_err(|error| Error::from_driver(self.doing, &error))
+    }
+
+    /// Ends the COPY; the server has taken all lines.
+    pub(super) async fn finish(mut self) -> Result<(), Error> {
+        let _question = self.asking.begin();
+        let finished = self.sink.as_mut().finish().await;
+        finished.map(drop).map_err(|error| Error::from_driver(self.doing, &error))
     }
 }
 

@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::{SinkExt as _, TryStreamExt as _};
+use bytes::BytesMut;
+use futures_util::TryStreamExt as _;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
@@ -149,9 +149,7 @@ async fn bring(
     let mut names: Vec<String> = plain.map(|&column| table.columns[column].name.quoted()).collect();
     names.extend((packed > 0).then(|| MORE_COLUMN.to_owned()));
     let copy = format!("COPY {waiting} (\"acequia:n\", {}) FROM STDIN", names.join(", "));
-    let stuck = |error| postgres::Error::from_driver("staging fetched values", &error);
-    let sink = statements.copy_in::<_, Bytes>(copy.as_str()).await.map_err(stuck)?;
-    futures_util::pin_mut!(sink);
+    let mut sink = statements.sink("staging fetched values", copy.as_str()).await?;
     let mut piece = BytesMut::new();
     while let Some(row) = answers.try_next().await.map_err(failed)? {
         // What is not UTF-8 stays unknown.
@@ -159,11 +157,11 @@ async fn bring(
         let Ok(values) = values else { continue };
         write_fetched(&mut piece, row.get(0), values.into_iter(), packed);
         if piece.len() >= PIECE_BYTES {
-            sink.send(piece.split().freeze()).await.map_err(stuck)?;
+            sink.send(piece.split().freeze()).await?;
         }
     }
-    sink.send(piece.freeze()).await.map_err(stuck)?;
-    sink.finish().await.map_err(stuck)?;
+    sink.send(piece.freeze()).await?;
+    sink.finish().await?;
     Ok(())
 }
 

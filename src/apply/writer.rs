@@ -49,9 +49,37 @@ pub struct Applied {
     pub events: u64,
 }
 
+/// A writer's session that has not asked for the flow's lock yet. Who knows its process can end it from outside.
+pub struct Desk {
+    statements: Statements,
+    pid: i32,
+}
+
+impl Desk {
+    /// Opens the session.
+    pub async fn open(target: &Database, flow: &str) -> Result<Self, Error> {
+        let mut statements = Statements::open(target, &application(flow)).await?;
+        let doing = "asking for the session's process";
+        let rows = statements.query(doing, "SELECT pg_catalog.pg_backend_pid()", &[]).await?;
+        let row = rows.first().ok_or_else(|| postgres::Error::protocol(doing, "no row"))?;
+        Ok(Self { pid: row.get(0), statements })
+    }
+
+    /// The session's process at the target.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+}
+
+/// What DBAs see of a flow's writer.
+pub fn application(flow: &str) -> String {
+    format!("acequia writer {flow}")
+}
+
 /// Writes one flow into its target database.
 pub struct Writer {
     engine: Engine,
+    pid: i32,
     /// A target transaction is open for a source transaction that has not ended.
     open: bool,
     pending: Applied,
@@ -65,18 +93,17 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Opens the session, takes the flow's lock, and prepares what the plan needs.
+    /// Takes the flow's lock, and prepares what the plan needs.
     /// So many rows are kept back for a held customer at most: `parked_limit`.
     pub async fn open(
+        desk: Desk,
         source: &Database,
-        target: &Database,
         plan: Arc<Plan>,
         parked_limit: u64,
     ) -> Result<Self, Error> {
-        let flow = plan.flow.name.clone();
-        let mut statements = Statements::open(target, &format!("acequia writer {flow}")).await?;
-        lock(&mut statements, &flow).await?;
-        control::require(&statements, target.name.as_str()).await?;
+        let Desk { mut statements, pid } = desk;
+        lock(&mut statements, &plan.flow.name).await?;
+        control::require(&statements, plan.flow.target.as_str()).await?;
         crosswalk::ensure(&mut statements, source, &plan).await?;
         let numbers = ledger::register(&mut statements, &plan).await?;
         let row = statements
@@ -103,6 +130,7 @@ impl Writer {
         (engine.kept, engine.parked_limit) = (kept, parked_limit);
         Ok(Self {
             engine,
+            pid,
             open: false,
             pending: Applied::default(),
             applied: Lsn::ZERO,
@@ -115,6 +143,11 @@ impl Writer {
     /// The session, for what belongs to the flow's start.
     pub fn client(&self) -> &tokio_postgres::Client {
         &self.engine.statements
+    }
+
+    /// The session's process at the target.
+    pub fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// For who looks from outside whether an answer of the target is still to come.

@@ -144,6 +144,17 @@ pub enum Error {
         /// The session's process.
         pid: i32,
     },
+    /// Both databases wait while a flow is prepared, and so does the flow.
+    #[error(
+        "the flow waits for an answer of database {from} or {to}, and both wait for the flow: a connection is taken for \
+         dead. Check tunnels, proxies and firewalls before these databases"
+    )]
+    Unheard {
+        /// The source.
+        from: String,
+        /// The target.
+        to: String,
+    },
     /// Nothing came for too long.
     #[error("nothing came from database {database} for {seconds} seconds: the connection is taken for dead")]
     Silent {
@@ -181,6 +192,7 @@ impl Error {
             | Self::SlotInUse { .. }
             | Self::StreamEnded { .. }
             | Self::Deaf { .. }
+            | Self::Unheard { .. }
             | Self::Silent { .. } => Fault::Retry,
             Self::Rules { .. }
             | Self::WalLevel { .. }

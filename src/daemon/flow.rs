@@ -1,7 +1,7 @@
 //! One flow, for as long as the daemon runs: start, stream, and what a failure means.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
@@ -28,6 +28,7 @@ use super::plan::Told;
 use super::progress::Progress;
 use super::recall::Turn;
 use super::start::{self, Prepared};
+use super::unheard;
 use super::wished::wished;
 
 /// How often parked rows are looked at whose time has come.
@@ -250,7 +251,12 @@ async fn attempt(
     (delays, told, turn): (&mut Delays, &mut Told, &mut Turn),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let prepared = match start::prepare(config, flow, (told, turn)).await {
+    let opened = OnceLock::new();
+    let prepared = tokio::select! {
+        prepared = Box::pin(start::prepare(config, flow, (told, turn), &opened)) => prepared,
+        unheard = Box::pin(unheard::while_preparing(config, flow, &opened)) => Err(unheard),
+    };
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
             let before = progress.borrow().writer;
@@ -298,7 +304,7 @@ async fn stream(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let Prepared { plan, writer, stream, applied, silence_limit, drift } = prepared;
-    let lifeline = Lifeline::of(&writer, &config.databases[&flow.target], &flow.name).await?;
+    let lifeline = Lifeline::of(&writer, &config.databases[&flow.target], &flow.name);
     let (routes, broken) = (plan.routes.len(), plan.broken.len());
     tracing::info!(flow = %flow.name, position = %applied, routes, broken, "streaming");
     progress.send_modify(|progress| {

@@ -6,12 +6,18 @@
 
 use std::time::Duration;
 
-use crate::apply::{self, Asking, Writer};
+use tokio::time::timeout;
+
+use crate::apply::{self, Asking, Writer, writer};
 use crate::config::Database;
 use crate::postgres::{self, Session};
 
 use super::error::Error;
 
+/// What is asked.
+const ASKING: &str = "asking for the writer's session";
+/// An answer that does not come by then never will.
+pub(super) const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// How often it is looked whether the writer still waits for the same answer.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// After so many looks the server is asked.
@@ -35,11 +41,8 @@ pub(super) struct Lifeline {
 
 impl Lifeline {
     /// For a writer that has just been opened.
-    pub(super) async fn of(writer: &Writer, target: &Database, flow: &str) -> Result<Self, Error> {
-        let pid = writer.client().query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await;
-        let pid =
-            pid.map_err(|error| postgres::Error::from_driver("asking for the writer's session", &error))?;
-        Ok(Self { flow: flow.to_owned(), target: target.clone(), pid: pid.get(0), asking: writer.asking() })
+    pub(super) fn of(writer: &Writer, target: &Database, flow: &str) -> Self {
+        Self { flow: flow.to_owned(), target: target.clone(), pid: writer.pid(), asking: writer.asking() }
     }
 
     /// Returns when the server waits for the writer while the writer waits for the server. That session is ended: it may
@@ -72,9 +75,16 @@ impl Lifeline {
     }
 
     async fn ask(&self, received: Option<i64>) -> Result<Asked, postgres::Error> {
-        let session = postgres::open(&self.target, &format!("acequia lifeline {}", self.flow)).await?;
-        let asked = ask(&session, self.pid, received).await;
-        asked.map_err(|error| postgres::Error::from_driver("asking for the writer's session", &error))
+        let session = postgres::open(&self.target, &application(&self.flow)).await?;
+        let failed = |error| postgres::Error::from_driver(ASKING, &error);
+        match timeout(ANSWER_MAX, ask(&session, self.pid, received)).await {
+            Ok(asked) => asked.map_err(failed),
+            // This one may be dead as well.
+            Err(_) => {
+                session.abandon();
+                Err(postgres::Error::protocol(ASKING, "no answer in time"))
+            }
+        }
     }
 }
 
@@ -82,13 +92,23 @@ impl Lifeline {
 /// server, which may never notice it by itself.
 pub(super) async fn release(target: &Database, flow: &str, error: &Error, before: Option<i32>) {
     let Error::Apply(apply::Error::Served { pid, application, .. }) = error else { return };
-    if before != Some(*pid) || *application != format!("acequia writer {flow}") {
+    if before != Some(*pid) || *application != writer::application(flow) {
         return;
     }
-    let Ok(session) = postgres::open(target, &format!("acequia lifeline {flow}")).await else { return };
-    if session.query_one(END, &[pid]).await.is_ok() {
+    if end(target, flow, *pid).await {
         tracing::info!(flow, "the writer's last session was still there, and is ended");
     }
+}
+
+/// Ends a session of ours at the target; `false` where that was not possible.
+pub(super) async fn end(target: &Database, flow: &str, pid: i32) -> bool {
+    let Ok(session) = postgres::open(target, &application(flow)).await else { return false };
+    matches!(timeout(ANSWER_MAX, session.query_one(END, &[&pid])).await, Ok(Ok(_)))
+}
+
+/// What DBAs see of who asks.
+pub(super) fn application(flow: &str) -> String {
+    format!("acequia lifeline {flow}")
 }
 
 /// What the server does for the writer.

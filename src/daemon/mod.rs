@@ -2,9 +2,9 @@
 //!
 //! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
-//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `lifeline` when the writer's connection is dead, `inspection` compares customers with
-//! what the rules give them, `flow` writes what was captured and
-//! decides what a failure means. `lookout` has an `onlooker` for each flow, which asks both databases without its help and
+//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `unheard` when a
+//! connection is dead before there is a stream, `lifeline` when the writer's is dead later, `inspection` compares customers
+//! with what the rules give them, `flow` writes what was captured and decides what a failure means. `lookout` has an `onlooker` for each flow, which asks both databases without its help and
 //! notes what it sees as a `sight`, and writes a `heartbeat` through each source (`asking` is how to ask and not to hang).
 //! `alarm` notices which checks turn red or green, and the `crier` tells applications. A `warden` beside each onlooker has a
 //! `guard` for what the slot keeps, and `surrender`s it. `tasks` holds the flows and gives them their `order`s, `rest` keeps
@@ -47,8 +47,9 @@ mod snapshots;
 mod start;
 mod surrender;
 mod tasks;
-mod warden;
 mod trail;
+mod unheard;
+mod warden;
 mod wished;
 
 use std::future::Future;

@@ -3,10 +3,10 @@
 //! The order matters: the publication must exist before the slot does, and the checkpoint says "creating" before the slot
 //! is made, so that a death in between is recognized and no change is taken for seen.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::apply::{Writer, shapes};
+use crate::apply::{Desk, Writer, shapes};
 use crate::catalog::{Server, Slot};
 use crate::config::{Config, Database};
 use crate::lsn::Lsn;
@@ -42,11 +42,12 @@ pub(super) struct Prepared {
     pub(super) drift: Watch,
 }
 
-/// Brings the flow up.
+/// Brings the flow up. The process of the writer's session goes into `opened` as soon as it is known.
 pub(super) async fn prepare(
     config: &Config,
     flow: &Flow,
     (told, turn): (&mut Told, &Turn),
+    opened: &OnceLock<i32>,
 ) -> Result<Prepared, Error> {
     let began = Instant::now();
     let (source, target) = databases(config, flow);
@@ -61,7 +62,9 @@ pub(super) async fn prepare(
     let planned = plan::make(config, flow, (source, &session), target, (told, turn)).await?;
     let Planned { plan, source: source_side, target: target_side, there, memory } = planned;
     let plan = Arc::new(plan);
-    let mut writer = Writer::open(source, target, Arc::clone(&plan), config.daemon.parked_limit).await?;
+    let desk = Desk::open(target, &flow.name).await?;
+    opened.get_or_init(|| desk.pid());
+    let mut writer = Writer::open(desk, source, Arc::clone(&plan), config.daemon.parked_limit).await?;
     // At the very first start there is an audit only now.
     told.start.record(writer.client(), config, flow).await?;
     let application = capture::application(&flow.name);

@@ -80,3 +80,29 @@ fn connections_that_are_dead_without_a_word_are_given_up() {
         stage.wait_said(&["the writer's last session was still there, and is ended"]);
     });
 }
+
+#[test]
+fn a_flow_that_is_being_prepared_when_its_connections_die_begins_again() {
+    let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
+    let scene = Scene::new(&source, &target);
+    let config = scene.configure();
+    let (near, far) = (Proxy::before(&source), Proxy::before(&target));
+    config.lead_through(&scene.here, &near);
+    config.lead_through(&scene.there, &far);
+    // A new slot waits for the transactions of its time.
+    let held = scene.here.session();
+    held.query("BEGIN");
+    held.query("SELECT pg_current_xact_id()");
+    let mut daemon = config.start();
+    let waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event_type = 'Lock'";
+    daemon.wait_alive("the slot waits", || {
+        if scene.here.query(waits).is_empty() { Err("it does not".to_owned()) } else { Ok(()) }
+    });
+    near.kill_silently();
+    far.kill_silently();
+    held.query("COMMIT");
+    daemon.wait_streaming();
+    let log = daemon.log_of_this_start();
+    assert!(log.contains("and both wait for the flow: a connection is taken for dead"), "{log}");
+    daemon.stop();
+}
