@@ -8,7 +8,7 @@ use crate::rules::{Plan, RouteSql};
 
 use super::recent::Recent;
 
-use super::unchanged::Origin;
+use super::origin::Origin;
 
 /// Images whose columns are not the route's usual ones.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

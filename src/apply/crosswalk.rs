@@ -12,6 +12,8 @@ use super::error::Error;
 use super::rebuild::{Owner, rebuild};
 use super::statements::Statements;
 
+/// What DBAs see of the session that reads the source where a crosswalk is made anew.
+pub const APPLICATION: &str = "acequia crosswalk";
 /// Tables made in one transaction. Each takes half a dozen of the server's locks until the commit.
 const MADE_AT_ONCE: usize = 100;
 
@@ -34,7 +36,7 @@ pub(super) async fn ensure(statements: &mut Statements, source: &Database, plan:
             // A broken route's may be what it was until the route is whole again.
             Some(_) if owner.is_broken => {}
             Some(shape) => {
-                let session = postgres::open(source, "acequia crosswalk").await?;
+                let session = postgres::open(source, APPLICATION).await?;
                 let Some(tables) = owner.tables else { continue };
                 let (before, now) = rebuild(statements, &session, &owner, shape, tables).await?;
                 tracing::warn!(

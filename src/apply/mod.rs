@@ -41,6 +41,7 @@
 
 pub mod actor;
 mod arrivals;
+mod asking;
 pub mod audit;
 mod backfill;
 mod batch;
@@ -64,6 +65,7 @@ mod isolate;
 mod job;
 mod ledger;
 mod notice;
+mod origin;
 mod park;
 mod passing;
 mod piece;
@@ -85,12 +87,13 @@ mod wishes;
 mod withhold;
 pub mod writer;
 
+pub use asking::Asking;
 pub use batch::{BATCH_BYTES, BATCH_ROWS, Batch};
 pub use checkpoint::Checkpoint;
+pub use crosswalk::APPLICATION as CROSSWALK;
 pub use error::Error;
 pub use preflight::{Forbidden, Reason, Refused, look_at_expressions, preflight};
 pub use prune::Keep;
 pub use rehearse::{Forecast, Rehearsal, Scope};
 pub use stage::write_texts;
-pub use statements::Asking;
 pub use writer::{Applied, Desk, Writer};

@@ -3,24 +3,21 @@
 //! The bytes of the source's COPY go to the stage's as they are. They are only counted on the way, and looked over: what is no
 //! text (a database in `SQL_ASCII` holds what it was given) is left out of its row, and the row is parked for it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::{BufMut as _, BytesMut};
-use futures_util::TryStreamExt as _;
-use tokio_postgres::CopyOutStream;
 use tokio_postgres::types::ToSql;
 
 use crate::lsn::Lsn;
-use crate::postgres::{self, Session};
+use crate::postgres;
 use crate::rules::{CURSOR, KEYS, META_COLUMNS, Piece, SourceTable, crosswalk_name};
 
 use super::engine::Engine;
 use super::error::Error;
 use super::fold::Op;
+use super::origin::{Lines, Origin, Reader};
 use super::stage::{Staged, StagedRow};
 use super::statements::Statements;
-use super::unchanged::Origin;
 
 /// So much of a piece is read before anything is done at the target: a piece that can't be read then has no consequence.
 const MEMORY_BYTES: usize = 8 << 20;
@@ -35,7 +32,7 @@ pub(super) struct Read {
     source: usize,
     /// Whole lines; the last ones of a piece that is too large for the memory are still to come.
     lines: BytesMut,
-    rest: Option<Pin<Box<CopyOutStream>>>,
+    rest: Option<Lines>,
     staged: Staged,
     /// Rows that nobody is given yet.
     marked: usize,
@@ -74,7 +71,7 @@ async fn lines_of(
     origin: &mut Origin,
     (number, source): (usize, &SourceTable),
     at: Lsn,
-    mut lines: Pin<Box<CopyOutStream>>,
+    mut lines: Lines,
 ) -> Result<Read, postgres::Error> {
     let mut read = Read {
         source: number,
@@ -86,7 +83,7 @@ async fn lines_of(
     };
     while read.lines.len() < MEMORY_BYTES {
         // The server sends one message for each row.
-        let line = lines.try_next().await.map_err(failed).inspect_err(|_| origin.forget())?;
+        let line = lines.next().await.map_err(failed).inspect_err(|_| origin.forget())?;
         let Some(line) = line else {
             drop(lines);
             let ended = batch(origin.session().await?, "COMMIT").await;
@@ -104,7 +101,7 @@ async fn begin(
     origin: &mut Origin,
     (setting, value): (&str, &str),
     copy: &str,
-) -> Result<(Lsn, Pin<Box<CopyOutStream>>), postgres::Error> {
+) -> Result<(Lsn, Lines), postgres::Error> {
     let here = origin.session().await?;
     batch(here, BEGIN).await?;
     set_and_copy(here, (setting, value), copy).await
@@ -164,7 +161,7 @@ impl Read {
         let mut bytes = self.lines.len();
         sink.send(self.lines.split().freeze()).await?;
         if let Some(mut rest) = self.rest.take() {
-            while let Some(line) = rest.try_next().await.map_err(failed)? {
+            while let Some(line) = rest.next().await.map_err(failed)? {
                 self.take(&line, source);
                 if self.lines.len() >= SENT_BYTES {
                     bytes += self.lines.len();
@@ -212,7 +209,7 @@ fn write_legible(out: &mut BytesMut, line: &[u8], source: &SourceTable) -> usize
     at_fault.unwrap_or(0)
 }
 
-async fn batch(here: &Session, sql: &str) -> Result<(), postgres::Error> {
+async fn batch(here: Reader<'_>, sql: &str) -> Result<(), postgres::Error> {
     here.batch_execute(sql).await.map_err(failed)
 }
 
@@ -282,16 +279,16 @@ async fn versions(
 }
 
 async fn set_and_copy(
-    here: &Session,
+    here: Reader<'_>,
     setting: (&str, &str),
     copy: &str,
-) -> Result<(Lsn, Pin<Box<CopyOutStream>>), postgres::Error> {
+) -> Result<(Lsn, Lines), postgres::Error> {
     let at = set(here, setting).await?;
-    Ok((at, Box::pin(here.copy_out(copy).await.map_err(failed)?)))
+    Ok((at, here.lines(copy).await.map_err(failed)?))
 }
 
 /// Tells the session what is wanted; answers the position, of which its snapshot knows everything before.
-async fn set(here: &Session, (setting, value): (&str, &str)) -> Result<Lsn, postgres::Error> {
+async fn set(here: Reader<'_>, (setting, value): (&str, &str)) -> Result<Lsn, postgres::Error> {
     let sql = "SELECT set_config($1, $2, true), pg_current_wal_insert_lsn()::text";
     let params: [&(dyn ToSql + Sync); 2] = [&setting, &value];
     let row = here.query_one(sql, &params).await.map_err(failed)?;

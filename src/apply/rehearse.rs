@@ -15,10 +15,10 @@ use super::engine::Engine;
 use super::error::Error;
 use super::holds::Holds;
 use super::ledger::{self, Tally};
+use super::origin::Origin;
 use super::piece;
 use super::recent::Recent;
 use super::statements::{Param, Statements};
-use super::unchanged::Origin;
 use super::{control, crosswalk, retry};
 
 /// Rows of a piece.

@@ -2,7 +2,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::SinkExt as _;
@@ -12,6 +11,7 @@ use tokio_postgres::{CopyInSink, Row, Statement, ToStatement};
 use crate::config::Database;
 use crate::postgres::{self, Error, Session};
 
+use super::asking::Asking;
 use super::recent::Recent;
 
 /// A parameter.
@@ -22,32 +22,6 @@ pub(super) struct Statements {
     session: Session,
     prepared: Recent<Arc<str>, Statement>,
     asking: Asking,
-}
-
-/// Which answer of the server is waited for, seen from outside. What is read from the source meanwhile is not in it.
-#[derive(Debug, Clone, Default)]
-pub struct Asking(Arc<AtomicU64>);
-
-impl Asking {
-    /// The number of the question whose answer has not come; `None` where nothing is asked.
-    pub fn at_hand(&self) -> Option<u64> {
-        let count = self.0.load(Ordering::Relaxed);
-        (count % 2 == 1).then_some(count)
-    }
-
-    fn begin(&self) -> Question {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Question(Arc::clone(&self.0))
-    }
-}
-
-/// A question, until it is dropped: the count is odd as long.
-struct Question(Arc<AtomicU64>);
-
-impl Drop for Question {
-    fn drop(&mut self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 /// So many statements stay prepared. With many customers there are far more, and the server keeps each of them parsed in
@@ -160,28 +134,35 @@ impl Statements {
     {
         let _question = self.asking.begin();
         let sink = self.session.copy_in(sql).await.map_err(|error| Error::from_driver(doing, &error))?;
-        Ok(Sink { sink: Box::pin(sink), doing, asking: self.asking.clone() })
+        Ok(Sink { lines: Box::pin(sink), doing, asking: self.asking.clone() })
     }
 }
 
+/// A server counts a message of a COPY when it is whole: by short ones it is seen that a slow link still brings something.
+const MESSAGE_BYTES: usize = 16 << 10;
+
 /// A COPY whose text comes in pieces. The server is asked only while it is given one: where they come from may take its time.
 pub(super) struct Sink {
-    sink: Pin<Box<CopyInSink<Bytes>>>,
+    lines: Pin<Box<CopyInSink<Bytes>>>,
     doing: &'static str,
     asking: Asking,
 }
 
 impl Sink {
-    /// Sends whole lines.
-    pub(super) async fn send(&mut self, lines: Bytes) -> Result<(), Error> {
-        let _question = self.asking.begin();
-        self.sink.send(lines).await.map_err(|error| Error::from_driver(self.doing, &error))
+    /// Sends text, cut anywhere.
+    pub(super) async fn send(&mut self, mut text: Bytes) -> Result<(), Error> {
+        while !text.is_empty() {
+            let piece = text.split_to(text.len().min(MESSAGE_BYTES));
+            let _question = self.asking.begin();
+            self.lines.send(piece).await.map_err(|error| Error::from_driver(self.doing, &error))?;
+        }
+        Ok(())
     }
 
     /// Ends the COPY; the server has taken all lines.
     pub(super) async fn finish(mut self) -> Result<(), Error> {
         let _question = self.asking.begin();
-        let finished = self.sink.as_mut().finish().await;
+        let finished = self.lines.as_mut().finish().await;
         finished.map(drop).map_err(|error| Error::from_driver(self.doing, &error))
     }
 }

@@ -11,52 +11,19 @@
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
-use futures_util::TryStreamExt as _;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::config::Database;
-use crate::postgres::{self, Session};
+use crate::postgres;
 use crate::rules::{MORE_COLUMN, SourceTable};
 
 use super::error::Error;
+use super::origin::{Origin, Reader};
 use super::stage::{Staged, place, write_fetched};
 use super::statements::Statements;
 
 /// Fetched values go on to the target in pieces of this size.
 const PIECE_BYTES: usize = 1 << 20;
-
-/// The source as a place to read single rows from. Its session is opened when it is needed first, and kept.
-pub(super) struct Origin {
-    database: Database,
-    session: Option<Session>,
-}
-
-impl Origin {
-    pub(super) fn new(database: Database) -> Self {
-        Self { database, session: None }
-    }
-
-    /// What went wrong may have left the session in the middle of something.
-    pub(super) fn forget(&mut self) {
-        self.session = None;
-    }
-
-    pub(super) async fn session(&mut self) -> Result<&Session, postgres::Error> {
-        if self.session.as_ref().is_none_or(|session| session.is_closed()) {
-            self.session = None;
-        }
-        match &mut self.session {
-            Some(session) => Ok(session),
-            empty => {
-                let session = postgres::open(&self.database, "acequia fetch").await?;
-                let failed = |error| postgres::Error::from_driver("preparing to fetch values", &error);
-                session.batch_execute(postgres::TAKE_BYTES).await.map_err(failed)?;
-                Ok(empty.insert(session))
-            }
-        }
-    }
-}
 
 /// Completes these rows of a stage: one query for each set of columns, however many rows. A row that the source no longer
 /// has stays as it is: its delete is on the way.
@@ -126,7 +93,7 @@ fn waiting_table(table: &SourceTable) -> String {
 /// logs statements logs what is bound to them.
 async fn bring(
     statements: &mut Statements,
-    source: &Session,
+    source: Reader<'_>,
     table: &SourceTable,
     columns: &[usize],
     rows: &[i32],
@@ -142,8 +109,7 @@ async fn bring(
     let sql = query(table, columns);
     let params = identities.iter().map(|values| &**values as &(dyn ToSql + Sync));
     let failed = |error| postgres::Error::from_driver("fetching values that the stream left out", &error);
-    let answers = source.query_raw(sql.as_str(), params).await.map_err(failed)?;
-    futures_util::pin_mut!(answers);
+    let mut answers = source.rows(&sql, params).await.map_err(failed)?;
     let packed = columns.iter().filter(|&&column| place_in_array(table, column).is_some()).count();
     let plain = columns.iter().take(columns.len() - packed);
     let mut names: Vec<String> = plain.map(|&column| table.columns[column].name.quoted()).collect();
@@ -151,7 +117,7 @@ async fn bring(
     let copy = format!("COPY {waiting} (\"acequia:n\", {}) FROM STDIN", names.join(", "));
     let mut sink = statements.sink("staging fetched values", copy.as_str()).await?;
     let mut piece = BytesMut::new();
-    while let Some(row) = answers.try_next().await.map_err(failed)? {
+    while let Some(row) = answers.next().await.map_err(failed)? {
         // What is not UTF-8 stays unknown.
         let values: Result<Vec<Option<&str>>, _> = (1..=columns.len()).map(|i| row.try_get(i)).collect();
         let Ok(values) = values else { continue };

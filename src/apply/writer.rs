@@ -12,6 +12,7 @@ use crate::notify::{Event, outbox};
 use crate::postgres;
 use crate::rules::{CREATE_MOVED, Plan};
 
+use super::asking::Asking;
 use super::batch::Batch;
 use super::checkpoint::{Checkpoint, lock_key};
 use super::context::{Context, TEXTS_MAX};
@@ -20,10 +21,10 @@ use super::drain;
 use super::engine::Engine;
 use super::error::Error;
 use super::ledger::{self, Tally};
+use super::origin::Origin;
 use super::prune::{self, Keep, Surplus};
 use super::recent::Recent;
-use super::statements::{Asking, Param, Statements};
-use super::unchanged::Origin;
+use super::statements::{Param, Statements};
 use super::{backfill, control, crosswalk, holds, repair, retry, scheduled, wishes};
 
 /// Locks the checkpoint, marks the transaction as ours, so that no flow takes it for news, and looks whether somebody has
@@ -62,7 +63,9 @@ impl Desk {
         let doing = "asking for the session's process";
         let rows = statements.query(doing, "SELECT pg_catalog.pg_backend_pid()", &[]).await?;
         let row = rows.first().ok_or_else(|| postgres::Error::protocol(doing, "no row"))?;
-        Ok(Self { pid: row.get(0), statements })
+        let pid = row.get(0);
+        statements.asking().is_of(pid);
+        Ok(Self { statements, pid })
     }
 
     /// The session's process at the target.
@@ -150,9 +153,9 @@ impl Writer {
         self.pid
     }
 
-    /// For who looks from outside whether an answer of the target is still to come.
-    pub fn asking(&self) -> Asking {
-        self.engine.statements.asking()
+    /// For who looks from outside whether an answer is still to come: of the source, and of the target.
+    pub fn asking(&self) -> [Asking; 2] {
+        [self.engine.context.source.asking(), self.engine.statements.asking()]
     }
 
     /// Whether a target transaction waits for the rest of its source transaction.

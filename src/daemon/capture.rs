@@ -44,6 +44,9 @@ pub(super) struct Seen {
     pub(super) oldest_us: Option<i64>,
 }
 
+/// What is asked of a relation that nobody knows.
+const ASKING_ROOT: &str = "asking for a partition's table";
+
 /// What DBAs see of the replication connection.
 pub(super) fn application(flow: &str) -> String {
     format!("acequia capture {flow}")
@@ -94,7 +97,7 @@ impl Capture {
         let ReplicationStream { mut reader, mut writer } = stream;
         let (mut applied, mut orders) = (self.applied.clone(), self.orders.clone());
         let mut reading = self.begin(*applied.borrow_and_update());
-        reading.stop_before = earlier(self.stop_before, orders.mark(&self.source).await?);
+        reading.stop_before = earlier(self.stop_before, self.mark(&orders).await?);
         let mut feedback = tokio::time::interval(FEEDBACK_INTERVAL);
         feedback.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -126,7 +129,7 @@ impl Capture {
                     if orders.is_pressing() {
                         return Err(Error::Ordered);
                     }
-                    reading.stop_before = earlier(self.stop_before, orders.mark(&self.source).await?);
+                    reading.stop_before = earlier(self.stop_before, self.mark(&orders).await?);
                 }
                 changed = applied.changed() => {
                     if changed.is_err() {
@@ -192,10 +195,11 @@ impl Capture {
                     None => {}
                     Some(Event::Relation(relation)) => {
                         // What a column brings that the plan does not know would be lost.
-                        if reading.batch.is_news(&relation)
-                            && let Some(drift) = reading.drift.look().await
-                        {
-                            return Err(drift);
+                        if reading.batch.is_news(&relation) {
+                            let look = async { Ok(reading.drift.look().await) };
+                            if let Some(drift) = postgres::in_time("looking at the tables", look).await? {
+                                return Err(drift);
+                            }
                         }
                         if !reading.batch.relation(&relation, at)? {
                             self.ask_for_partition(&relation, at, &mut reading.batch).await?;
@@ -224,6 +228,11 @@ impl Capture {
         Ok(reply)
     }
 
+    /// Before which position other rules say to stop.
+    async fn mark(&self, orders: &Orders) -> Result<Option<Lsn>, postgres::Error> {
+        postgres::in_time("marking from where other rules hold", orders.mark(&self.source)).await
+    }
+
     /// A relation that nobody knows may be a partition that was made after the plan.
     async fn ask_for_partition(
         &self,
@@ -235,10 +244,12 @@ impl Capture {
             return Ok(());
         }
         let session = postgres::open(&self.source, "acequia partition").await?;
-        let sql = "SELECT pg_partition_root($1::oid::regclass)::oid";
-        let root = session.query_one(sql, &[&relation.oid]).await;
-        let root =
-            root.map_err(|error| postgres::Error::from_driver("asking for a partition's table", &error))?;
+        let root = async {
+            let sql = "SELECT pg_partition_root($1::oid::regclass)::oid";
+            let root = session.query_one(sql, &[&relation.oid]).await;
+            root.map_err(|error| postgres::Error::from_driver(ASKING_ROOT, &error))
+        };
+        let root = postgres::in_time(ASKING_ROOT, root).await?;
         let source = root.get::<_, Option<u32>>(0).and_then(|root| self.plan.source_of(root));
         if let Some(source) = source.map(|source| &self.plan.sources[source]) {
             batch.know_partition(relation.oid, &source.customer, &source.dataset);

@@ -13,13 +13,18 @@ use crate::postgres::{self, Session};
 
 use super::error::Error;
 
-/// Nobody is asked more often than this.
-const INTERVAL_MIN: Duration = Duration::from_secs(5);
+/// Nobody is asked more often than this part of `max_lag` …
+const OFTEN: u32 = 6;
+/// … within these bounds …
+const INTERVAL_MIN: Duration = Duration::from_secs(1);
+const INTERVAL_CALM: Duration = Duration::from_secs(5);
+/// … and nobody more seldom than this part: a table that no longer comes is noticed before a row of it is late.
+const SELDOM: u32 = 3;
 /// An answer that does not come by then never will.
 const ANSWER_MAX: Duration = Duration::from_mins(5);
-/// An answer that took this long is asked for a hundred times as seldom: 1 % of the server's time at most.
+/// An answer that took this long is asked for a hundred times as seldom, 1 % of the server's time, as far as `max_lag` allows.
 const INTERVAL_BY_ANSWER: u32 = 100;
-/// Preparing anew stops the stream: where DDL goes on and on, at most this part of the time is spent on it.
+/// Preparing anew stops the stream: where DDL goes on and on, this part of the time is spent on it, as far as `max_lag` allows.
 const INTERVAL_BY_PREPARING: u32 = 10;
 
 /// One database of a flow, and what its catalogs said before the plan was made from them.
@@ -40,19 +45,27 @@ pub(super) struct Watch {
     sides: Vec<(Side, Option<Session>)>,
     flow: String,
     interval_min: Duration,
+    interval_max: Duration,
 }
 
 impl Watch {
     /// The sessions are those in which the catalogs were read.
-    pub(super) fn new(flow: &str, sides: Vec<(Side, Option<Session>)>, preparing: Duration) -> Self {
-        let interval_min = INTERVAL_MIN.max(preparing * INTERVAL_BY_PREPARING);
-        Self { sides, flow: flow.to_owned(), interval_min }
+    pub(super) fn new(
+        flow: &str,
+        sides: Vec<(Side, Option<Session>)>,
+        preparing: Duration,
+        max_lag: Duration,
+    ) -> Self {
+        let often = (max_lag / OFTEN).clamp(INTERVAL_MIN, INTERVAL_CALM);
+        let interval_max = (max_lag / SELDOM).max(often);
+        let interval_min = often.max(preparing * INTERVAL_BY_PREPARING).min(interval_max);
+        Self { sides, flow: flow.to_owned(), interval_min, interval_max }
     }
 
     /// The same sides for another look, with sessions of its own.
     pub(super) fn another(&self) -> Self {
         let sides = self.sides.iter().map(|(side, _)| (side.clone(), None)).collect();
-        Self { sides, flow: self.flow.clone(), interval_min: self.interval_min }
+        Self { sides, flow: self.flow.clone(), ..*self }
     }
 
     /// Returns when a side is no longer what it was; says which.
@@ -64,7 +77,8 @@ impl Watch {
             if let Some(drift) = self.look().await {
                 return drift;
             }
-            interval = self.interval_min.max(began.elapsed() * INTERVAL_BY_ANSWER);
+            let by_answer = began.elapsed() * INTERVAL_BY_ANSWER;
+            interval = by_answer.clamp(self.interval_min, self.interval_max);
         }
     }
 

@@ -139,7 +139,7 @@ pub enum Error {
          connection is taken for dead, and the session was ended. Check tunnels, proxies and firewalls between the two"
     )]
     Deaf {
-        /// The target.
+        /// The source or the target.
         database: String,
         /// The session's process.
         pid: i32,

@@ -50,6 +50,9 @@ const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
 /// done again after the next start.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
+/// Before a flow halts it is looked whether its tables have changed; so long at most.
+const LOOK_LIMIT: Duration = Duration::from_secs(20);
+
 /// A halted flow looks again this often whether somebody has mended it.
 const HALTED_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -280,7 +283,10 @@ async fn attempt(
     }
     match ended {
         // What nothing else explains may come of a table that is not what it was.
-        Err(error) if error.fault() == Fault::Halt => Err(another.look().await.unwrap_or(error)),
+        Err(error) if error.fault() == Fault::Halt => {
+            let drift = tokio::time::timeout(LOOK_LIMIT, another.look()).await;
+            Err(drift.ok().flatten().unwrap_or(error))
+        }
         ended => ended,
     }
 }
@@ -304,7 +310,10 @@ async fn stream(
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let Prepared { plan, writer, stream, applied, silence_limit, drift } = prepared;
-    let lifeline = Lifeline::of(&writer, &config.databases[&flow.target], &flow.name);
+    let (source, target) = (&config.databases[&flow.source], &config.databases[&flow.target]);
+    let [reads, writes] = writer.asking();
+    let source_lifeline = Lifeline::new(reads, source, &flow.name);
+    let target_lifeline = Lifeline::new(writes, target, &flow.name);
     let (routes, broken) = (plan.routes.len(), plan.broken.len());
     tracing::info!(flow = %flow.name, position = %applied, routes, broken, "streaming");
     progress.send_modify(|progress| {
@@ -312,7 +321,7 @@ async fn stream(
         progress.applied = applied;
         progress.received = applied;
         progress.heard_at = Instant::now();
-        progress.writer = Some(lifeline.pid);
+        progress.writer = Some(writer.pid());
     });
     let (told, to_tell) = watch::channel(0);
     // A task of its own, gone with this attempt: what is told to applications never holds up the writing.
@@ -324,7 +333,7 @@ async fn stream(
     let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
     let (seen, watched) = watch::channel(seen);
     let capture = Capture {
-        source: config.databases[&flow.source].clone(),
+        source: source.clone(),
         silence_limit,
         plan,
         batches,
@@ -346,7 +355,8 @@ async fn stream(
     let written = tokio::select! {
         joined = &mut capture => return read(joined),
         written = write(writer, incoming, (&applied, &told, &awaited), watched, (progress, stop), keep) => written,
-        lost = Box::pin(lifeline.lost()) => Err(lost),
+        lost = Box::pin(source_lifeline.lost()) => Err(lost),
+        lost = Box::pin(target_lifeline.lost()) => Err(lost),
     };
     if written.is_ok() && !stop.is_cancelled() {
         // Nothing comes any more because the reading has ended: it knows why.

@@ -1,4 +1,4 @@
-//! Whether the writer's connection still leads to its session: somebody else asks the server.
+//! Whether the writer's connections still lead to their sessions, at the target and at the source: somebody else asks the servers.
 //!
 //! A tunnel, a proxy or a firewall may lose what is on its way and keep the connection open on both sides. The writer then
 //! waits for an answer for ever, and no time limit can tell that from a statement that takes long. The server can: it knows
@@ -6,9 +6,7 @@
 
 use std::time::Duration;
 
-use tokio::time::timeout;
-
-use crate::apply::{self, Asking, Writer, writer};
+use crate::apply::{self, Asking, writer};
 use crate::config::Database;
 use crate::postgres::{self, Session};
 
@@ -16,56 +14,54 @@ use super::error::Error;
 
 /// What is asked.
 const ASKING: &str = "asking for the writer's session";
-/// An answer that does not come by then never will.
-pub(super) const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// How often it is looked whether the writer still waits for the same answer.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// After so many looks the server is asked.
 const LOOKS: u32 = 3;
+/// So often the server may say that it sends a long answer, of which it can't be told how much has come.
+const SENDS_MAX: u32 = 60;
 
-/// Whether the server waits for the writer, and how much of a COPY has reached it: a slow link is not a dead one.
+/// Whether the server waits for the writer; how much of a COPY has passed: a slow link is not a dead one; and whether it sends
+/// something else.
 const ASK: &str = "SELECT a.pid IS NULL OR coalesce(a.wait_event IN ('ClientRead', 'ClientWrite'), false), \
-                   coalesce(c.bytes_processed, 0) FROM (VALUES ($1::int4)) w (pid) \
+                   coalesce(c.bytes_processed, 0), coalesce(a.wait_event = 'ClientWrite' AND c.pid IS NULL, false) \
+                   FROM (VALUES ($1::int4)) w (pid) \
                    LEFT JOIN pg_stat_activity a USING (pid) LEFT JOIN pg_stat_progress_copy c USING (pid)";
 
 /// A role may end its own sessions.
 const END: &str = "SELECT pg_catalog.pg_terminate_backend($1)";
 
-/// The writer's session, as seen from outside.
+/// One of the writer's sessions, as seen from outside.
 pub(super) struct Lifeline {
     flow: String,
-    target: Database,
-    pub(super) pid: i32,
+    database: Database,
     asking: Asking,
 }
 
 impl Lifeline {
-    /// For a writer that has just been opened.
-    pub(super) fn of(writer: &Writer, target: &Database, flow: &str) -> Self {
-        Self { flow: flow.to_owned(), target: target.clone(), pid: writer.pid(), asking: writer.asking() }
+    /// For a session of a writer with this database.
+    pub(super) fn new(asking: Asking, database: &Database, flow: &str) -> Self {
+        Self { flow: flow.to_owned(), database: database.clone(), asking }
     }
 
     /// Returns when the server waits for the writer while the writer waits for the server. That session is ended: it may
     /// hold the flow's lock.
     pub(super) async fn lost(self) -> Error {
-        let (mut waits_for, mut looks, mut received) = (None, 0, None);
+        let (mut waits_for, mut looks, mut last) = (None, 0, Look::default());
         loop {
             tokio::time::sleep(INTERVAL).await;
             let now = self.asking.at_hand();
-            if now.is_none() || now != waits_for {
-                (waits_for, looks, received) = (now, 0, None);
+            let Some((_, pid)) = now.filter(|_| now == waits_for) else {
+                (waits_for, looks, last) = (now, 0, Look::default());
                 continue;
-            }
+            };
             looks += 1;
             if looks < LOOKS {
                 continue;
             }
-            match self.ask(received).await {
-                Ok(Asked::Works) => received = None,
-                Ok(Asked::Waits { bytes }) => received = Some(bytes),
-                Ok(Asked::Deaf) => {
-                    return Error::Deaf { database: self.target.name.to_string(), pid: self.pid };
-                }
+            match self.ask(pid, last).await {
+                Ok(Some(look)) => last = look,
+                Ok(None) => return Error::Deaf { database: self.database.name.to_string(), pid },
                 // A server that can't be asked tells nothing of the session.
                 Err(error) => {
                     tracing::debug!(flow = %self.flow, "not asked for the writer's session: {error}");
@@ -74,25 +70,30 @@ impl Lifeline {
         }
     }
 
-    async fn ask(&self, received: Option<i64>) -> Result<Asked, postgres::Error> {
-        let session = postgres::open(&self.target, &application(&self.flow)).await?;
-        let failed = |error| postgres::Error::from_driver(ASKING, &error);
-        match timeout(ANSWER_MAX, ask(&session, self.pid, received)).await {
-            Ok(asked) => asked.map_err(failed),
-            // This one may be dead as well.
-            Err(_) => {
-                session.abandon();
-                Err(postgres::Error::protocol(ASKING, "no answer in time"))
-            }
-        }
+    async fn ask(&self, pid: i32, last: Look) -> Result<Option<Look>, postgres::Error> {
+        let session = postgres::open(&self.database, &application(&self.flow)).await?;
+        let asked = async {
+            let asked = ask(&session, pid, last).await;
+            asked.map_err(|error| postgres::Error::from_driver(ASKING, &error))
+        };
+        postgres::in_time(ASKING, asked).await
     }
+}
+
+/// What the server does for the writer.
+#[derive(Debug, Clone, Copy, Default)]
+struct Look {
+    /// It waits, and so much of a COPY has passed.
+    waits: Option<i64>,
+    /// So many times it was sending something else.
+    sends: u32,
 }
 
 /// Ends the session of the writer before this one, where it is still there and holds the flow's lock: its end did not reach the
 /// server, which may never notice it by itself.
 pub(super) async fn release(target: &Database, flow: &str, error: &Error, before: Option<i32>) {
     let Error::Apply(apply::Error::Served { pid, application, .. }) = error else { return };
-    if before != Some(*pid) || *application != writer::application(flow) {
+    if before != Some(*pid) || application != postgres::shown(&writer::application(flow)) {
         return;
     }
     if end(target, flow, *pid).await {
@@ -103,7 +104,10 @@ pub(super) async fn release(target: &Database, flow: &str, error: &Error, before
 /// Ends a session of ours at the target; `false` where that was not possible.
 pub(super) async fn end(target: &Database, flow: &str, pid: i32) -> bool {
     let Ok(session) = postgres::open(target, &application(flow)).await else { return false };
-    matches!(timeout(ANSWER_MAX, session.query_one(END, &[&pid])).await, Ok(Ok(_)))
+    let ended = async {
+        session.query_one(END, &[&pid]).await.map_err(|error| postgres::Error::from_driver(ASKING, &error))
+    };
+    postgres::in_time(ASKING, ended).await.is_ok()
 }
 
 /// What DBAs see of who asks.
@@ -111,26 +115,19 @@ pub(super) fn application(flow: &str) -> String {
     format!("acequia lifeline {flow}")
 }
 
-/// What the server does for the writer.
-enum Asked {
-    Works,
-    /// It waits, since this look or with something that has come since the last one.
-    Waits {
-        bytes: i64,
-    },
-    /// It has waited since the last look, and nothing came.
-    Deaf,
-}
-
-async fn ask(session: &Session, pid: i32, received: Option<i64>) -> Result<Asked, tokio_postgres::Error> {
+/// What the server does; `None` where it waits and nothing has passed since the last look: the session is ended then.
+async fn ask(session: &Session, pid: i32, last: Look) -> Result<Option<Look>, tokio_postgres::Error> {
     let row = session.query_one(ASK, &[&pid]).await?;
-    let (waits, bytes): (bool, i64) = (row.get(0), row.get(1));
-    if !waits {
-        return Ok(Asked::Works);
+    let (waits, bytes, sends): (bool, i64, bool) = (row.get(0), row.get(1), row.get(2));
+    if sends && last.sends < SENDS_MAX {
+        return Ok(Some(Look { waits: None, sends: last.sends + 1 }));
     }
-    if received != Some(bytes) {
-        return Ok(Asked::Waits { bytes });
+    if !waits {
+        return Ok(Some(Look::default()));
+    }
+    if !sends && last.waits != Some(bytes) {
+        return Ok(Some(Look { waits: Some(bytes), sends: 0 }));
     }
     session.query_one(END, &[&pid]).await?;
-    Ok(Asked::Deaf)
+    Ok(None)
 }

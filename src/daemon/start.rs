@@ -91,7 +91,7 @@ pub(super) async fn prepare(
         Duration::from_millis(2 * u64::from(server.wal_sender_timeout_ms.unsigned_abs())).max(SILENCE_MIN)
     });
     let sides = vec![(source_side, Some(session)), (target_side, Some(there))];
-    let drift = Watch::new(&flow.name, sides, began.elapsed());
+    let drift = Watch::new(&flow.name, sides, began.elapsed(), config.daemon.max_lag);
     Ok(Prepared { plan, writer, stream, applied, silence_limit, drift })
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::SslMode;
@@ -22,13 +22,22 @@ use crate::postgres::tls::{Connector, TlsError};
 
 /// How long all of opening may take: addresses, TLS, authentication, start-up.
 const OPEN_LIMIT: Duration = Duration::from_secs(20);
-/// An open session. The driver's task lives until the session is dropped or the connection breaks.
+/// How long a session that was dropped may wait for answers that were asked for.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(10);
+/// An answer to a short question that does not come by then never will.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+/// The server shows so many bytes of an application's name.
+const SHOWN_BYTES: usize = 63;
+
+/// An open session. The driver's task lives until the connection breaks, or until a moment after the session is dropped.
 pub struct Session {
     client: Client,
     /// Its sender lives in the driver's task: no sender, no connection.
     driver: watch::Receiver<()>,
     /// Ends that task.
     task: AbortHandle,
+    /// Dropped with the session.
+    _held: oneshot::Sender<()>,
 }
 
 impl Deref for Session {
@@ -45,8 +54,8 @@ impl Session {
         &mut self.client
     }
 
-    /// Lets go of a server that does not answer: a session that is only dropped waits for the answers that it has asked for, and
-    /// keeps its connection for as long.
+    /// Lets go at once of a server that does not answer: a session that is only dropped waits a moment for the answers that it has
+    /// asked for.
     pub fn abandon(self) {
         self.task.abort();
     }
@@ -56,6 +65,22 @@ impl Session {
         let mut driver = self.driver.clone();
         while driver.changed().await.is_ok() {}
     }
+}
+
+/// Asks something that is answered at once: a link that is dead without a word must not be waited for.
+///
+/// # Errors
+///
+/// Those of the question, and that there was no answer in time; `doing` is for the latter.
+pub async fn in_time<T>(doing: &str, question: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    timeout(ANSWER_LIMIT, question)
+        .await
+        .unwrap_or_else(|_| Err(Error::new(doing, Kind::TimedOut(ANSWER_LIMIT))))
+}
+
+/// What the server shows of an application's name.
+pub fn shown(application: &str) -> &str {
+    &application[..application.floor_char_boundary(SHOWN_BYTES)]
 }
 
 /// A database in `SQL_ASCII` converts nothing: it only refuses to send what is no UTF-8 to who has asked for that. Who
@@ -134,11 +159,23 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (alive, driver) = watch::channel(());
+    let (held, dropped) = oneshot::channel();
     let task = tokio::spawn(async move {
         // Awaiting the connection itself would log the server's notices, and those can quote rows. An error of the
         // connection reaches every caller of the client, so it is not told here.
-        while let Some(Ok(_notice)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {}
+        let moving = async {
+            while let Some(Ok(_notice)) = std::future::poll_fn(|cx| connection.poll_message(cx)).await {}
+        };
+        // Without the limit a connection that is dead without a word would be kept for ever.
+        let left = async {
+            let _ = dropped.await;
+            tokio::time::sleep(FAREWELL_LIMIT).await;
+        };
+        tokio::select! {
+            () = moving => {}
+            () = left => {}
+        }
         drop(alive);
     });
-    Session { client, driver, task: task.abort_handle() }
+    Session { client, driver, task: task.abort_handle(), _held: held }
 }

@@ -106,3 +106,26 @@ fn a_flow_that_is_being_prepared_when_its_connections_die_begins_again() {
     assert!(log.contains("and both wait for the flow: a connection is taken for dead"), "{log}");
     daemon.stop();
 }
+
+/// A batch of so many rows of about a kilobyte takes longer over a link of so many bytes a second than a dead link is waited for.
+const BATCH_ROWS: usize = 900;
+const BATCH_BYTES_PER_SECOND: usize = 25_000;
+
+#[test]
+fn a_batch_that_takes_long_over_a_slow_link_is_not_taken_for_lost() {
+    behind_proxies(|stage, [_, (_, far)]| {
+        far.set(Link::Slow(BATCH_BYTES_PER_SECOND));
+        let session = stage.scene.here.session();
+        session.query(&format!(
+            "INSERT INTO hq.event (key, value) SELECT 'large' || i || repeat('x', 1000), i FROM generate_series(1, {BATCH_ROWS}) i"
+        ));
+        let arrived = "SELECT count(*) FROM branch.event WHERE key LIKE 'large%'";
+        wait_for("the batch arrived", 3 * LIMIT, || {
+            let seen = stage.scene.there.value(arrived);
+            if seen == BATCH_ROWS.to_string() { Ok(()) } else { Err(seen) }
+        });
+        far.set(Link::Open);
+        let log = stage.daemon.log_of_this_start();
+        assert!(!log.contains("taken for dead"), "{log}");
+    });
+}
