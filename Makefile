@@ -14,7 +14,7 @@ demo: ## see it at work on throw-away servers, then explore; ARGS=--once ends by
 
 test: ## install what is missing, then run all tests; ARGS go to cargo test, such as "--test live"
 	@tests/support/install.sh test
-	cargo test --locked --features failpoints $(ARGS)
+	$(if $(ARGS),cargo test --locked --features failpoints $(ARGS),tests/support/suite.sh)
 
 bench: ## compare with PostgreSQL's own subscriptions, 20-30 minutes; ARGS choose, such as "a c --targets 1"
 	@tests/support/install.sh

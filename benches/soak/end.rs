@@ -1,5 +1,6 @@
 //! What must be so in the end.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use crate::Customers;
@@ -12,8 +13,16 @@ const WAL_LIMIT: Duration = Duration::from_mins(2);
 /// What a slot may keep when nothing is written.
 const WAL_BYTES: u64 = 64 << 20;
 
+/// How long to leave the daemon alone between two looks at all rows.
+const PAUSE: Duration = Duration::from_secs(1);
+
+const COUNTS: &str = "SELECT (SELECT count(*) FROM {s}.item), (SELECT count(*) FROM {s}.part)";
 const ITEMS: &str = "SELECT code, value, note FROM {s}.item ORDER BY code COLLATE \"C\"";
 const PARTS: &str = "SELECT p.code, i.code FROM {s}.part p LEFT JOIN {s}.item i ON i.id = p.item ORDER BY p.code COLLATE \"C\"";
+
+fn counts(database: &Database, schema: &str) -> Rows {
+    database.session().query(&COUNTS.replace("{s}", schema))
+}
 
 fn rows(database: &Database, schema: &str) -> Rows {
     let session = database.session();
@@ -23,14 +32,20 @@ fn rows(database: &Database, schema: &str) -> Rows {
 /// Every customer has what the source has; also in the words of `acequia verify`.
 pub(crate) fn all_is_equal(customers: &Customers<'_>, config: &Config<'_>) -> Vec<String> {
     let began = Instant::now();
-    let expected = rows(customers.source, "hq");
+    let (counts, expected) = (counts(customers.source, "hq"), rows(customers.source, "hq"));
     let mut wrong = Vec::new();
     for (customer, database) in &customers.all {
+        // To read all rows takes from the daemon what it needs: that is left until there are as many of them.
         let arrived = poll(LIMIT, || {
-            let seen = rows(database, customer);
-            if seen == expected { Ok(()) } else { Err(difference(&expected, &seen)) }
+            if self::counts(database, customer) == counts && rows(database, customer) == expected {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+            Err(String::new())
         });
-        wrong.extend(arrived.err().map(|found| format!("{customer} differs: {found}")));
+        if arrived.is_err() {
+            wrong.push(format!("{customer} differs: {}", difference(&expected, &rows(database, customer))));
+        }
         let parked =
             database.session().query("SELECT dataset, reason, count(*) FROM acequia.parked GROUP BY 1, 2");
         wrong.extend((!parked.is_empty()).then(|| format!("{customer} has parked rows: {parked:?}")));
@@ -48,9 +63,8 @@ pub(crate) fn all_is_equal(customers: &Customers<'_>, config: &Config<'_>) -> Ve
 }
 
 fn difference(expected: &Rows, seen: &Rows) -> String {
-    let lost = expected.iter().filter(|row| seen.binary_search(row).is_err() && !seen.contains(row)).count();
-    let more =
-        seen.iter().filter(|row| expected.binary_search(row).is_err() && !expected.contains(row)).count();
+    let (wanted, there): (HashSet<_>, HashSet<_>) = (expected.iter().collect(), seen.iter().collect());
+    let (lost, more) = (wanted.difference(&there).count(), there.difference(&wanted).count());
     format!("{lost} rows are missing, {more} are too much")
 }
 

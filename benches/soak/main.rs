@@ -1,9 +1,10 @@
 //! The soak: `make soak ARGS=30`, minutes. Three customers in two databases, one of them on another server, take 2,000
 //! changes a second while something goes wrong every 20 to 60 seconds.
 //!
-//! In the end everything must be equal, and by `acequia verify` too; the daemon's memory and descriptors must not have grown,
-//! and the source must have been allowed to forget its WAL. It prints what it saw, and ends with an error where one of these
-//! is not so. `SOAK_SEED` has it do the same outages again.
+//! In the end everything must be equal, and by `acequia verify` too; so much must have been written as is said here; the
+//! daemon's memory and descriptors must not have grown, and the source must have been allowed to forget its WAL. It prints what
+//! it saw, and ends with an error where one of these is not so. `SOAK_SEED` has it do the same outages in the same order again,
+//! over the same changes; how they meet is up to the machine.
 
 mod end;
 mod load;
@@ -87,7 +88,7 @@ fn soak(place: &Place<'_>, customers: &Customers<'_>, lasting: Duration, seed: u
     let mut outages = Outages::start(place, seed);
     let (load, stop, mut samples) = (Load::default(), AtomicBool::new(false), Samples::default());
     std::thread::scope(|scope| {
-        scope.spawn(|| load.run(customers.source, &stop));
+        scope.spawn(|| load.run(customers.source, seed, &stop));
         let _end = StopAtEnd(&stop);
         while began.elapsed() < lasting {
             outages.look(began.elapsed(), lasting);
@@ -95,12 +96,13 @@ fn soak(place: &Place<'_>, customers: &Customers<'_>, lasting: Duration, seed: u
             std::thread::sleep(Duration::from_millis(200));
         }
     });
+    let written = began.elapsed();
     let daemon = outages.end();
-    load.report(began.elapsed());
     let wrong = [
+        load.report(written),
         end::all_is_equal(customers, place.config),
         end::wal_is_released(customers.source),
-        samples.report(),
+        samples.report(daemon.pid()),
     ];
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     // Dropping the daemon shows its log.

@@ -94,7 +94,7 @@ impl<'a> Outages<'a> {
         daemon.wait_streaming();
         let next = Duration::from_secs(20);
         let daemon = Some(daemon);
-        Self { place, daemon, random: seed | 1, next, now: None, lock: None, passwords: 0, count: 0 }
+        Self { place, daemon, random: seed.max(1), next, now: None, lock: None, passwords: 0, count: 0 }
     }
 
     pub(crate) fn daemon_pid(&self) -> Option<u32> {

@@ -3,15 +3,16 @@
 use std::fs;
 use std::time::Duration;
 
-/// The last third may be larger than the middle one by so much: caches fill at their own pace.
-const MORE_PERCENT: u64 = 130;
-const MORE_KB: u64 = 10 * 1024;
-const MORE_DESCRIPTORS: u64 = 8;
+use crate::support::poll;
+
+/// The least of the last third may be more than that of the middle one by so much: a heap is never quite at rest.
+const MORE_KB: u64 = 4 * 1024;
+/// At rest again there may be so many more than half of the first third's looks saw.
+const MORE_DESCRIPTORS: u64 = 2;
+/// How long what an outage left behind may take to be closed.
+const REST_LIMIT: Duration = Duration::from_mins(2);
 /// Samples of a whole run.
 const SAMPLES: u32 = 90;
-
-/// What is measured: its name, where it is in a sample, and by how much it may be more in the end.
-type Kind = (&'static str, fn(&Sample) -> u64, u64);
 
 /// One look at the process.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +20,13 @@ struct Sample {
     third: usize,
     kilobytes: u64,
     descriptors: u64,
+}
+
+/// What the looks of a third of the time have seen of one figure.
+#[derive(Debug, Clone, Copy)]
+struct Third {
+    least: u64,
+    median: u64,
 }
 
 #[derive(Default)]
@@ -41,38 +49,41 @@ impl Samples {
         self.all.push(Sample { third, kilobytes, descriptors });
     }
 
-    /// Prints each third; what has grown is answered.
-    pub(crate) fn report(&self) -> Vec<String> {
+    /// Prints each third; what has grown is answered. By now all that was broken has to be at rest again.
+    pub(crate) fn report(&self, pid: u32) -> Vec<String> {
+        let kilobytes = self.thirds("kB of memory", |sample| sample.kilobytes);
+        let descriptors = self.thirds("descriptors", |sample| sample.descriptors);
+        let ([_, Some(middle), Some(last)], [Some(first), ..]) = (kilobytes, descriptors) else {
+            return vec!["there are thirds without a look at the daemon".to_owned()];
+        };
         let mut wrong = Vec::new();
-        let kinds: [Kind; 2] = [
-            ("kB of memory", |sample| sample.kilobytes, MORE_KB),
-            ("descriptors", |sample| sample.descriptors, MORE_DESCRIPTORS),
-        ];
-        for (what, of, more) in kinds {
-            let mut medians = Vec::new();
-            for third in 0..3 {
-                let mut seen: Vec<u64> =
-                    self.all.iter().filter(|sample| sample.third == third).map(of).collect();
-                seen.sort_unstable();
-                let (Some(least), Some(most)) = (seen.first(), seen.last()) else {
-                    wrong.push(format!("no sample in third {}", third + 1));
-                    continue;
-                };
-                let median = seen[seen.len() / 2];
-                println!(
-                    "third {}: {least} / {median} / {most} {what} (min, median, max of {})",
-                    third + 1,
-                    seen.len()
-                );
-                medians.push(median);
-            }
-            if let [_, middle, last] = medians[..]
-                && last > middle * MORE_PERCENT / 100 + more
-            {
-                wrong.push(format!("{what} have grown from {middle} to {last}"));
-            }
+        if last.least > middle.least + MORE_KB {
+            wrong.push(format!("memory has grown from {} kB to {} kB", middle.least, last.least));
+        }
+        let rest = poll(REST_LIMIT, || match read(pid) {
+            Some((_, open)) if open <= first.median + MORE_DESCRIPTORS => Ok(open),
+            Some((_, open)) => Err(format!("{open} descriptors at rest, of {} at first", first.median)),
+            None => Err("the daemon is not there".to_owned()),
+        });
+        match rest {
+            Ok(open) => println!("at rest: {open} descriptors"),
+            Err(seen) => wrong.push(seen),
         }
         wrong
+    }
+
+    fn thirds(&self, what: &str, of: fn(&Sample) -> u64) -> [Option<Third>; 3] {
+        [0, 1, 2].map(|third| {
+            let mut seen: Vec<u64> = self.all.iter().filter(|sample| sample.third == third).map(of).collect();
+            seen.sort_unstable();
+            let (least, most, median) = (*seen.first()?, *seen.last()?, seen[seen.len() / 2]);
+            println!(
+                "third {}: {least} / {median} / {most} {what} (min, median, max of {})",
+                third + 1,
+                seen.len()
+            );
+            Some(Third { least, median })
+        })
     }
 }
 

@@ -4,6 +4,8 @@ mod joined;
 mod killed;
 mod planned;
 
+use std::time::Duration;
+
 use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};
 
 /// Items have a number of each customer's own, parts refer to them, words have no number at all.
@@ -28,9 +30,16 @@ data = ["part", "item", "word"]
 MORE
 "#;
 
+/// How long a copy may take, with all that changes meanwhile.
+const COPY_LIMIT: Duration = Duration::from_mins(20);
+
 /// One database with `hq` and these customers.
 fn make(customers: &[&str]) -> Database {
-    let database = Cluster::shared().database();
+    make_on(Cluster::shared(), customers)
+}
+
+fn make_on(cluster: &Cluster, customers: &[&str]) -> Database {
+    let database = cluster.database();
     for schema in customers.iter().chain(&["hq"]) {
         database.execute(&format!(
             "CREATE SCHEMA {schema};
@@ -97,7 +106,7 @@ fn differences(database: &Database, customer: &str) -> Vec<String> {
 /// Waits until these customers have everything and nothing is being copied any more.
 fn wait_live(daemon: &mut Daemon<'_>, database: &Database, customers: &[&str]) {
     let states = "SELECT state, to_customer, dataset, rows, passed FROM acequia.backfill ORDER BY state <> 'live' DESC";
-    daemon.wait_alive("nothing being copied", || {
+    daemon.wait_alive_within(COPY_LIMIT, "nothing being copied", || {
         let seen = database.query(states);
         let is_live = |row: &Vec<Option<String>>| row[0].as_deref() == Some("live");
         if !seen.is_empty() && seen.iter().all(is_live) { Ok(()) } else { Err(format!("{seen:?}")) }

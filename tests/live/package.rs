@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
-use super::support::{ACEQUIA, Container};
+use super::support::{ACEQUIA, Container, skip};
 
 /// What makes the package.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/package.sh");
@@ -74,7 +74,7 @@ fn shell(container: &Container, script: &str) -> String {
 #[test]
 fn the_package_starts_nothing_before_it_is_configured_upgrades_and_leaves_nothing() {
     if let Some(hindrance) = hindrance() {
-        println!("not here, so not tried: the Debian package ({hindrance})");
+        skip("the Debian package", &hindrance);
         return;
     }
     let directory = tempfile::tempdir().expect("a temporary directory");

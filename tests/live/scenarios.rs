@@ -307,9 +307,13 @@ fn play(name: &str) {
         wrong += &differences(&database, &text("expected.sql").unwrap_or_default());
     }
     let log = daemon.log();
-    for bad in [" ERROR ", "flow interrupted"] {
-        assert!(!log.contains(bad), "the log must not have {bad:?}");
-    }
+    // A slot waits for the transactions of other tests on the server: that is tried again, and nothing is wrong.
+    let is_wrong = |line: &&str| {
+        line.contains(" ERROR ")
+            || (line.contains("flow interrupted") && !line.contains("can't be made in database"))
+    };
+    let lines: Vec<&str> = log.lines().filter(is_wrong).collect();
+    assert!(lines.is_empty(), "the log must not have {lines:?}");
     assert!(wrong.is_empty(), "tests/scenarios/{name}:\n{wrong}");
     daemon.stop();
 }

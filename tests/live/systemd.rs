@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::support::{Container, LIMIT, wait_for};
+use super::support::{Container, LIMIT, skip, wait_for};
 
 /// A drop-in's place.
 const DROP_IN: &str = "/run/systemd/system/acequia.service.d/test.conf";
@@ -51,7 +51,7 @@ fn machine(test: &str) -> Option<MutexGuard<'static, Machine>> {
             Some(machine)
         }
         Err(hindrance) => {
-            println!("skipped: {test}: {hindrance}");
+            skip(test, hindrance);
             None
         }
     }
@@ -177,7 +177,7 @@ fn a_loop_that_stands_still_is_noticed_and_the_service_is_started_anew() {
     let container = &machine.0;
     let restarts = container.show("NRestarts");
     container.write("/run/acequia-test.env", "ACEQUIA_FAILPOINT=before-commit:1:block\n");
-    machine.drop_in("[Service]\nWatchdogSec=6s\nRestartSec=100ms\nEnvironmentFile=-/run/acequia-test.env\n");
+    machine.drop_in("[Service]\nWatchdogSec=16s\nRestartSec=100ms\nEnvironmentFile=-/run/acequia-test.env\n");
     // It may stand still before it is ready: then the start has failed, and systemd starts it all the same.
     _ = container.run(&["systemctl", "restart", "acequia"]);
     // The next start is a sound one.
@@ -186,10 +186,10 @@ fn a_loop_that_stands_still_is_noticed_and_the_service_is_started_anew() {
     assert_ne!(container.show("NRestarts"), restarts);
     let journal = container.journal();
     assert!(journal.contains("Failed with result 'watchdog'"), "{journal}");
-    // Nobody is killed who works.
+    // Nobody is killed who works. A machine that is busy with other things may hold up a loop for a while.
     let restarts = container.show("NRestarts");
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(8) {
+    while since.elapsed() < Duration::from_secs(18) {
         machine.expect_arrival("with a watchdog");
     }
     assert_eq!(container.show("NRestarts"), restarts, "{}", container.journal());
@@ -316,7 +316,7 @@ fn the_service_is_exposed_by_no_more_than_one_point_two() {
         .arg(unit)
         .output();
     let Ok(answer) = asked else {
-        println!("skipped: systemd-analyze security: it is not installed (Debian: systemd)");
+        skip("systemd-analyze security", "it is not installed (Debian: systemd)");
         return;
     };
     let text = String::from_utf8_lossy(&answer.stdout);

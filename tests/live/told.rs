@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 
-use super::support::{Cluster, Config, Database, LIMIT, wait_for};
+use super::support::{Cluster, Config, Database, LIMIT, free_address, skip, wait_for};
 
 const RULES: &str = r#"
 [datasets.code]
@@ -27,11 +27,10 @@ fn practice() -> Database {
     database
 }
 
-/// With an address that was free a moment ago.
+/// With an address of its own.
 fn listening(database: &Database) -> (Config<'_>, SocketAddr) {
     let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], RULES);
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let address = address.expect("a port");
+    let address = free_address();
     config.write("conf.d/told.toml", &format!("[daemon]\nlisten = \"{address}\"\nmax_lag = \"10s\"\n"));
     (config, address)
 }
@@ -89,7 +88,7 @@ fn check_metrics(text: &str) {
     let mut promtool = Command::new("promtool");
     promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let Ok(mut child) = promtool.spawn() else {
-        println!("not tried, because promtool is not installed: promtool check metrics");
+        skip("promtool check metrics", "promtool is not installed (Debian: prometheus)");
         return;
     };
     child.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("it reads");
@@ -113,7 +112,7 @@ fn a_process_that_is_stopped_in_its_tracks_or_hindered_at_its_address_goes_on() 
     drop(taken);
     wait_status(address, "/livez", 200);
     // Another address by a reload.
-    let other = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let other = free_address();
     config.write("conf.d/told.toml", &format!("[daemon]\nlisten = \"{other}\"\n"));
     config.succeed(&["reload"]);
     wait_status(other, "/livez", 200);

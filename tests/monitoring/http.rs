@@ -9,13 +9,9 @@ use acequia::ops::{DaemonState, Http};
 use serde_json::Value;
 
 use super::made_up::{unwell, well};
+use super::port::free_address;
 
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// A port that nobody has: it was given by the system a moment ago.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port")
-}
 
 /// Answers about a state.
 fn told(state: DaemonState) -> (Http, SocketAddr) {

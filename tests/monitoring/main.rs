@@ -8,3 +8,9 @@ mod made_up;
 mod page;
 mod promtool;
 mod rules;
+
+// Of the live tests.
+#[path = "../live/support/port.rs"]
+mod port;
+#[path = "../live/support/skip.rs"]
+mod skip;

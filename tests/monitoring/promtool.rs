@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::skip::skip;
+
 /// Runs it over a text; fails with what it says. `None`: it is not there.
 pub(crate) fn promtool(arguments: &[&str], input: &str) -> Option<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -11,7 +13,7 @@ pub(crate) fn promtool(arguments: &[&str], input: &str) -> Option<()> {
     command.args(arguments).current_dir(root);
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let Ok(mut child) = child else {
-        println!("not tried, because promtool is not installed: promtool {}", arguments.join(" "));
+        skip(&format!("promtool {}", arguments.join(" ")), "it is not installed (Debian: prometheus)");
         return None;
     };
     let mut stdin = child.stdin.take().expect("a pipe");

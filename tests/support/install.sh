@@ -38,6 +38,8 @@ find_missing() {
     # promtool reads metrics, alert rules and their tests.
     command -v promtool >/dev/null || missing+=(prometheus)
     command -v mandoc >/dev/null || missing+=(mandoc)
+    # It has system calls refused.
+    command -v strace >/dev/null || missing+=(strace)
     # The service and its package are tried under a systemd of their own, which only root can boot.
     ((EUID != 0)) || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
     [[ $for_what == ci ]] || return 0

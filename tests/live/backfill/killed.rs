@@ -5,13 +5,15 @@ use std::time::{Duration, Instant};
 
 use acequia::failpoint::COPY_PLACES;
 
-use super::super::support::{Daemon, Database, LIMIT, wait_for};
-use super::{configure, differences, fill, make, wait_live};
+use super::super::support::{Cluster, Daemon, Database, wait_for};
+use super::{COPY_LIMIT, configure, differences, fill, make_on, wait_live};
 
 /// Rows of each table, unless `ACEQUIA_COPY_ROWS` says otherwise (the promise is kept for a million).
 const ROWS: u32 = 10_000;
 
 /// What happens to the copied tables meanwhile, a thousand changes a second: rows come, change, are renamed, go, come back.
+/// Words are not renamed: a row without a number of ours that is renamed while it is copied may stay under its old key too
+/// (`doc/limits.md`).
 fn disturb(database: &Database, seed: u32) {
     database.execute(&format!(
         "DO $$ DECLARE n int; BEGIN PERFORM setseed({seed} % 1000 / 1000.0);
@@ -25,7 +27,6 @@ fn disturb(database: &Database, seed: u32) {
          DELETE FROM hq.item WHERE id IN (SELECT (random() * n)::int FROM generate_series(1, 20))
            AND NOT EXISTS (SELECT FROM hq.part WHERE item = hq.item.id);
          UPDATE hq.word SET value = value + 1 WHERE value IN (SELECT (random() * n)::int FROM generate_series(1, 10));
-         UPDATE hq.word SET word = word || '~' WHERE value IN (SELECT (random() * n)::int FROM generate_series(1, 5)) AND length(word) < 30;
          DELETE FROM hq.word WHERE value IN (SELECT (random() * n)::int FROM generate_series(1, 5));
          END $$"
     ));
@@ -40,9 +41,11 @@ fn copied(database: &Database) -> u64 {
 fn a_copy_that_is_killed_goes_on_where_it_was_and_nothing_comes_back() {
     let rows = std::env::var("ACEQUIA_COPY_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(ROWS);
     for (mode, gone) in [("override", "delete"), ("create-only", "ignore")] {
-        let database = make(&["north"]);
+        // Of its own: what it does all the while keeps every other test of its server from making slots.
+        let server = Cluster::start(&[]);
+        let database = make_on(&server, &["north"]);
         fill(&database, rows);
-        // They are many, and have no number of ours: renamed ones are found by their old key.
+        // They are many, and have no number of ours.
         database.execute("CREATE INDEX ON hq.word (value); ANALYZE");
         let rules = format!("mode = \"{mode}\"\non_delete = \"{gone}\"\ninitial = \"copy\"");
         let config = configure(&database, &["north"], &rules);
@@ -89,8 +92,7 @@ fn a_copy_that_is_killed_goes_on_where_it_was_and_nothing_comes_back() {
 }
 
 fn wait_copied(daemon: &Daemon<'_>, database: &Database, wanted: u64) {
-    let limit = LIMIT * 20;
-    wait_for(&format!("{wanted} rows being copied"), limit, || {
+    wait_for(&format!("{wanted} rows being copied"), COPY_LIMIT, || {
         assert!(!daemon.log_of_this_start().contains("flow halted"), "{}", daemon.log_of_this_start());
         if database.value("SELECT to_regclass('acequia.backfill') IS NULL") == "t" {
             return Err("no control schema".to_owned());
@@ -107,7 +109,7 @@ fn finish(daemon: &mut Daemon<'_>, database: &Database, mode: &str) {
         wait_live(daemon, database, &["north"]);
         return;
     }
-    daemon.wait_alive("nothing being copied", || {
+    daemon.wait_alive_within(COPY_LIMIT, "nothing being copied", || {
         let left = database.query("SELECT state, dataset, rows FROM acequia.backfill WHERE state <> 'live'");
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::scene::Scene;
 use super::{LIMIT, wait_for};
-use crate::support::Cluster;
+use crate::support::{Cluster, skip};
 
 /// Long enough for several tries.
 const WHILE: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ impl Disk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(disk);
         }
-        println!("full disks of servers: not tested, only root can mount one");
+        skip("full disks of servers", "only root can mount one");
         None
     }
 

@@ -4,13 +4,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use super::scene::{Scene, Stage};
-use super::{LIMIT, wait_for};
+use super::{LIMIT, poll, wait_for};
 use crate::support::{Cluster, Config, Database};
 
 /// Long enough for several tries.
 const WHILE: Duration = Duration::from_secs(1);
 /// Sessions of the daemon that are ended one after the other.
 const ENDED: usize = 12;
+
+/// So often a deadlock is sought.
+const QUARRELS: usize = 10;
 
 /// The superuser is let in, Acequia proves who it is.
 const HBA: &str = "local all acequia scram-sha-256\nlocal all all trust\n";
@@ -31,6 +34,8 @@ impl Side<'_> {
     }
 
     fn admit(&self, hba: &str) {
+        let before = self.database.session().query("SELECT clock_timestamp()").remove(0).remove(0);
+        let before = before.expect("a moment");
         std::fs::write(self.cluster.data().join("pg_hba.conf"), hba).expect("the server's file");
         self.run("SELECT pg_reload_conf()");
         // A reload comes when it comes: a role that nobody has admitted is asked for until it is so.
@@ -39,7 +44,7 @@ impl Side<'_> {
                 .database
                 .session()
                 .query("SELECT string_agg(auth_method, ' ' ORDER BY line_number) FROM pg_hba_file_rules");
-            let loaded = self.database.session().query("SELECT pg_conf_load_time() > (pg_stat_file('pg_hba.conf')).modification - interval '1 second'");
+            let loaded = self.database.session().query(&format!("SELECT pg_conf_load_time() > '{before}'"));
             if loaded[0][0].as_deref() == Some("t") { Ok(()) } else { Err(format!("{seen:?}")) }
         });
     }
@@ -146,6 +151,34 @@ fn each_session_of_the_daemon_may_be_ended_at_any_moment() {
     });
 }
 
+/// Locks the writer's tables, one and then the other, until it has met a deadlock. It looks for one 300 ms after it began to
+/// wait, and gives up after 500 ms: so the second table has to be asked for soon.
+fn meet_a_deadlock(stage: &mut Stage<'_, '_>, side: &Side<'_>) {
+    let orders = [("counter", "event"), ("event", "counter")];
+    for (first, second) in orders.into_iter().cycle().take(QUARRELS) {
+        let quarrel = || {
+            let other = side.database.session();
+            other.query(&format!(
+                "SET deadlock_timeout = '20s'; BEGIN; LOCK TABLE branch.{first} IN SHARE ROW EXCLUSIVE MODE"
+            ));
+            // One that does not come to wait is met by the next quarrel.
+            _ = poll(Duration::from_secs(5), || {
+                let waiting = side.database.session().query(
+                    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name LIKE 'acequia writer%' AND wait_event_type = 'Lock'",
+                );
+                if waiting.is_empty() { Err("nobody waits".to_owned()) } else { Ok(()) }
+            });
+            other.query(&format!("LOCK TABLE branch.{second} IN SHARE ROW EXCLUSIVE MODE; COMMIT"));
+        };
+        stage.strike(&format!("target: {first} locked, then {second}"), quarrel);
+        if side.cluster.log().contains("deadlock detected") {
+            return;
+        }
+    }
+    panic!("nobody met a deadlock:\n{}", side.cluster.log());
+}
+
 #[test]
 fn a_target_that_takes_no_writes_or_undoes_them_gets_them_in_the_end() {
     on_both_sides(|stage, _config, side| {
@@ -162,21 +195,7 @@ fn a_target_that_takes_no_writes_or_undoes_them_gets_them_in_the_end() {
         stage.befall("target: read-only (25006)", read_only, WHILE, writable);
         stage.wait_said(&["the server is read-only"]);
 
-        for (first, second) in [("counter", "event"), ("event", "counter")] {
-            let quarrel = || {
-                let other = side.database.session();
-                other.query(&format!("SET deadlock_timeout = '20s'; BEGIN; LOCK TABLE branch.{first} IN SHARE ROW EXCLUSIVE MODE"));
-                std::thread::sleep(Duration::from_millis(200));
-                other.query(&format!("LOCK TABLE branch.{second} IN SHARE ROW EXCLUSIVE MODE; COMMIT"));
-            };
-            stage.strike(&format!("target: {first} locked, then {second}"), quarrel);
-        }
-        assert!(
-            side.cluster.log().contains("deadlock detected"),
-            "nobody met a deadlock:\n{}",
-            side.cluster.log()
-        );
-
+        meet_a_deadlock(stage, side);
         side.run(&format!(
             "ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'; {END}"
         ));

@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use acequia::failpoint::{INCREMENT, PRUNING, SNAPSHOT};
 
 use super::archive::Archive;
-use crate::support::{ACEQUIA, Cluster, Config, Database};
+use crate::support::{ACEQUIA, Cluster, Config, Database, skip};
 
 const RULES: &str = r#"
 [[snapshot]]
@@ -177,7 +177,7 @@ fn injured(config: &Config<'_>, calls: &str, what: &str, when: u32) -> Output {
 #[test]
 fn whatever_call_the_system_refuses_the_published_one_is_whole() {
     if !Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: strace is not here");
+        skip("calls that the system refuses", "strace is not installed");
         return;
     }
     let database = customers();
@@ -233,7 +233,7 @@ fn on_a_full_disk_the_published_one_stays_and_room_is_all_that_is_needed() {
     let database = customers();
     let mut nights = Nights::new(&database, "full");
     let Some(_disk) = SmallDisk::mount(&nights.config.path().join("out"), 8 << 20) else {
-        eprintln!("skipped: this process may not mount");
+        skip("a full disk of archives", "only root can mount one");
         return;
     };
     nights.run();

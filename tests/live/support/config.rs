@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Once;
 
 use tempfile::TempDir;
 
@@ -13,6 +14,25 @@ use super::proxy::Proxy;
 
 /// The binary under test.
 pub(crate) const ACEQUIA: &str = env!("CARGO_BIN_EXE_acequia");
+
+/// Their directories are called so, and by the process that made them.
+const PREFIX: &str = "acequia-config-";
+
+/// Whether it has been looked for what tests left behind that were killed.
+static SWEPT: Once = Once::new();
+
+/// Removes the directories of processes that are gone.
+fn sweep() {
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split_once('-'));
+        if process
+            .is_some_and(|(pid, _)| pid.parse::<u32>().is_ok() && !Path::new("/proc").join(pid).exists())
+        {
+            _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
 
 /// A customer of a test: name, database, schema.
 pub(crate) type Customer<'a> = (&'a str, &'a Database, &'a str);
@@ -37,7 +57,9 @@ impl<'a> Config<'a> {
 
     /// The same where `rules` names (further) customers of these databases itself.
     pub(crate) fn over(databases: &[&'a Database], customers: &[Customer<'_>], rules: &str) -> Self {
-        let directory = tempfile::Builder::new().prefix("acequia-config-").tempdir().expect("a directory");
+        SWEPT.call_once(sweep);
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let directory = tempfile::Builder::new().prefix(&prefix).tempdir().expect("a directory");
         let config = Self { directory, databases: databases.to_vec() };
         let private = std::fs::Permissions::from_mode(0o700);
         std::fs::set_permissions(config.path(), private).expect("a private directory");

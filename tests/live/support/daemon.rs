@@ -12,6 +12,9 @@ use super::wait::{poll, wait_for};
 /// How long anything may take that a test waits for. Only a test that fails waits so long.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
+/// How long a server may take that perhaps is not there.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+
 /// `acequia run`. Killed when it is dropped; its log is shown when the test fails.
 pub(crate) struct Daemon<'a> {
     config: &'a Config<'a>,
@@ -47,12 +50,17 @@ impl<'a> Daemon<'a> {
         String::from_utf8_lossy(&std::fs::read(&self.log).expect("the log can be read")).into_owned()
     }
 
-    /// No session of a daemon is a superuser's: every test is one of the printed privileges too.
+    /// No session of a daemon has a role that may do everything: every test is one of the printed privileges too. A server
+    /// that is down has no sessions.
     fn assert_no_superuser(&self) {
-        let sql = "SELECT count(*) FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid \
-                   WHERE r.rolsuper AND a.application_name LIKE 'acequia capture%'";
+        let sql = "SELECT a.application_name FROM pg_stat_activity a JOIN pg_roles r ON r.oid = a.usesysid \
+                   WHERE (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole) AND a.datname = current_database() \
+                   AND a.application_name LIKE 'acequia %'";
         for database in self.config.databases() {
-            assert_eq!(database.value(sql), "0", "a daemon works as superuser");
+            let session = database.session_within(ANSWER_LIMIT);
+            let seen =
+                session.and_then(|session| session.query_within(sql, ANSWER_LIMIT)).unwrap_or_default();
+            assert!(seen.is_empty(), "the daemon works as superuser: {seen:?}");
         }
     }
 
@@ -114,7 +122,17 @@ impl<'a> Daemon<'a> {
 
     /// Waits for something that only a working daemon can bring about: fails at once where it has ended, or halted a flow.
     pub(crate) fn wait_alive(&mut self, what: &str, condition: impl Fn() -> Result<(), String>) {
-        wait_for(what, LIMIT, || {
+        self.wait_alive_within(LIMIT, what, condition);
+    }
+
+    /// The same with a limit of its own.
+    pub(crate) fn wait_alive_within(
+        &mut self,
+        limit: Duration,
+        what: &str,
+        condition: impl Fn() -> Result<(), String>,
+    ) {
+        wait_for(what, limit, || {
             let ended = self.child.try_wait().expect("the daemon is our child");
             // Dropping the daemon shows its log.
             assert!(ended.is_none(), "waiting for {what}: the daemon ended ({ended:?})");
@@ -128,6 +146,7 @@ impl<'a> Daemon<'a> {
 
     /// Sends TERM and expects an orderly end.
     pub(crate) fn stop(mut self) {
+        self.assert_no_superuser();
         self.signal("TERM");
         let status = self.wait_exit();
         assert!(status.success(), "after TERM the daemon ended with {status}\n{}", self.log());

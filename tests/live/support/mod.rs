@@ -13,7 +13,8 @@
 //! daemon.stop();                        // or kill(), and start again
 //! ```
 //!
-//! The functions block; none sleeps for luck. A test that is killed leaves nothing behind.
+//! The functions block; none sleeps for luck. What a test that is killed
+//! leaves behind is gone with its servers, or with the next run.
 
 mod cluster;
 mod config;
@@ -21,7 +22,9 @@ mod daemon;
 mod database;
 mod mysql;
 mod nspawn;
+mod port;
 mod proxy;
+mod skip;
 mod wait;
 
 pub(crate) use cluster::Cluster;
@@ -30,5 +33,7 @@ pub(crate) use daemon::{Daemon, LIMIT};
 pub(crate) use database::{Database, Ears, Rows, Session, runtime};
 pub(crate) use mysql::{Mysql, PASSWORD};
 pub(crate) use nspawn::Container;
+pub(crate) use port::free_address;
 pub(crate) use proxy::{Link, Proxy, Way};
+pub(crate) use skip::skip;
 pub(crate) use wait::{poll, wait_for};
