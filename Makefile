@@ -30,9 +30,11 @@ lint: ## formatting and clippy, as in CI
 	cargo clippy --locked --all-targets --features failpoints -- -D warnings
 
 deny: ## licences, bans and sources of everything that is linked in, by .deny.toml
+	@tests/support/install.sh ci
 	cargo deny --locked --config .deny.toml check licenses bans sources
 
 deb: ## the Debian package, in target/debian
+	@tests/support/install.sh package
 	cargo build --release --locked
 	systemd/package.sh $(ARGS)
 
@@ -40,4 +42,5 @@ tutorial: ## README's ten minutes, word by word on a fresh Debian in a container
 	tests/systemd/tutorial.sh
 
 audit: ## what goes to a server: the unit, alert rules, manual pages and the package; needs `make deb`
+	@tests/support/install.sh ci
 	tests/support/audit.sh

@@ -31,7 +31,8 @@ impl Actor {
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let user = user_name(&users, uid).unwrap_or_else(|| format!("uid {uid}"));
         let sudo_user = std::env::var("SUDO_USER").ok().filter(|name| !name.is_empty() && *name != user);
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+        // Not from /proc/sys, which the service does not see.
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let name = sudo_user.as_ref().map_or_else(|| user.clone(), |sudo| format!("{sudo} as {user}"));
         Self { name, user, uid, sudo_user, host }
     }

@@ -12,14 +12,15 @@ use super::check;
 use super::console::{Exit, Output, say};
 use super::status::is_fresh;
 use crate::apply::actor::actor;
-use crate::config::{Config, Difference, Outline};
+use crate::config::{Config, Difference, Outline, runtime_directory};
 use crate::daemon::Finding;
 use crate::ops::{self, Asked, DaemonState, Found, Reload};
 
 /// How often the daemon's answer is looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Comparing the rules with many databases takes a while; longer than this is too long.
-const ANSWER_WITHIN: Duration = Duration::from_mins(10);
+/// Comparing the rules with many databases takes a while. Both limits together end before the 90 seconds that systemd gives
+/// to a reload, so that it is this command that says what is going on.
+const ANSWER_WITHIN: Duration = Duration::from_secs(70);
 /// So long it is waited for flows to write what they had to write before; then it is said that they have not yet.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -28,7 +29,9 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
     let config = match Config::load(directory) {
         Ok((config, _)) => config,
         Err(problems) => {
-            // The daemon would say the same: it is not even asked.
+            if !dry_run {
+                have_refused(directory, &sha256).await;
+            }
             let found: Vec<Finding> = problems.diagnostics.into_iter().map(Finding::from).collect();
             return refused_files(&found, output);
         }
@@ -44,18 +47,46 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
     if dry_run {
         return dry(&config, output);
     }
+    ask(place, &before)?;
+    let Some(record) = answer(place, before.reloads_ended, &sha256).await? else {
+        bail!(
+            "the daemon has not answered within {} s. It may still compare the rules with the databases, and then takes them \
+             over or refuses them: `acequia status` says by which rules it runs, its log what has become of these",
+            ANSWER_WITHIN.as_secs()
+        );
+    };
+    let waiting = if record.taken { flows_on_their_way(place).await } else { Vec::new() };
+    report(&record, &waiting, output)
+}
+
+/// Has a daemon that runs read the files.
+fn ask(place: &Path, daemon: &DaemonState) -> anyhow::Result<()> {
     let pid =
-        i32::try_from(before.pid).ok().and_then(Pid::from_raw).context("the state file names no process")?;
+        i32::try_from(daemon.pid).ok().and_then(Pid::from_raw).context("the state file names no process")?;
     let actor = actor();
     let asked = Asked { who: actor.name.clone(), by: actor.as_json(), at: Timestamp::now().as_second() };
     // Not to be able to say who asks is no reason not to ask.
     let _ = ops::write_asked(place, &asked);
     kill_process(pid, Signal::HUP).with_context(|| {
-        format!("sending SIGHUP to process {} (as root, or as the user that the daemon runs as)", before.pid)
-    })?;
-    let record = answer(place, before.reloads_ended, &sha256).await?;
-    let waiting = if record.taken { flows_on_their_way(place).await } else { Vec::new() };
-    report(&record, &waiting, output)
+        format!("sending SIGHUP to process {} (as root, or as the user that the daemon runs as)", daemon.pid)
+    })
+}
+
+/// Has a daemon that runs refuse files that are wrong. It would not start by them any more, so status, alerts and audit have
+/// to know of them. What is wrong is known here already: nothing depends on its answer.
+async fn have_refused(directory: &Path, sha256: &str) {
+    let place = runtime_directory(directory);
+    let refused = async {
+        let Some(before) = ops::read(&place).with_context(|| reading(&place))?.filter(is_fresh) else {
+            return anyhow::Ok(());
+        };
+        ask(&place, &before)?;
+        answer(&place, before.reloads_ended, sha256).await?;
+        Ok(())
+    };
+    if let Err(error) = refused.await {
+        eprintln!("acequia: a running daemon was not told of this: {error:#}\n");
+    }
 }
 
 fn reading(place: &Path) -> String {
@@ -92,8 +123,8 @@ fn print_differences(differences: &[Difference]) {
     }
 }
 
-/// Waits for the end of a reload that has read these files.
-async fn answer(place: &Path, before: u64, sha256: &str) -> anyhow::Result<Reload> {
+/// Waits for the end of a reload that has read these files; `None`: it took too long.
+async fn answer(place: &Path, before: u64, sha256: &str) -> anyhow::Result<Option<Reload>> {
     let began = Instant::now();
     loop {
         tokio::time::sleep(INTERVAL).await;
@@ -108,7 +139,7 @@ async fn answer(place: &Path, before: u64, sha256: &str) -> anyhow::Result<Reloa
         };
         let Some(last) = last else {
             if began.elapsed() > ANSWER_WITHIN {
-                bail!("the daemon has not answered within {} s; its log says more", ANSWER_WITHIN.as_secs());
+                return Ok(None);
             }
             continue;
         };
@@ -116,7 +147,7 @@ async fn answer(place: &Path, before: u64, sha256: &str) -> anyhow::Result<Reloa
         // files have been changed once more, nothing newer is coming.
         let is_last = reloads_begun == last.number && began.elapsed() > Duration::from_secs(3);
         if last.config_sha256 == sha256 || is_last {
-            return Ok(last);
+            return Ok(Some(last));
         }
     }
 }

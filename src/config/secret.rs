@@ -1,7 +1,6 @@
 //! Reads a secret from where the configuration says it is. No message shows any of its content.
 
 use std::env;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,6 +15,11 @@ const SECRET_MAX_BYTES: u64 = 16 << 10;
 
 /// The permissions of everybody but the owner.
 pub(super) const NOT_OWNER: u32 = 0o077;
+
+/// Where systemd keeps what the service was given, for the service's own user, as long as it runs.
+const HANDED_OVER: &str = "/run/credentials/acequia.service";
+/// Where the service's unit takes it from: only root reads there.
+const KEPT: &str = "/etc/acequia/credentials";
 
 /// A secret that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +66,9 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
-    /// The process was not started by systemd, or its unit loads no credential.
+    /// Neither this process nor the service was given it by systemd.
     #[error(
-        "credential `{name}` is not there: systemd has set no CREDENTIALS_DIRECTORY; add LoadCredential={name}:PATH to the unit, or use {{ file = \"…\" }}"
+        "credential `{name}` is not there: the service gets it by LoadCredential={name}:{KEPT}/{name} in its unit; a command that is run by hand finds it as the daemon's user while the service runs, and as root at any time; else set CREDENTIALS_DIRECTORY, or use {{ file = \"…\" }}"
     )]
     NoCredentials {
         /// The credential.
@@ -75,18 +79,26 @@ pub enum SecretError {
 impl SecretSource {
     /// Reads the secret. One line end after it does not belong to it.
     pub fn read(&self) -> Result<SecretString, SecretError> {
-        self.read_with(env::var_os("CREDENTIALS_DIRECTORY").as_deref())
+        let said = env::var_os("CREDENTIALS_DIRECTORY");
+        // A command that is run by hand has the service's, if its user may.
+        let places = said.map_or_else(|| vec![HANDED_OVER.into(), KEPT.into()], |said| vec![said.into()]);
+        self.read_with(&places)
     }
 
-    /// The same, with the directory of credentials given.
-    fn read_with(&self, credentials: Option<&OsStr>) -> Result<SecretString, SecretError> {
+    /// The same, with the directories of credentials given. A single one was named by somebody, so it is what errors speak of.
+    fn read_with(&self, places: &[PathBuf]) -> Result<SecretString, SecretError> {
         match self {
             Self::File(path) => read_file(path, Guard::OwnerOnly),
             Self::Credential(name) => {
-                let Some(directory) = credentials else {
-                    return Err(SecretError::NoCredentials { name: name.clone() });
-                };
-                read_file(&Path::new(directory).join(name), Guard::ByDirectory)
+                let paths: Vec<PathBuf> = places.iter().map(|place| place.join(name)).collect();
+                match &paths[..] {
+                    [path] => read_file(path, Guard::ByDirectory),
+                    paths => {
+                        let there = paths.iter().find(|path| path.is_file());
+                        let path = there.ok_or_else(|| SecretError::NoCredentials { name: name.clone() })?;
+                        read_file(path, Guard::ByDirectory)
+                    }
+                }
             }
             Self::Inline(secret) => Ok(secret.clone()),
         }
@@ -185,10 +197,15 @@ mod tests {
     fn a_credential_is_read_from_the_directory_of_systemd() {
         let (directory, _path) = write(b"hunter2\n", 0o440);
         let source = SecretSource::Credential("password".to_owned());
-        let read = source.read_with(Some(directory.path().as_os_str())).expect("a credential");
-        assert_eq!(read.expose_secret(), "hunter2");
-        let error = source.read_with(None).expect_err("there is no directory").to_string();
-        assert!(error.contains("LoadCredential=password"), "{error}");
+        let places = [directory.path().join("none"), directory.path().to_owned()];
+        for places in [&places[1..], &places] {
+            let read = source.read_with(places).expect("a credential");
+            assert_eq!(read.expose_secret(), "hunter2");
+        }
+        let error = source.read_with(&places[..1]).expect_err("it is not where it was said to be");
+        assert!(matches!(error, SecretError::Unreadable { .. }), "{error}");
+        let error = source.read_with(&[]).expect_err("there is no directory").to_string();
+        assert!(error.contains("LoadCredential=password:/etc/acequia/credentials/password"), "{error}");
     }
 
     #[test]

@@ -174,6 +174,35 @@ fn a_flow_that_nobody_needs_gives_its_slot_back() {
     daemon.stop();
 }
 
+#[test]
+fn whoever_stops_for_good_can_drop_the_role_at_last() {
+    let server = Cluster::start(&[]);
+    let database = server.database();
+    schemas(&database, &["hq", "north"]);
+    let customers = [("hq", &database, "hq"), ("north", &database, "north")];
+    let config = Config::new(&customers, &rules("\"north\""));
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    database.execute("INSERT INTO hq.code (code, label) VALUES ('a', '1')");
+    daemon.barrier();
+    daemon.stop();
+    let off = rules("\"north\"").replace("from = ", "enabled = false\nfrom = ");
+    config.write("conf.d/rules.toml", &off);
+    // As doc/runbook.md says.
+    let flow = format!("{0}:{0}", database.name());
+    let said = config.run(&["forget", "--flow", &flow, "--yes"]);
+    assert_says(&said, 1, &["DROP PUBLICATION"]);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let (_, sql) = said.split_once("at the source: ").expect("the statement");
+    database.execute(sql.lines().next().expect("a line"));
+    assert_eq!(database.value("SELECT count(*) FROM pg_replication_slots"), "0");
+    database.execute("DROP OWNED BY acequia");
+    database.execute("DROP ROLE acequia");
+    assert_eq!(database.value("SELECT to_regnamespace('acequia') IS NULL"), "t");
+    assert_eq!(database.value("SELECT code FROM north.code"), "a");
+}
+
 /// Waits for a value.
 fn wait(database: &Database, sql: &str, wanted: &str) {
     wait_for(sql, LIMIT, || {

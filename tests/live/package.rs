@@ -114,7 +114,7 @@ fn is_installed_and_not_started(container: &Container) {
     let directories = "stat -c '%a %U:%G' /etc/acequia /etc/acequia/credentials /var/lib/acequia";
     assert_eq!(shell(container, directories), "750 root:acequia\n700 root:root\n700 acequia:acequia");
     assert!(shell(container, "acequia --version").starts_with("acequia "));
-    shell(container, "acequia --config /usr/share/doc/acequia/examples check --offline");
+    shell(container, "acequia --config /usr/share/doc/acequia/config check --offline");
     shell(
         container,
         "test -s /usr/share/acequia/acequia.schema.json && test -s /usr/share/man/man5/acequia.toml.5.gz",

@@ -88,6 +88,7 @@ impl Machine {
 
     /// The service runs by its own unit and the first rules, whatever a test before has left behind.
     fn settle(&self) {
+        self.0.write("/etc/acequia/acequia.toml", PLACES);
         self.0.write("/etc/acequia/conf.d/rules.toml", RULES);
         self.0.succeed(&["mkdir", "-p", "/run/systemd/system/acequia.service.d"]);
         self.drop_in("");
@@ -297,7 +298,12 @@ fn the_journal_has_fields_and_the_service_runs_as_its_user_which_postgresql_know
         "/run/acequia",
         "/etc/acequia/credentials",
     ]);
-    assert_eq!(owner, "acequia 700\nacequia 750\nroot 700");
+    assert_eq!(owner, "acequia 700\nacequia 700\nroot 700");
+    let by = "SELECT count(*), count(*) FILTER (WHERE detail -> 'by' ->> 'host' <> '' AND detail -> 'by' ->> 'user' = 'acequia') \
+              FROM acequia.audit WHERE what IN ('started', 'stopped')";
+    let told = container.sql(by);
+    let (all, whole) = told.split_once('|').expect("two numbers");
+    assert!(all == whole && all != "0", "the service knows its user and its host: {told}");
     // By its name, and without a password.
     let hba = "local all postgres trust\\nlocal all acequia peer\\n";
     container.succeed(&["sh", "-c", &format!("printf '{hba}' >/srv/pg/pg_hba.conf")]);
@@ -306,6 +312,42 @@ fn the_journal_has_fields_and_the_service_runs_as_its_user_which_postgresql_know
     machine.expect_arrival("by peer authentication");
     container.succeed(&["sh", "-c", "sed -i s/peer/scram-sha-256/ /srv/pg/pg_hba.conf"]);
     container.sql("SELECT pg_reload_conf()");
+}
+
+#[test]
+fn commands_by_hand_have_the_password_that_the_service_has() {
+    const BY_HAND: [&str; 6] = ["runuser", "-u", "acequia", "--", "acequia", "check"];
+    let Some(machine) = machine("passwords by hand") else { return };
+    let container = &machine.0;
+    container.succeed(&BY_HAND);
+    container.succeed(&["systemctl", "stop", "acequia"]);
+    let refused = container.run(&BY_HAND);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("as root at any time"), "{said}");
+    container.succeed(&["acequia", "check"]);
+    // As doc/security.md says.
+    let install = "printf 'zq7leak-password\\n' | install -o acequia -g acequia -m 600 /dev/stdin /etc/acequia/password";
+    container.succeed(&["sh", "-c", install]);
+    let places = PLACES.replace("credential = \"practice_password\"", "file = \"/etc/acequia/password\"");
+    container.write("/etc/acequia/acequia.toml", &places);
+    container.succeed(&BY_HAND);
+    container.succeed(&["systemctl", "start", "acequia"]);
+    machine.expect_arrival("by a password in a file");
+}
+
+#[test]
+fn the_service_writes_elsewhere_only_where_a_drop_in_lets_it() {
+    let Some(machine) = machine("ReadWritePaths") else { return };
+    let container = &machine.0;
+    container.succeed(&["install", "-d", "-o", "acequia", "-g", "acequia", "-m", "700", "/srv/snapshots"]);
+    machine.drop_in("[Service]\nExecStartPost=-/usr/bin/touch /srv/snapshots/before\n");
+    container.succeed(&["systemctl", "restart", "acequia"]);
+    // As doc/snapshots.md says.
+    let allowed =
+        "[Service]\nReadWritePaths=/srv/snapshots\nExecStartPost=/usr/bin/touch /srv/snapshots/after\n";
+    machine.drop_in(allowed);
+    container.succeed(&["systemctl", "restart", "acequia"]);
+    assert_eq!(container.succeed(&["ls", "/srv/snapshots"]), "after");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use acequia::ops::{
     CustomerVital, DaemonState, FlowState, HoldVital, Limits, Phase, Side, SlotVital, SnapshotPhase,
-    SnapshotState, Vital,
+    SnapshotState, Verified, Vital,
 };
 use acequia::snapshot::progress::{Progress, Step};
 use acequia::snapshot::record::{Failure, Published};
@@ -111,4 +111,51 @@ pub(crate) fn unwell() -> DaemonState {
     let failure = Failure { at: jiff::Timestamp::UNIX_EPOCH, text: "the disk is full".to_owned() };
     state.snapshots[0] = SnapshotState { late: true, failure: Some(failure), ..snapshot() };
     state
+}
+
+/// One state for each thing that can be wrong and for how bad it can be, each with a single cause.
+pub(crate) fn every_trouble() -> Vec<DaemonState> {
+    let changes: [fn(&mut DaemonState); 14] = [
+        |state| state.refused_sha256 = Some("f".to_owned()),
+        |state| state.flows[0].state = Phase::Halted,
+        |state| state.flows[0].silent_seconds = 31.0,
+        |state| state.flows[0].lag_seconds = 3600.0,
+        |state| state.flows[0].verified = Some(Verified { at: 1, differences: 1 }),
+        |state| seen(state).source.answered_seconds_ago = None,
+        |state| seen(state).heartbeat_age_seconds = 31.0,
+        |state| seen(state).commit_age_seconds = Some(31.0),
+        |state| keep(state, (1 << 29) + 1),
+        |state| keep(state, (1 << 30) + 1),
+        |state| hold(state, 1.0),
+        |state| hold(state, 31.0),
+        |state| state.snapshots[0].failure.clone_from(&unwell().snapshots[0].failure),
+        |state| state.snapshots[0].late = true,
+    ];
+    let parked = [43_201.0, 86_401.0].map(|age| {
+        let mut state = well();
+        seen(&mut state)
+            .customers
+            .values_mut()
+            .for_each(|customer| customer.oldest_parked_seconds = Some(age));
+        state
+    });
+    let states = changes.map(|change| {
+        let mut state = well();
+        change(&mut state);
+        state
+    });
+    states.into_iter().chain(parked).collect()
+}
+
+fn seen(state: &mut DaemonState) -> &mut Vital {
+    state.flows[0].vital.as_mut().expect("it was looked at")
+}
+
+fn keep(state: &mut DaemonState, bytes: u64) {
+    seen(state).slot.as_mut().expect("a slot").retained_wal_bytes = bytes;
+}
+
+fn hold(state: &mut DaemonState, age_seconds: f64) {
+    "paused".clone_into(&mut seen(state).holds[0].reason);
+    seen(state).holds[0].age_seconds = age_seconds;
 }

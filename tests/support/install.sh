@@ -4,7 +4,8 @@
 #
 #     install.sh         what every run needs
 #     install.sh test    and what tests are skipped without, by name: a container with systemd, promtool, mandoc
-#     install.sh ci      and what looks over the package and its licences: lintian, cargo-deb, cargo-deny
+#     install.sh package only what makes the Debian package: the C compiler, dpkg-dev, cargo-deb; no server
+#     install.sh ci      all of it, and what looks over the package and its licences: lintian, cargo-deny, debootstrap
 #
 # Where everything is there it says so at once, without network. Else, where there is apt (Debian, Ubuntu), it
 # installs what is missing, as root or by sudo; elsewhere it says what to install. It never leaves a database
@@ -27,10 +28,13 @@ find_missing() {
     # Cryptography (ring) is compiled from C.
     command -v cc >/dev/null || missing+=(gcc)
     [[ -e /usr/include/stdio.h ]] || printf '#include <stdio.h>\n' | cc -E - >/dev/null 2>&1 || missing+=(libc6-dev)
-    # The tests make their certificates with it.
-    command -v openssl >/dev/null || missing+=(openssl)
     # Cargo fetches by HTTPS.
     [[ -e /etc/ssl/certs/ca-certificates.crt || ! -e /etc/debian_version ]] || missing+=(ca-certificates)
+    # cargo-deb finds by it which libraries the program needs.
+    [[ $for_what != package && $for_what != ci ]] || command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+    [[ $for_what != package ]] || return 0
+    # The tests make their certificates with it.
+    command -v openssl >/dev/null || missing+=(openssl)
     "$here/postgres-bin.sh" >/dev/null || missing+=(postgresql)
     # Snapshots are loaded into it. The client loads dumps.
     { "$here/mysql-bin.sh" mariadb >/dev/null && command -v mariadb >/dev/null; } || missing+=(mariadb-server)
@@ -44,14 +48,14 @@ find_missing() {
     ((EUID != 0)) || command -v systemd-nspawn >/dev/null || missing+=(systemd-container)
     [[ $for_what == ci ]] || return 0
     command -v lintian >/dev/null || missing+=(lintian)
-    # cargo-deb finds by it which libraries the program needs.
-    command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
+    # The tutorial is followed on a fresh Debian.
+    ((EUID != 0)) || command -v debootstrap >/dev/null || missing+=(debootstrap)
 }
 
 # Cargo's own additions, built without optimization: that takes longer than they run.
 install_with_cargo() {
     local PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin tool
-    for tool in cargo-deb@3.8.0 cargo-deny@0.20.2; do
+    for tool in "$@"; do
         command -v "${tool%@*}" >/dev/null || cargo install --quiet --debug --locked "$tool" ||
             fail "cargo could not install $tool." "See its message above; without network, put the program into the PATH."
     done
@@ -143,8 +147,8 @@ check_rust() {
 
 main() {
     case ${1:-run} in
-        run | test | ci) for_what=${1:-run} ;;
-        *) fail "usage: install.sh [test | ci]" ;;
+        run | test | package | ci) for_what=${1:-run} ;;
+        *) fail "usage: install.sh [test | package | ci]" ;;
     esac
     check_rust
     find_missing
@@ -158,9 +162,15 @@ main() {
         find_missing
         ((${#missing[@]} == 0)) || fail "still missing after the installation: ${missing[*]}"
     fi
-    check_postgres_version
-    "$here/versions.sh" fetch
-    [[ $for_what != ci ]] || install_with_cargo
+    if [[ $for_what != package ]]; then
+        check_postgres_version
+        "$here/versions.sh" fetch
+    fi
+    case $for_what in
+        package) install_with_cargo cargo-deb@3.8.0 ;;
+        ci) install_with_cargo cargo-deb@3.8.0 cargo-deny@0.20.2 ;;
+        run | test) ;;
+    esac
     say "nothing is missing"
 }
 

@@ -40,15 +40,16 @@ const FILES: Terms = &[
     ),
     ("/var/lib/acequia/snapshots/", "Published snapshots, unless the files name another directory."),
     ("/usr/share/acequia/acequia.schema.json", "The JSON Schema of the files, for editors."),
-    ("/usr/share/doc/acequia/examples/", "A whole configuration, with comments."),
+    ("/usr/share/doc/acequia/config/", "A whole configuration, with comments."),
 ];
 
 const ENVIRONMENT: Terms = &[
     ("ACEQUIA_CONFIG", "The directory of the files, where `--config` is not given."),
     (
         "CREDENTIALS_DIRECTORY",
-        "Where a password of the form { credential = \"...\" } is. systemd sets it for the service; set it for commands that \
-         are run by hand.",
+        "Where a password of the form { credential = \"...\" } is. systemd sets it for the service. Where it is not set, it is \
+         looked for in /run/credentials/acequia.service, which the daemon's user may read while the service runs, and in \
+         /etc/acequia/credentials, which root may.",
     ),
     ("RUNTIME_DIRECTORY", "Set by systemd; where the runtime directory is when the files do not say so."),
     ("PGPASSFILE", "PostgreSQL's password file; ~/.pgpass where it is not set."),

@@ -50,7 +50,7 @@ pub(super) fn page(file: &'static Chapter) -> String {
     page.example(&["#:schema /usr/share/acequia/acequia.schema.json"]);
     page.section("EXAMPLES");
     page.paragraph(
-        "A whole configuration with comments is in /usr/share/doc/acequia/examples. The smallest one that does something:",
+        "A whole configuration with comments is in /usr/share/doc/acequia/config. The smallest one that does something:",
     );
     page.example(&EXAMPLE.lines().collect::<Vec<_>>());
     page.section("SEE ALSO");

@@ -138,7 +138,7 @@ const PROTECTION: &[Entry] = &[
         key: "sslkey",
         shape: Shape::Text(&PATH),
         default: None,
-        about: "The key of `sslcert`, in PEM; a file with mode 0600.",
+        about: "The key of `sslcert`, in PEM; a file of the daemon's user with mode 0600, or of root with 0640.",
     },
 ];
 
