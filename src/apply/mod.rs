@@ -12,6 +12,7 @@
 //! careful    the same where the server refuses something: halve, park, replay
 //! exchange   rows that change places, of which only the last states are known
 //! unchanged  values that the stream did not bring, fetched from the source
+//! origin     the source's session for that and for copies
 //! circle     rows that refer to each other
 //! notice     what is told of a batch
 //! engine     a wave into every customer
@@ -32,6 +33,7 @@
 //! retry      parked rows come back
 //! writer     one batch, one target transaction, and the checkpoint in it
 //! statements the writer's session, every statement prepared once
+//! asking     which answer is waited for, as others see it
 //! context    what the writing at hand knows beside the plan
 //! prune      the journal is kept for so long, and no bigger than so
 //! error      what can go wrong while writing
