@@ -279,6 +279,12 @@ fn what_is_made_is_not_seen_before_its_time() {
     assert!(ears.rest().is_empty(), "nobody is told of what is not there");
     daemon.kill();
     let daemon = config.start();
+    // What the one before has written says the same.
+    wait_for("a state of the new daemon", LIMIT, || {
+        let state = acequia::ops::read(&config.runtime_directory()).ok().flatten();
+        let pid = state.map(|state| state.pid);
+        if pid == Some(daemon.pid()) { Ok(()) } else { Err(format!("{pid:?}")) }
+    });
     wait_status(&config, "a run that waits", |seen| seen["state"] == "waiting");
     // Its time is brought forward: the same run is published.
     let staged = fs::read_dir(home(&config).join("staging")).expect("a directory");
