@@ -425,6 +425,19 @@ fn it_is_never_green_while_a_row_is_late_because_of_the_slot_its_reader_or_an_op
 }
 
 #[test]
+fn it_is_never_green_while_a_row_is_late_that_the_publication_leaves_out() {
+    play(|mine, _daemon, _config| {
+        let here = mine.canary.source.session();
+        // Heartbeats do not go through the publication: they come as before.
+        let publication = here.query("SELECT pubname FROM pg_publication").remove(0).remove(0);
+        let publication = publication.expect("a name");
+        mine.suffer_for_good("the table is taken out of the publication", || {
+            here.query(&format!("ALTER PUBLICATION \"{publication}\" DROP TABLE hq.bird"));
+        });
+    });
+}
+
+#[test]
 fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_rows_and_the_daemon() {
     play(|mine, daemon, _config| {
         let (here, there) = (mine.canary.source, mine.canary.target);

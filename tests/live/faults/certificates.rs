@@ -114,6 +114,20 @@ impl Served<'_> {
 
 #[test]
 fn certificates_that_expired_or_changed_their_authority_are_read_anew_once_they_are_replaced() {
+    let server = Cluster::start(&["listen_addresses=127.0.0.1"]);
+    let scene = Scene::new(Cluster::shared(), &server);
+    replace_certificates(&scene, &server, &scene.there);
+}
+
+#[test]
+fn certificates_of_the_source_that_expired_or_changed_their_authority_are_read_anew_once_they_are_replaced() {
+    let server = Cluster::start(&["listen_addresses=127.0.0.1"]);
+    let scene = Scene::new(&server, Cluster::shared());
+    replace_certificates(&scene, &server, &scene.here);
+}
+
+/// The server of this database of the scene asks for certificates, and they expire and change one after the other.
+fn replace_certificates(scene: &Scene, cluster: &Cluster, database: &Database) {
     let certificates = tempfile::tempdir().expect("a directory");
     let directory = certificates.path();
     for authority in ["old", "new"] {
@@ -123,10 +137,8 @@ fn certificates_that_expired_or_changed_their_authority_are_read_anew_once_they_
     certify(directory, "old", "server-expired", "/CN=server", -1);
     certify(directory, "old", "ours-good", "/CN=acequia", 2);
     certify(directory, "old", "ours-expired", "/CN=acequia", -1);
-    let (source, target) = (Cluster::shared(), Cluster::start(&["listen_addresses=127.0.0.1"]));
-    let scene = Scene::new(source, &target);
     let config = scene.configure();
-    let place = Served { cluster: &target, database: &scene.there, directory };
+    let place = Served { cluster, database, directory };
     place.replace("old", "root");
     place.replace("ours-good", "ours");
     place.install(&[
@@ -135,12 +147,12 @@ fn certificates_that_expired_or_changed_their_authority_are_read_anew_once_they_
         ("server-old.key", "server.key"),
     ]);
     for setting in ["ssl = on", "ssl_ca_file = 'ca.crt'"] {
-        scene.there.execute(&format!("ALTER SYSTEM SET {setting}"));
+        database.execute(&format!("ALTER SYSTEM SET {setting}"));
     }
-    fs::write(target.data().join("pg_hba.conf"), HBA).expect("the server's file");
-    scene.there.execute("SELECT pg_reload_conf()");
+    fs::write(cluster.data().join("pg_hba.conf"), HBA).expect("the server's file");
+    database.execute("SELECT pg_reload_conf()");
     let text = fs::read_to_string(config.path().join("acequia.toml")).expect("the file");
-    let (host, name) = (place.cluster.socket().display(), scene.there.name());
+    let (host, name) = (place.cluster.socket().display(), database.name());
     let plain = format!("[databases.{name}]\nhost = \"{host}\"\n");
     assert!(text.contains(&plain), "{text}");
     let file = |name: &str| directory.join(name).display().to_string();
