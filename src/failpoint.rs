@@ -30,6 +30,9 @@ pub const COPY_PLACES: [&str; 2] = ["copied-to-stage", "before-copy-commit"];
 /// Places that a flow passes which comes to rest, in their order: moved along, or dropped.
 pub const RESTING: [&str; 3] = ["resting-moved", "resting-left", "resting-dropped"];
 
+/// The place that is passed before a slot is given up.
+pub const SURRENDER: [&str; 1] = ["surrender-slot"];
+
 /// The places that a snapshot's run passes, in their order.
 pub const SNAPSHOT: [&str; 10] = [
     "snapshot-part",
@@ -74,6 +77,7 @@ pub fn hit(place: &'static str) {
         .iter()
         .chain(&COPY_PLACES)
         .chain(&RESTING)
+        .chain(&SURRENDER)
         .chain(&SNAPSHOT)
         .chain(&INCREMENT)
         .chain(&PRUNING)

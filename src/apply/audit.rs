@@ -1,12 +1,18 @@
 //! The trail of what operators and the daemon do: one row in `acequia.audit` for each act. Names, counts and words only: no
 //! value and no key of a row ever stands there.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
 use serde_json::Value;
 use tokio_postgres::Client;
 
 use super::actor::actor;
 use crate::config::Database;
-use crate::postgres::{self, Error};
+use crate::postgres::{self, Error, Kind};
+
+/// A database that does not answer keeps nobody waiting for longer than this.
+const NOTE_LIMIT: Duration = Duration::from_secs(10);
 
 /// `$1` who, `$2` what, `$3` detail, `$4` by whom. The role that the session logged in with is the server's to say.
 const WRITE: &str = "INSERT INTO acequia.audit (who, what, detail) VALUES ($1, $2, $3::text::jsonb || \
@@ -51,18 +57,17 @@ pub async fn note_by(
     what: &str,
     detail: &Value,
 ) -> Vec<String> {
-    let mut failures = Vec::new();
-    for database in databases {
+    let written = databases.into_iter().map(async |database| {
         let written = async {
             let session = postgres::open(database, application).await?;
             record_by(&session, by, what, detail).await
         };
-        if let Err(error) = written.await {
-            failures.push(format!(
-                "`{what}` is not written down in acequia.audit of database {}: {error}",
-                database.name
-            ));
-        }
-    }
-    failures
+        let late = Error::new("writing to the audit", Kind::TimedOut(NOTE_LIMIT));
+        let written = tokio::time::timeout(NOTE_LIMIT, written).await.unwrap_or(Err(late));
+        let failed = |error| {
+            format!("`{what}` is not written down in acequia.audit of database {}: {error}", database.name)
+        };
+        written.err().map(failed)
+    });
+    join_all(written).await.into_iter().flatten().collect()
 }

@@ -1,7 +1,7 @@
 //! Which checks have turned red, or green again, for the log and for applications. What lasts a moment is not told: a flow that
 //! is prepared anew, or a server that is restarted, would only teach people to look away.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::ops::{Check, Health, Level, Subject};
@@ -40,7 +40,7 @@ impl Alarm {
     /// What there is to tell now. What is no longer looked at is forgotten.
     pub(super) fn look(&mut self, health: &Health, now: Instant) -> Vec<Turn> {
         let place = |check: &Check| (check.subject.text(), check.name);
-        let looked_at: Vec<_> = health.checks.iter().map(place).collect();
+        let looked_at: BTreeSet<_> = health.checks.iter().map(place).collect();
         self.known.retain(|place, _| looked_at.contains(place));
         health.checks.iter().filter_map(|check| self.turn(check, now)).collect()
     }

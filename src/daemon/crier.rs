@@ -1,10 +1,11 @@
 //! Tells applications that health has turned: at the sources' databases, on the channels of `[[notify]]`. A task of its own, so
-//! that a database that does not answer keeps nobody waiting; it hears of it when it does.
+//! that a database that does not answer keeps nobody waiting; it hears of it when it does, and then of each check the last
+//! word only: so many wait at most as there are checks.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::{Config, Database, NotifyEvent};
@@ -15,8 +16,6 @@ use crate::rules::Flow;
 
 use super::alarm::Turn;
 
-/// So many wait for databases that do not answer; the oldest are dropped, and the log has all of them.
-const WAITING_MAX: usize = 64;
 /// How long telling may take.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
 /// How often those that could not be told are tried again.
@@ -24,38 +23,47 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// One event at one database.
 struct Cry {
+    /// They are told in the order of these.
+    number: u64,
     database: Database,
     channels: Vec<String>,
     payload: String,
 }
 
+/// What waits: the last word about each check of each subject, for each database.
+type Waiting = BTreeMap<(DatabaseName, String, &'static str), Cry>;
+
 /// Where it is handed over.
 pub(super) struct Crier {
-    cries: mpsc::Sender<Cry>,
+    waiting: watch::Sender<Waiting>,
+    told: u64,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Crier {
     /// Begins to listen for what is to be told.
     pub(super) fn start() -> Self {
-        let (cries, heard) = mpsc::channel(WAITING_MAX);
-        Self { cries, _task: AbortOnDropHandle::new(tokio::spawn(run(heard))) }
+        let waiting = watch::Sender::new(Waiting::new());
+        let task = AbortOnDropHandle::new(tokio::spawn(run(waiting.clone())));
+        Self { waiting, told: 0, _task: task }
     }
 
     /// Has it told to whom it concerns.
-    pub(super) fn tell(&self, config: &Config, state: &DaemonState, turn: &Turn) {
+    pub(super) fn tell(&mut self, config: &Config, state: &DaemonState, turn: &Turn) {
         let channels = config.channels(NotifyEvent::AlertHealth);
         if channels.is_empty() {
             return;
         }
         let channels: Vec<String> = channels.iter().map(|channel| channel.as_str().to_owned()).collect();
         let payload = Turned::new(&turn.subject.text(), turn.check, turn.red, &turn.text).payload();
-        for database in concerned(config, state, &turn.subject) {
-            let Some(database) = config.databases.get(&database).cloned() else { continue };
-            let cry = Cry { database, channels: channels.clone(), payload: payload.clone() };
-            if self.cries.try_send(cry).is_err() {
-                tracing::debug!("too many wait to hear of health: one is left out");
-            }
+        for name in concerned(config, state, &turn.subject) {
+            let Some(database) = config.databases.get(&name).cloned() else { continue };
+            self.told += 1;
+            let (number, channels, payload) = (self.told, channels.clone(), payload.clone());
+            let cry = Cry { number, database, channels, payload };
+            self.waiting.send_modify(|waiting| {
+                waiting.insert((name, turn.subject.text(), turn.check), cry);
+            });
         }
     }
 }
@@ -84,26 +92,31 @@ fn flows(config: &Config, state: &DaemonState) -> impl Iterator<Item = Flow> {
     all.filter(move |flow| known.contains(&flow.name))
 }
 
-async fn run(mut heard: mpsc::Receiver<Cry>) {
-    let mut waiting: VecDeque<Cry> = VecDeque::new();
+async fn run(waiting: watch::Sender<Waiting>) {
+    let mut more = waiting.subscribe();
     loop {
+        let is_left = !waiting.borrow().is_empty();
         tokio::select! {
-            cry = heard.recv() => match cry {
-                Some(cry) => waiting.push_back(cry),
-                None => return,
-            },
-            () = tokio::time::sleep(AGAIN), if !waiting.is_empty() => {}
+            changed = more.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(AGAIN), if is_left => {}
         }
+        let mut cries: Vec<_> = Vec::new();
+        waiting.send_if_modified(|waiting| {
+            cries.extend(std::mem::take(waiting));
+            false
+        });
+        cries.sort_by_key(|(_, cry)| cry.number);
         let mut deaf: Vec<DatabaseName> = Vec::new();
-        for cry in std::mem::take(&mut waiting) {
+        for (place, cry) in cries {
             // In their order: who does not hear the first is not told the second.
             if deaf.contains(&cry.database.name) || !tell(&cry).await {
                 deaf.push(cry.database.name.clone());
-                waiting.push_back(cry);
+                waiting.send_if_modified(|waiting| {
+                    // Meanwhile there may be a later word.
+                    waiting.entry(place).or_insert(cry);
+                    false
+                });
             }
-        }
-        while waiting.len() > WAITING_MAX {
-            waiting.pop_front();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! When something is to be said about the WAL that a slot keeps: once when it gets much, and again only after it was little.
 
+use crate::catalog::Slot;
 use crate::ops::SlotVital;
 
 /// What was said already.
@@ -42,6 +43,21 @@ impl Guard {
     }
 }
 
+/// The flow has written most of what its slot keeps: something else holds that back.
+pub(super) fn is_in_step(slot: &Slot) -> bool {
+    slot.retained_bytes.zip(slot.behind_bytes).is_some_and(|(kept, behind)| behind < kept / 2)
+}
+
+/// What holds WAL back of a flow that is in step: the process and the application of the oldest transaction.
+pub(super) fn holder(oldest: Option<(i32, String)>) -> String {
+    oldest.map_or_else(String::new, |(pid, application)| {
+        format!(
+            ". The flow itself is in step: the oldest open transaction of the source holds it back, that of process {pid} \
+             (application \"{application}\")"
+        )
+    })
+}
+
 /// The slot keeps more than it may.
 pub(super) fn is_past(slot: &SlotVital) -> bool {
     slot.max_retained_wal_bytes.is_some_and(|limit| slot.retained_wal_bytes > limit)
@@ -76,5 +92,12 @@ mod tests {
         let mut said = |(kept, left)| guard.look(("main:east", "main"), &slot(kept, None, Some(left))).len();
         let steps = [(500, 500), (501, 499), (1_100, -100), (400, 600), (100, 900), (600, 400)];
         assert_eq!(steps.map(&mut said), [0, 1, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn who_holds_wal_back_is_named() {
+        assert_eq!(holder(None), "");
+        let said = holder(Some((7, "psql".to_owned())));
+        assert!(said.contains("process 7 (application \"psql\")"), "{said}");
     }
 }

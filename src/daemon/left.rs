@@ -2,6 +2,7 @@
 //! it never keeps WAL unseen.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::apply::Checkpoint;
 use crate::catalog::Slot;
@@ -10,6 +11,8 @@ use crate::name::DatabaseName;
 use crate::postgres;
 use crate::rules::Flow;
 
+/// A database that takes longer to answer is passed over.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// What DBAs see of the sessions.
 const APPLICATION: &str = "acequia left behind";
 
@@ -54,7 +57,7 @@ pub async fn left_behind(config: &Config) -> Vec<LeftBehind> {
         Flow::all(config).into_iter().chain(Flow::resting(config)).map(|flow| flow.name).collect();
     let mut left: Vec<LeftBehind> = Vec::new();
     for target in config.databases.values() {
-        let found = checkpoints(target).await.unwrap_or_default();
+        let found = limited(checkpoints(target)).await.unwrap_or_default();
         for (flow, source, slot) in found {
             if known.contains(&flow) || left.iter().any(|one| one.flow == flow) {
                 continue;
@@ -62,7 +65,7 @@ pub async fn left_behind(config: &Config) -> Vec<LeftBehind> {
             let database = config.databases.values().find(|database| database.name.as_str() == source);
             let retained_bytes = match database {
                 None => None,
-                Some(database) => match retained(database, &slot).await {
+                Some(database) => match limited(retained(database, &slot)).await {
                     Ok(None) => continue,
                     Ok(Some(bytes)) => bytes,
                     Err(_) => None,
@@ -72,6 +75,12 @@ pub async fn left_behind(config: &Config) -> Vec<LeftBehind> {
         }
     }
     left
+}
+
+async fn limited<T>(asked: impl Future<Output = Result<T, postgres::Error>>) -> Result<T, postgres::Error> {
+    let late = postgres::Kind::TimedOut(ANSWER_LIMIT);
+    let late = postgres::Error::new("looking for flows that were", late);
+    tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or(Err(late))
 }
 
 async fn checkpoints(target: &Database) -> Result<Vec<(String, String, String)>, postgres::Error> {

@@ -34,7 +34,7 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const SOON: Duration = Duration::from_millis(100);
 /// An answer that took this long is asked for a hundred times as seldom: 1 % of the server's time.
 const INTERVAL_BY_ANSWER: u32 = 100;
-/// So many holds are told; what more there are is the same trouble.
+/// So many holds are told, the worst of them; what more there are is the same trouble.
 const HOLDS_MAX: i64 = 1_000;
 
 /// Reasons of rows that wait for their customer, not for themselves.

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::catalog::Catalog;
 use crate::config::{Config, Diagnostic, Difference, Outline, Style};
@@ -21,6 +22,8 @@ use super::plan::read_catalogs;
 use super::progress::unix_seconds;
 use super::trail;
 
+/// So long at most the databases are asked at a time: while one hangs, no other reload would be heard.
+const ASK_LIMIT: Duration = Duration::from_mins(5);
 /// What DBAs see of the sessions of a reload.
 const APPLICATION: &str = "acequia reload";
 
@@ -88,7 +91,7 @@ async fn judge(running: &Running, number: u64) -> Verdict {
         }
     };
     let differences = Outline::of(old).differences(&Outline::of(&new));
-    let mut steps = match steps(old, &new).await {
+    let mut steps = match limited(steps(old, &new)).await {
         Ok(steps) => steps,
         Err(error) => return unreachable(number, &new, differences, &error),
     };
@@ -119,6 +122,13 @@ async fn judge(running: &Running, number: u64) -> Verdict {
     let concerned = steps.iter().filter(|step| step.kind != Kind::Same).map(|step| &step.flow.target);
     trail::reloaded((old, &new), &concerned.collect(), &record, running.asked.as_ref()).await;
     Verdict { record, taken: Some(Taken { config: Arc::new(new), steps }) }
+}
+
+/// Waits for databases for as long as is reasonable.
+async fn limited<T>(asked: impl Future<Output = Result<T, postgres::Error>>) -> Result<T, postgres::Error> {
+    let late = postgres::Kind::TimedOut(ASK_LIMIT);
+    let late = postgres::Error::new("comparing the new rules with the databases", late);
+    tokio::time::timeout(ASK_LIMIT, asked).await.unwrap_or(Err(late))
 }
 
 /// What each flow of the old and the new rules has to do.
@@ -181,7 +191,7 @@ async fn review(
         found: vec![of_error(new, error)],
         is_unreachable: error.kind().is_unreachable(),
     };
-    let findings = check(new, flows, warnings).await.map_err(|error| failed(&error))?;
+    let findings = limited(check(new, flows, warnings)).await.map_err(|error| failed(&error))?;
     let is_unreachable = findings.unreachable;
     let found = findings.into_found();
     if !found.iter().any(Finding::is_error) {
@@ -189,7 +199,7 @@ async fn review(
     }
     let before = Flow::all(old);
     let known: Vec<Flow> = flows.iter().filter(|flow| before.contains(flow)).cloned().collect();
-    let known = match check(old, &known, Vec::new()).await {
+    let known = match limited(check(old, &known, Vec::new())).await {
         Ok(findings) => findings.into_found(),
         Err(_) => Vec::new(),
     };

@@ -23,6 +23,8 @@ use super::progress::Progress;
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How often it is asked whether the flow's writer has ended.
 const SOON: Duration = Duration::from_millis(500);
+/// How long a look may take: a link that is dead without a word must not be the last one.
+const LOOK_LIMIT: Duration = Duration::from_mins(1);
 /// A slot that is less than this behind is left where it is: to move it writes WAL too.
 const BEHIND_BYTES: i64 = 64 << 10;
 
@@ -46,7 +48,7 @@ pub(super) async fn run(
         let rested = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            rested = rest(&config, &flow) => rested,
+            rested = limited(rest(&config, &flow)) => rested,
         };
         let now = match rested {
             Ok(said) => said.map(|said| (said, false)),
@@ -75,11 +77,19 @@ pub(super) async fn run(
 /// A flow that was disabled and enabled again before it had come to its end: it goes on from now all the same.
 pub(super) async fn pass(config: &Config, flow: &Flow) -> Result<(), Error> {
     let target = &config.databases[&flow.target];
-    let there = postgres::open(target, &application(flow)).await?;
-    if let Some(Checkpoint { lsn, creating: false, .. }) = Checkpoint::look(&there, &flow.name).await? {
-        Checkpoint::rest(&there, &flow.name, lsn).await?;
-    }
-    Ok(())
+    limited(async {
+        let there = postgres::open(target, &application(flow)).await?;
+        if let Some(Checkpoint { lsn, creating: false, .. }) = Checkpoint::look(&there, &flow.name).await? {
+            Checkpoint::rest(&there, &flow.name, lsn).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn limited<T>(look: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = postgres::Error::new("looking after a flow that rests", postgres::Kind::TimedOut(LOOK_LIMIT));
+    tokio::time::timeout(LOOK_LIMIT, look).await.unwrap_or(Err(late.into()))
 }
 
 /// Looks after the slot once. Answers what there is to say.

@@ -10,6 +10,9 @@ use super::pulse::Pulse;
 /// A start is over after so long, whatever has come of it: a database that is down must not make it fail.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
+/// That a loop stands still is said when it was seen so many times in a row, once.
+const SAID_AT: u32 = 2;
+
 /// What has been told to systemd.
 pub(super) struct Service {
     began: Instant,
@@ -18,8 +21,8 @@ pub(super) struct Service {
     line: String,
     /// After so long without a sign systemd kills the process.
     watchdog: Option<Duration>,
-    /// That a loop stands still is said once.
-    is_still: bool,
+    /// So many times in a row a loop was seen to stand still.
+    still_ticks: u32,
 }
 
 impl Service {
@@ -30,7 +33,7 @@ impl Service {
             is_reloading: false,
             line: String::new(),
             watchdog: systemd::watchdog(),
-            is_still: false,
+            still_ticks: 0,
         }
     }
 
@@ -50,15 +53,19 @@ impl Service {
         let ages: Vec<Option<Duration>> = pulses.iter().map(|(_, pulse)| pulse.age()).collect();
         let still = standing_still(&ages, limit);
         if still.is_empty() {
+            self.still_ticks = 0;
             systemd::tell(&Sign::Alive);
-        } else if !self.is_still {
+            return;
+        }
+        self.still_ticks = self.still_ticks.saturating_add(1);
+        // After a stop of the whole process, or of its machine, this loop may be the first to go on.
+        if self.still_ticks == SAID_AT {
             let names: Vec<&str> = still.iter().map(|place| pulses[*place].0.as_str()).collect();
             tracing::error!(
                 "{} stands still: systemd will end this process and start it anew; this is a fault of Acequia, please report it",
                 names.join(", ")
             );
         }
-        self.is_still = !still.is_empty();
     }
 
     /// Before READY there is nothing to reload, in systemd's eyes.

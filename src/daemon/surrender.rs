@@ -1,8 +1,8 @@
 //! Giving a slot up on purpose: the source's disk matters more than the flow, which a resync heals.
 //!
-//! Most often it is the target that is down then. So what was done is remembered in a file too, until the target's
-//! checkpoint says it. The order: the file, the checkpoint (where it can be asked), and only then the slot. Cut off at
-//! any place, it is done again, or the flow finds its slot gone, which stops it as well.
+//! Most often it is the target that is down then. So what is done is remembered in a file, until there is a slot again. The
+//! order: the file, the slot, the target's checkpoint. The checkpoint never says it of a slot that stayed. Cut off at any
+//! place, whoever looks next sees by the slot whether it was done, and the flow finds its slot gone, which stops it as well.
 
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -14,17 +14,19 @@ use crate::apply::Checkpoint;
 use crate::apply::checkpoint::Lost;
 use crate::catalog::Slot;
 use crate::config::{Config, Database};
-use crate::lsn::Lsn;
 use crate::postgres::{self, Error, Session};
 
 use super::gap;
+
+const END_READER: &str = include_str!("../../sql/catalog/end_reader.sql");
+const DROP: &str = include_str!("../../sql/catalog/give_up.sql");
 
 /// The server shows so much of an application's name.
 const SHOWN: usize = 63;
 /// How long a reader of ours may take to end, in milliseconds.
 const END_LIMIT_MS: i64 = 1_000;
 
-/// A slot that was given up.
+/// A slot that was given up, or is about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Surrender {
     pub(super) flow: String,
@@ -36,8 +38,10 @@ pub(super) struct Surrender {
     pub(super) kept: u64,
     /// What it may keep, in bytes.
     pub(super) limit: u64,
-    /// Where the source's log ended: a slot that lies beyond is another one.
+    /// Where the source's log ended: what keeps WAL from beyond only is another one.
     pub(super) end: String,
+    /// The slot is gone.
+    pub(super) done: bool,
     /// The target's checkpoint says it.
     pub(super) recorded: bool,
 }
@@ -55,12 +59,6 @@ impl Surrender {
 
     fn lost(&self) -> Lost {
         Lost::GivenUp { at: self.at, kept: self.kept, limit: self.limit }
-    }
-
-    /// A slot that was made since.
-    pub(super) fn is_before(&self, slot: &Slot) -> bool {
-        let end: Option<Lsn> = self.end.parse().ok();
-        slot.confirmed.zip(end).is_some_and(|(confirmed, end)| confirmed > end)
     }
 
     /// Has the target's checkpoint say it.
@@ -83,17 +81,27 @@ pub(super) fn refusal(flow: &str, dbname: &str, slot: &Slot) -> Option<String> {
         .then(|| format!("process {pid} (application \"{holder}\") reads it, which is not this flow"))
 }
 
-/// Ends the reader of ours, and drops the slot.
-pub(super) async fn drop_slot(session: &Session, name: &str, slot: &Slot) -> Result<(), Error> {
-    if let Some(pid) = slot.active_pid {
-        let ended = session.execute("SELECT pg_terminate_backend($1, $2)", &[&pid, &END_LIMIT_MS]).await;
-        ended.map_err(|error| Error::from_driver(format!("ending the reader of slot {name}"), &error))?;
+/// Ends the reader of ours, and drops the slot: each only where it still is the slot that was looked at, and still keeps too
+/// much. Meanwhile the flow may have caught up, or made another by a resync. Answers where the log ended when it was dropped;
+/// none: there was nothing to drop.
+pub(super) async fn drop_slot(
+    session: &Session,
+    surrender: &Surrender,
+    reader: Option<i32>,
+) -> Result<Option<String>, Error> {
+    let Surrender { slot, end, .. } = surrender;
+    let limit = i64::try_from(surrender.limit).unwrap_or(i64::MAX);
+    if reader.is_some() {
+        let ended = session.execute(END_READER, &[slot, end, &limit, &reader, &END_LIMIT_MS]).await;
+        ended.map_err(|error| Error::from_driver(format!("ending the reader of slot {slot}"), &error))?;
     }
-    Slot::drop(session, name).await
+    let dropped = session.query_opt(DROP, &[slot, end, &limit]).await;
+    let dropped = dropped.map_err(|error| Error::from_driver(format!("dropping slot {slot}"), &error))?;
+    Ok(dropped.map(|row| row.get("at")))
 }
 
 /// The file that remembers it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Memory(PathBuf);
 
 impl Memory {
@@ -143,6 +151,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lsn::Lsn;
 
     fn slot(plugin: &str, reader: Option<&str>) -> Slot {
         Slot {
@@ -189,12 +198,12 @@ mod tests {
             kept: 7,
             limit: 5,
             end: "0/8".to_owned(),
+            done: true,
             recorded: false,
         };
         memory.keep(&surrender).await.expect("it can be written");
         assert_eq!(memory.read().await.as_ref(), Some(&surrender));
         assert!(surrender.text().contains("on purpose at 1970-01-01"), "{}", surrender.text());
-        assert!(surrender.is_before(&slot("pgoutput", None)));
         memory.forget().await;
         assert_eq!(memory.read().await, None);
     }

@@ -79,8 +79,13 @@ impl Tasks {
         let (own, config, stop) = (flow.clone(), Arc::clone(config), self.stop.clone());
         let pulse = progress.borrow().writing.clone();
         let task = tokio::spawn(pulse.beating(async move {
-            if passes && let Err(error) = rest::pass(&config, &own).await {
-                tracing::warn!(flow = %own.name, "what happened while the flow was disabled may be written: {error}");
+            if passes {
+                tokio::select! {
+                    () = stop.cancelled() => {}
+                    rested = rest::pass(&config, &own) => if let Err(error) = rested {
+                        tracing::warn!(flow = %own.name, "what happened while the flow was disabled may be written: {error}");
+                    }
+                }
             }
             Box::pin(flow::run(seen, own, state, stop)).await;
         }));

@@ -50,14 +50,10 @@ fn detail(config: &Config, flow: Option<&Flow>) -> Value {
 /// Writes down that the daemon has stopped, in every target that answers soon.
 pub(super) async fn stopped(config: &Config) {
     let detail = detail(config, None);
-    let mut written = Vec::new();
-    for database in targets(config) {
-        written.push(audit::note(vec![database], APPLICATION, "stopped", &detail));
-    }
-    let written = futures_util::future::join_all(written);
+    let written = audit::note(targets(config), APPLICATION, "stopped", &detail);
     // A database that is down is what daemons are stopped for: the log has it.
     match tokio::time::timeout(STOP_LIMIT, written).await {
-        Ok(failures) => failures.iter().flatten().for_each(|failure| tracing::debug!("{failure}")),
+        Ok(failures) => failures.iter().for_each(|failure| tracing::debug!("{failure}")),
         Err(_) => {
             tracing::debug!("a database does not answer: that the daemon stopped is not written down there");
         }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::catalog::{Server, Slot};
+use crate::failpoint;
 use crate::notify::{self, Retained};
 use crate::ops::SlotVital;
 use crate::postgres::{self, Session};
@@ -20,6 +21,7 @@ const WAITING_MAX: usize = 16;
 pub(super) struct Warden {
     guard: Guard,
     memory: Memory,
+    /// What was given up, or was about to be: its slot tells which.
     given_up: Option<Surrender>,
     /// Why it could not be given up, said once.
     hindered: Option<String>,
@@ -45,7 +47,7 @@ impl Warden {
 
     /// What was given up and not replaced since, for people.
     pub(super) fn given_up(&self) -> Option<String> {
-        self.given_up.as_ref().map(Surrender::text)
+        self.given_up.as_ref().filter(|surrender| surrender.done).map(Surrender::text)
     }
 
     /// Looks at the slot as it was just read.
@@ -55,22 +57,54 @@ impl Warden {
         session: &Session,
         (slot, vital): (Option<&Slot>, Option<&SlotVital>),
     ) {
+        self.follow(&watched.memory).await;
         if let (Some(slot), Some(vital)) = (slot, vital) {
-            if self.given_up.as_ref().is_some_and(|surrender| surrender.is_before(slot)) {
+            // It stayed, or there is another since.
+            if self.given_up.take().is_some() {
                 self.memory.forget().await;
-                self.given_up = None;
             }
-            let (flow, database) = (&watched.flow.name, watched.flow.source.as_str());
-            for text in self.guard.look((flow, database), vital) {
-                tracing::warn!(%flow, slot = %vital.name, retained_wal_bytes = vital.retained_wal_bytes, "{text}");
-                wait(&mut self.audits, text.clone());
-                self.tell(watched, vital, false, &text);
-            }
+            self.warn(watched, session, (slot, vital)).await;
             if guard::is_past(vital) {
                 self.give_up(watched, session, (slot, vital)).await;
             }
+        } else {
+            // Dropping it was cut off, or the answer to that was.
+            self.finish(watched).await;
         }
         self.catch_up(watched).await;
+    }
+
+    /// Remembers it where the files say by now, so that the flow finds it there too.
+    async fn follow(&mut self, memory: &Memory) {
+        if self.memory == *memory {
+            return;
+        }
+        let before = std::mem::replace(&mut self.memory, memory.clone());
+        if let Some(surrender) = &self.given_up {
+            self.keep(surrender).await;
+            before.forget().await;
+        }
+    }
+
+    /// Says that much is kept, where that is news.
+    async fn warn(&mut self, watched: &Watched, session: &Session, (slot, vital): (&Slot, &SlotVital)) {
+        let (flow, database) = (&watched.flow.name, watched.flow.source.as_str());
+        let said = self.guard.look((flow, database), vital);
+        if said.is_empty() {
+            return;
+        }
+        let oldest = if guard::is_in_step(slot) {
+            limited(&watched.source, Server::oldest_transaction(session)).await
+        } else {
+            Ok(Ok(None))
+        };
+        let holder = guard::holder(oldest.ok().and_then(Result::ok).flatten());
+        for text in said {
+            let text = format!("{text}{holder}");
+            tracing::warn!(%flow, slot = %vital.name, retained_wal_bytes = vital.retained_wal_bytes, "{text}");
+            wait(&mut self.audits, text.clone());
+            self.tell(watched, (vital.retained_wal_bytes, vital.max_retained_wal_bytes), false, &text);
+        }
     }
 
     async fn give_up(&mut self, watched: &Watched, session: &Session, (slot, vital): (&Slot, &SlotVital)) {
@@ -81,12 +115,7 @@ impl Warden {
             None => self.drop_slot(watched, session, (slot, vital)).await,
         };
         match done {
-            Ok(surrender) => {
-                let text = surrender.text();
-                tracing::error!(flow = %flow.name, slot = %flow.slot, "{text}");
-                self.tell(watched, vital, true, &text);
-                self.hindered = None;
-            }
+            Ok(()) => self.hindered = None,
             Err(hindrance) => {
                 if self.hindered.as_ref() != Some(&hindrance) {
                     tracing::error!(
@@ -104,8 +133,10 @@ impl Warden {
         watched: &Watched,
         session: &Session,
         (slot, vital): (&Slot, &SlotVital),
-    ) -> Result<Surrender, String> {
-        let end = Server::end(session).await.map_err(|error| error.to_string())?;
+    ) -> Result<(), String> {
+        let no_answer = |_| "the server gave no answer".to_owned();
+        let end = limited(&watched.source, Server::end(session)).await.map_err(no_answer)?;
+        let end = end.map_err(|error| error.to_string())?;
         let mut surrender = Surrender {
             flow: watched.flow.name.clone(),
             slot: watched.flow.slot.clone(),
@@ -114,26 +145,61 @@ impl Warden {
             kept: vital.retained_wal_bytes,
             limit: vital.max_retained_wal_bytes.unwrap_or_default(),
             end: end.unwrap_or_default().to_string(),
+            done: false,
             recorded: false,
         };
-        if let Err(error) = self.memory.keep(&surrender).await {
+        self.keep(&surrender).await;
+        failpoint::hit("surrender-slot");
+        let dropped = limited(&watched.source, drop_slot(session, &surrender, slot.active_pid)).await;
+        match dropped {
+            Ok(Ok(Some(at))) => {
+                surrender.end = at;
+                self.given_up = Some(surrender);
+                self.finish(watched).await;
+                Ok(())
+            }
+            // It has caught up, or it is another one by now.
+            Ok(Ok(None)) => {
+                self.memory.forget().await;
+                Ok(())
+            }
+            Ok(Err(error)) if error.refusal().is_some() => {
+                self.memory.forget().await;
+                Err(error.to_string())
+            }
+            // It may be gone all the same: the next look tells.
+            Ok(Err(error)) => {
+                self.given_up = Some(surrender);
+                Err(error.to_string())
+            }
+            Err(late) => {
+                self.given_up = Some(surrender);
+                Err(no_answer(late))
+            }
+        }
+    }
+
+    /// The slot is gone: says so, where that was not known.
+    async fn finish(&mut self, watched: &Watched) {
+        let Some(surrender) = self.given_up.as_mut().filter(|surrender| !surrender.done) else { return };
+        surrender.done = true;
+        let surrender = surrender.clone();
+        self.keep(&surrender).await;
+        let text = surrender.text();
+        tracing::error!(flow = %surrender.flow, slot = %surrender.slot, "{text}");
+        self.tell(watched, (surrender.kept, Some(surrender.limit)), true, &text);
+    }
+
+    async fn keep(&self, surrender: &Surrender) {
+        if let Err(error) = self.memory.keep(surrender).await {
             tracing::warn!(flow = %surrender.flow, kind = %error.kind(), "that the slot is given up can't be written down");
         }
-        let recorded = limited(&watched.target, surrender.record(&watched.target.database)).await;
-        surrender.recorded = matches!(recorded, Ok(Ok(())));
-        let dropped = limited(&watched.source, drop_slot(session, &watched.flow.slot, slot)).await;
-        match dropped {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(error.to_string()),
-            Err(_) => return Err("the server gave no answer".to_owned()),
-        }
-        self.given_up = Some(surrender.clone());
-        Ok(surrender)
     }
 
     /// Writes down and tells what could not be before.
     async fn catch_up(&mut self, watched: &Watched) {
-        if let Some(surrender) = self.given_up.as_mut().filter(|surrender| !surrender.recorded) {
+        let is_due = |surrender: &&mut Surrender| surrender.done && !surrender.recorded;
+        if let Some(surrender) = self.given_up.as_mut().filter(is_due) {
             let recorded = limited(&watched.target, surrender.record(&watched.target.database)).await;
             surrender.recorded = matches!(recorded, Ok(Ok(())));
             if surrender.recorded
@@ -162,12 +228,13 @@ impl Warden {
         }
     }
 
-    fn tell(&mut self, watched: &Watched, vital: &SlotVital, given_up: bool, text: &str) {
+    /// `sizes`: what the slot keeps and may keep, in bytes.
+    fn tell(&mut self, watched: &Watched, sizes: (u64, Option<u64>), given_up: bool, text: &str) {
         if watched.wal_channels.is_empty() {
             return;
         }
-        let sizes = (vital.retained_wal_bytes, vital.max_retained_wal_bytes);
-        let names = [watched.flow.name.as_str(), watched.flow.source.as_str(), &vital.name];
+        let flow = &watched.flow;
+        let names = [flow.name.as_str(), flow.source.as_str(), flow.slot.as_str()];
         wait(&mut self.events, Retained::new(names, sizes, given_up, text).payload());
     }
 }

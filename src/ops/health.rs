@@ -1,5 +1,7 @@
 //! Green or red. Green means that a row written at a source now would be at its customers within `max_lag`, and that the
-//! snapshots are there when they should be.
+//! snapshots are there when they should be. What it does not cover: a row that the customer's own database refuses, by a
+//! constraint or a trigger. Such rows are parked, and whether the next one would be refused too nobody can tell; they are
+//! red past `max_parked_age`.
 //!
 //! The judgement is pure and stands on what others saw of a flow ([`super::Vital`]): how a flow feels is only one check
 //! among several. What goes wrong is red at half of `max_lag`, so that it is red before a row is late.
@@ -97,6 +99,10 @@ const STATE_MAX_AGE_SECONDS: f64 = 5.0;
 
 /// Holds that a rule asks for are no fault.
 const SCHEDULED: &str = "scheduled";
+/// What was there before is copied, and what comes now waits for that.
+const BACKFILL: &str = "backfill";
+/// The same, and somebody has to say yes first.
+const UNCONFIRMED: &str = "unconfirmed";
 /// Rows that went over `parked_limit` are not even kept.
 const OVERFLOW: &str = "overflow";
 
@@ -204,6 +210,10 @@ impl Look<'_> {
             let text = format!("database `{}` answered last {since}: {why}", side.database);
             return self.check("watched", Level::Fail, text);
         }
+        if vital.counted_seconds_ago.is_none() {
+            let text = format!("what is parked in database `{}` is not counted yet", vital.target.database);
+            return self.check("watched", Level::Fail, text);
+        }
         if is_old(vital.counted_seconds_ago) {
             let text = format!(
                 "what is parked in database `{}` was counted last {}: its server is too slow for that",
@@ -267,7 +277,9 @@ impl Look<'_> {
 
     fn wal(&self) -> Check {
         if let Some(text) = self.flow.vital.as_ref().and_then(|vital| vital.given_up.as_ref()) {
-            return self.check("wal", Level::Fail, text.clone());
+            // Nobody waits for one that rests, and it can't be made anew before its groups are enabled.
+            let rests = self.flow.state == Phase::Resting;
+            return self.check("wal", if rests { Level::Warn } else { Level::Fail }, text.clone());
         }
         let slot = self.flow.vital.as_ref().and_then(|vital| vital.slot.as_ref());
         let (level, text) = slot.map_or((Level::Ok, "no slot is known".to_owned()), wal_of);
@@ -293,7 +305,9 @@ impl Look<'_> {
             };
         let text = match unwanted.first() {
             None => "nobody is held".to_owned(),
-            Some(first) => format!("{} held; {} is {}", unwanted.len(), name_of(first), first.reason),
+            Some(first) => {
+                format!("{} held; {} is {}", unwanted.len(), name_of(first), state_of(&first.reason))
+            }
         };
         self.check("held", level, text)
     }
@@ -323,6 +337,15 @@ impl Look<'_> {
         let differences = self.flow.verified.as_ref().map_or(0, |verified| verified.differences);
         let level = if differences > 0 { Level::Warn } else { Level::Ok };
         self.check("verified", level, format!("{differences} row(s) differed when compared last"))
+    }
+}
+
+/// What a hold means, in words.
+fn state_of(reason: &str) -> &str {
+    match reason {
+        BACKFILL => "being copied: `acequia status` says how far it is, and it ends by itself",
+        UNCONFIRMED => "to be copied when somebody says yes: `acequia plan`, then `acequia backfill --yes`",
+        other => other,
     }
 }
 

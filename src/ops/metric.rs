@@ -92,7 +92,7 @@ metrics! {
     HELD_AGE Gauge "acequia_held_oldest_age_seconds" ["flow", "customer"],
         "age of the oldest row that waits because its customer is held or copied; absent without one";
     HOLDS Gauge "acequia_holds" ["flow", "customer", "reason"],
-        "who is held: paused, locked, broken, overflow, scheduled or backfill; the customer is empty where all are";
+        "who is held: paused, locked, broken, overflow, scheduled, backfill or unconfirmed; the customer is empty where all are";
     VERIFIED Gauge "acequia_verified_timestamp_seconds" ["flow"],
         "when the daemon compared all customers last ([daemon] verify); absent where it never has";
     DIFFERENCES Gauge "acequia_verified_differences" ["flow"], "rows that differed then";

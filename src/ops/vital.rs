@@ -86,7 +86,7 @@ pub struct CustomerVital {
 /// One hold.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct HoldVital {
-    /// `paused`, `locked`, `broken`, `overflow`, `scheduled` or `backfill`.
+    /// `paused`, `locked`, `broken`, `overflow`, `scheduled`, `backfill` or, of a copy that waits for a yes, `unconfirmed`.
     pub reason: String,
     /// The customer; nothing where all are held.
     pub customer: Option<String>,

@@ -56,7 +56,8 @@ impl Socket {
                     Connector::load(root_certificates.clone(), client.clone()).await.map_err(refused)?;
                 let mut stream = tcp(&database.host, database.port).await?;
                 ask_for_tls(&mut stream).await?;
-                let stream = connector.handshake(&database.host, stream).await.map_err(refused)?;
+                let agreed = timeout(CONNECT_LIMIT, connector.handshake(&database.host, stream)).await;
+                let stream = agreed.map_err(|_| Kind::TimedOut(CONNECT_LIMIT))?.map_err(refused)?;
                 Ok(Self::Tls(Box::new(stream)))
             }
         }

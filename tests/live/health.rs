@@ -187,3 +187,37 @@ fn a_customer_that_is_held_and_a_row_that_is_refused_are_seen_by_the_onlooker() 
     });
     daemon.stop();
 }
+
+#[test]
+fn a_copy_that_waits_for_a_yes_is_red_because_what_is_written_now_waits_for_it() {
+    let (source, target) = (Cluster::shared().database(), Cluster::shared().database());
+    let config = scene(&source, &target);
+    let copied =
+        RULES.replace("data = [\"code\"]\n", "data = [\"code\"]\nmode = \"override\"\ninitial = \"copy\"\n");
+    config.write("conf.d/rules.toml", &copied);
+    config.set_up();
+    target.execute("INSERT INTO north.code (code) VALUES ('a')");
+    source.execute("INSERT INTO hq.code (code) VALUES ('a')");
+    let daemon = config.start();
+    let said = wait_red(&config, "held");
+    assert!(said.contains("north codes code is to be copied when somebody says yes"), "{said}");
+    config.succeed(&["backfill", "--yes"]);
+    wait_green(&config);
+    daemon.stop();
+}
+
+#[test]
+fn the_worst_hold_is_seen_however_many_are_meant_to_be() {
+    let (source, target) = (Cluster::shared().database(), Cluster::shared().database());
+    let config = scene(&source, &target);
+    let daemon = config.start();
+    wait_green(&config);
+    target.execute(
+        "INSERT INTO acequia.hold (flow, sync, to_customer, dataset, reason)
+         SELECT flow, 'codes', 'a' || n, 'code', 'scheduled' FROM acequia.checkpoint, generate_series(1, 1001) n",
+    );
+    config.succeed(&["pause", "--customer", "north"]);
+    let said = wait_red(&config, "held");
+    assert!(said.contains("1 held; north is paused"), "{said}");
+    daemon.stop();
+}

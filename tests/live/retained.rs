@@ -1,6 +1,9 @@
 //! WAL that piles up at the source: warned of at half of `max_retained_wal`, and past it the slot is given up on purpose, so that
 //! the source's disk does not fill. A resync heals.
 
+use std::path::PathBuf;
+
+use acequia::failpoint::SURRENDER;
 use acequia::ops::{Health, Level, read};
 
 use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};
@@ -119,6 +122,12 @@ fn wal_that_piles_up_is_warned_of_and_then_the_slot_is_given_up_and_a_resync_hea
     says_so(&config);
     // A restart in between, and the target is still away.
     daemon.stop();
+    // As if the source had been set back since, so that its next slot lies before this one's end.
+    let remembered = memory(&config).expect("it is remembered");
+    let text = std::fs::read_to_string(&remembered).expect("it can be read");
+    let mut said: serde_json::Value = serde_json::from_str(&text).expect("it is JSON");
+    said["end"] = "FFFF/0".into();
+    std::fs::write(&remembered, said.to_string()).expect("it can be written");
     let daemon = config.start();
     says_so(&config);
     away.restart();
@@ -138,11 +147,95 @@ fn wal_that_piles_up_is_warned_of_and_then_the_slot_is_given_up_and_a_resync_hea
     wait_rows(&target, "b c");
     source.execute("INSERT INTO hq.code (code) VALUES ('d')");
     wait_rows(&target, "b c d");
+    wait_well(&config);
+    assert_eq!(memory(&config), None, "the next slot is another one");
+    daemon.stop();
+}
+
+/// Where it is remembered that the slot was given up.
+fn memory(config: &Config<'_>) -> Option<PathBuf> {
+    let files = std::fs::read_dir(config.runtime_directory()).expect("it can be listed");
+    let mut paths = files.map(|file| file.expect("it can be read").path());
+    paths.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("given-up-")))
+}
+
+/// The flow stands still, and the daemon dies between the note that the slot is given up and that.
+fn die_before_it_is_dropped(config: &Config<'_>, source: &Database, (target, away): (&Database, &Cluster)) {
+    let place = format!("{}:1", SURRENDER[0]);
+    let mut daemon = config.start_with(&[("ACEQUIA_FAILPOINT", &place)]);
+    daemon.wait_streaming();
+    source.execute("INSERT INTO hq.code (code) VALUES ('a')");
+    wait_rows(target, "a");
+    away.stop();
+    source.execute("INSERT INTO hq.code (code) VALUES ('b')");
+    write_wal(source, LIMIT_MB * 3 / 2);
+    assert!(!daemon.wait_exit().success(), "it dies at {place}");
+    assert_eq!(slots(source), "1");
+    assert!(memory(config).is_some(), "what was about to be done is remembered");
+}
+
+fn wait_well(config: &Config<'_>) {
     wait_for("all is well again", LIMIT, || {
         let state = read(&config.runtime_directory()).ok().flatten().ok_or("no state")?;
         let health = Health::judge(&state, 0.0);
         if health.level() == Level::Ok { Ok(()) } else { Err(format!("{:?}", health.problems())) }
     });
+}
+
+#[test]
+fn a_slot_that_stayed_after_all_serves_its_flow_as_before() {
+    let (there, away) = (Cluster::start(&[]), Cluster::start(&[]));
+    let (source, target) = (there.database(), away.database());
+    let config = scene(&source, &target);
+    die_before_it_is_dropped(&config, &source, (&target, &away));
+    away.restart();
+    let own = std::fs::read_to_string(config.path().join("acequia.toml")).expect("a file");
+    let limit = |megabytes: u32| format!("max_retained_wal = \"{megabytes}MB\"");
+    config.write("acequia.toml", &own.replace(&limit(LIMIT_MB), &limit(LIMIT_MB * 10)));
+    let daemon = config.start();
+    wait_rows(&target, "a b");
+    wait_well(&config);
+    assert_eq!(memory(&config), None);
+    let known = value(&target, "SELECT count(*) FROM acequia.audit WHERE what = 'slot given up'");
+    assert_eq!((known.as_str(), slots(&source).as_str()), ("0", "1"), "nothing was given up");
+    daemon.stop();
+}
+
+#[test]
+fn a_slot_that_is_gone_though_nobody_heard_it_is_told_of_as_given_up() {
+    let (there, away) = (Cluster::start(&[]), Cluster::start(&[]));
+    let (source, target) = (there.database(), away.database());
+    let config = scene(&source, &target);
+    die_before_it_is_dropped(&config, &source, (&target, &away));
+    source.execute("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots");
+    let ears = source.listen("alerts");
+    let daemon = config.start();
+    wait_log(&daemon, "was given up on purpose at");
+    assert!(ears.next().contains(r#""given_up":true"#));
+    says_so(&config);
+    away.restart();
+    wait_for("the checkpoint says why", LIMIT, || {
+        let lost = value(&target, "SELECT coalesce(lost, '') FROM acequia.checkpoint");
+        if lost.starts_with("given up at") { Ok(()) } else { Err(lost) }
+    });
+    daemon.stop();
+}
+
+#[test]
+fn who_holds_back_the_wal_of_a_flow_in_step_is_named() {
+    let (there, away) = (Cluster::start(&[]), Cluster::shared());
+    let (source, target) = (there.database(), away.database());
+    let config = scene(&source, &target);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let old = source.session();
+    old.query("BEGIN; INSERT INTO hq.code (code) VALUES ('open')");
+    write_wal(&source, LIMIT_MB * 2 / 3);
+    wait_log(
+        &daemon,
+        "The flow itself is in step: the oldest open transaction of the source holds it back, that of process",
+    );
+    old.query("ROLLBACK");
     daemon.stop();
 }
 

@@ -154,6 +154,10 @@ fn a_slot_is_red_when_it_is_lost_or_past_its_limit() {
     assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(99)), [("wal", WARN)], "half of the server's bound");
     assert_eq!(slot(|slot| slot.safe_wal_bytes = Some(-1)), [("wal", WARN)]);
     assert_eq!(found(|_, vital| vital.given_up = Some(String::new())), [("wal", FAIL)]);
+    let rests = |flow: &mut FlowState, vital: &mut Vital| {
+        (flow.state, vital.given_up) = (Phase::Resting, Some(String::new()));
+    };
+    assert_eq!(found(rests), [("wal", WARN)], "nobody waits for it");
     assert_eq!(slot(|slot| slot.wal_status = Some("extended".to_owned())), []);
     for status in ["unreserved", "lost"] {
         let red = found(|_, vital| {
@@ -172,12 +176,13 @@ fn holds_are_red_when_somebody_waits_for_too_long() {
     };
     assert_eq!(held("scheduled", 1e6), [], "it is what the rule says");
     assert_eq!(held("paused", 10.0), [("held", WARN)]);
-    for reason in ["paused", "locked", "broken"] {
+    assert_eq!(held("backfill", 10.0), [("held", WARN)], "a small copy is soon over");
+    for reason in ["paused", "locked", "broken", "backfill", "unconfirmed"] {
         assert_eq!(held(reason, 30.0), [("held", FAIL)], "{reason}");
     }
     assert_eq!(held("overflow", 0.0), [("held", FAIL)], "rows are not even kept");
     let waits = |age| found(|_, vital| vital.customers = customer(|one| one.oldest_held_seconds = Some(age)));
-    assert_eq!(waits(10.0), [], "a copy is at work");
+    assert_eq!(waits(10.0), []);
     assert_eq!(waits(30.0), [("held", FAIL)]);
 }
 
