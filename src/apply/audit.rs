@@ -6,6 +6,7 @@ use tokio_postgres::Client;
 
 use super::actor::actor;
 use crate::config::Database;
+use crate::logging::ACT;
 use crate::postgres::{self, Error};
 
 /// `$1` who, `$2` what, `$3` detail, `$4` by whom. The role that the session logged in with is the server's to say.
@@ -20,7 +21,20 @@ pub async fn record(client: &Client, what: &str, detail: &Value) -> Result<bool,
 }
 
 /// The same where somebody else has asked for it.
-pub async fn record_by(
+async fn record_by(client: &Client, by: (&str, &Value), what: &str, detail: &Value) -> Result<bool, Error> {
+    let written = write(client, by, what, detail).await?;
+    if written {
+        tell(by, what, detail);
+    }
+    Ok(written)
+}
+
+/// The log says the same.
+fn tell((who, by): (&str, &Value), what: &str, detail: &Value) {
+    tracing::info!(target: ACT, what, who, %detail, %by, "done: {what}");
+}
+
+async fn write(
     client: &Client,
     (who, by): (&str, &Value),
     what: &str,
@@ -51,11 +65,12 @@ pub async fn note_by(
     what: &str,
     detail: &Value,
 ) -> Vec<String> {
+    tell(by, what, detail);
     let mut failures = Vec::new();
     for database in databases {
         let written = async {
             let session = postgres::open(database, application).await?;
-            record_by(&session, by, what, detail).await
+            write(&session, by, what, detail).await
         };
         if let Err(error) = written.await {
             failures.push(format!(
