@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 
 use super::actor::actor;
 use crate::config::Database;
+use crate::logging::ACT;
 use crate::postgres::{self, Error, Kind};
 
 /// A database that does not answer keeps nobody waiting for longer than this.
@@ -26,7 +27,20 @@ pub async fn record(client: &Client, what: &str, detail: &Value) -> Result<bool,
 }
 
 /// The same where somebody else has asked for it.
-pub async fn record_by(
+async fn record_by(client: &Client, by: (&str, &Value), what: &str, detail: &Value) -> Result<bool, Error> {
+    let written = write(client, by, what, detail).await?;
+    if written {
+        tell(by, what, detail);
+    }
+    Ok(written)
+}
+
+/// The log says the same.
+fn tell((who, by): (&str, &Value), what: &str, detail: &Value) {
+    tracing::info!(target: ACT, what, who, %detail, %by, "done: {what}");
+}
+
+async fn write(
     client: &Client,
     (who, by): (&str, &Value),
     what: &str,
@@ -57,10 +71,11 @@ pub async fn note_by(
     what: &str,
     detail: &Value,
 ) -> Vec<String> {
+    tell(by, what, detail);
     let written = databases.into_iter().map(async |database| {
         let written = async {
             let session = postgres::open(database, application).await?;
-            record_by(&session, by, what, detail).await
+            write(&session, by, what, detail).await
         };
         let late = Error::new("writing to the audit", Kind::TimedOut(NOTE_LIMIT));
         let written = tokio::time::timeout(NOTE_LIMIT, written).await.unwrap_or(Err(late));

@@ -3,6 +3,7 @@
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row};
 
+use super::actor::actor;
 use crate::lsn::Lsn;
 use crate::postgres::Error;
 use crate::source::lineage::Lineage;
@@ -86,8 +87,8 @@ const RENEW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET state = 'live'
     waiting AS (UPDATE acequia.parked SET first_lsn = least(first_lsn, $5::text::pg_lsn), \
     last_lsn = least(last_lsn, $5::text::pg_lsn) WHERE flow = $1 AND last_lsn > $5::text::pg_lsn), \
     repairs AS (UPDATE acequia.repair SET seen = NULL, passed = NULL WHERE flow = $1) \
-    INSERT INTO acequia.audit (what, detail) VALUES ('slot made anew', jsonb_build_object('flow', $1::text, \
-    'position', $5::text, 'text', $6::text))";
+    INSERT INTO acequia.audit (who, what, detail) VALUES ($7, 'slot made anew', jsonb_build_object('flow', $1::text, \
+    'position', $5::text, 'text', $6::text, 'by', $8::text::jsonb || jsonb_build_object('role', session_user)))";
 
 const WAKE: &str = "WITH moved AS (UPDATE acequia.checkpoint SET state = 'live', lsn = $2::text::pg_lsn, updated_at = now() \
     WHERE flow = $1), \
@@ -98,8 +99,9 @@ const WAKE: &str = "WITH moved AS (UPDATE acequia.checkpoint SET state = 'live',
     INSERT INTO acequia.repair (flow, from_customer, to_customer, dataset, key) SELECT * FROM old";
 
 const FOLLOW: &str = "WITH moved AS (UPDATE acequia.checkpoint SET timeline = $2, timeline_from = $3::text::pg_lsn, \
-    updated_at = now() WHERE flow = $1) INSERT INTO acequia.audit (what, detail) VALUES ('timeline followed', \
-    jsonb_build_object('flow', $1::text, 'timeline', $2::int4, 'text', $4::text))";
+    updated_at = now() WHERE flow = $1) INSERT INTO acequia.audit (who, what, detail) VALUES ($5, 'timeline followed', \
+    jsonb_build_object('flow', $1::text, 'timeline', $2::int4, 'text', $4::text, \
+    'by', $6::text::jsonb || jsonb_build_object('role', session_user)))";
 
 const FORGET: &str = "WITH tables AS (DELETE FROM acequia.source_table WHERE flow = $1), \
     columns AS (DELETE FROM acequia.source_column WHERE flow = $1) \
@@ -107,8 +109,9 @@ const FORGET: &str = "WITH tables AS (DELETE FROM acequia.source_table WHERE flo
 
 /// Nothing where a slot was made since: its position lies beyond.
 const GIVE_UP: &str = "WITH known AS (UPDATE acequia.checkpoint SET lost = $2 WHERE flow = $1 AND state <> 'creating' \
-    AND lsn <= $3::text::pg_lsn RETURNING flow) INSERT INTO acequia.audit (what, detail) SELECT 'slot given up', \
-    jsonb_build_object('flow', flow, 'text', $4::text) FROM known";
+    AND lsn <= $3::text::pg_lsn RETURNING flow) INSERT INTO acequia.audit (who, what, detail) SELECT $5, 'slot given up', \
+    jsonb_build_object('flow', flow, 'text', $4::text, 'by', $6::text::jsonb || jsonb_build_object('role', session_user)) \
+    FROM known";
 
 const ASKED: &str = "SELECT max(id) FROM acequia.wish WHERE flow = $1 AND what = 'resync' AND sync IS NULL \
     AND to_customer IS NULL AND dataset IS NULL";
@@ -225,8 +228,12 @@ impl Checkpoint {
         why: &str,
     ) -> Result<(), Error> {
         let (timeline, began) = timeline(lineage);
+        let (who, by) = (actor(), actor().as_json().to_string());
         client
-            .execute(RENEW, &[&flow, &lineage.system, &timeline, &began, &at.to_string(), &why])
+            .execute(
+                RENEW,
+                &[&flow, &lineage.system, &timeline, &began, &at.to_string(), &why, &who.name, &by],
+            )
             .await
             .map_err(|error| Error::from_driver("recording the new slot's position", &error))?;
         Ok(())
@@ -244,8 +251,9 @@ impl Checkpoint {
     /// The source went over to another timeline, and everything up to the checkpoint is in that one too.
     pub async fn follow(client: &Client, flow: &str, lineage: &Lineage, text: &str) -> Result<(), Error> {
         let (timeline, began) = timeline(lineage);
+        let (who, by) = (actor(), actor().as_json().to_string());
         client
-            .execute(FOLLOW, &[&flow, &timeline, &began, &text])
+            .execute(FOLLOW, &[&flow, &timeline, &began, &text, &who.name, &by])
             .await
             .map_err(|error| Error::from_driver("recording the source's timeline", &error))?;
         Ok(())
@@ -259,8 +267,9 @@ impl Checkpoint {
         end: &str,
         text: &str,
     ) -> Result<(), Error> {
+        let (who, by) = (actor(), actor().as_json().to_string());
         client
-            .execute(GIVE_UP, &[&flow, &lost.to_text(), &end, &text])
+            .execute(GIVE_UP, &[&flow, &lost.to_text(), &end, &text, &who.name, &by])
             .await
             .map_err(|error| Error::from_driver("recording that a slot is given up", &error))?;
         Ok(())

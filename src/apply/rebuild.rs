@@ -15,6 +15,7 @@ use crate::name::{CustomerName, DatasetName, Ident, TableName, literal};
 use crate::postgres::{self, Session};
 use crate::rules::Crosswalk;
 
+use super::actor::actor;
 use super::error::Error;
 use super::stage::write_fetched;
 use super::statements::Statements;
@@ -322,9 +323,11 @@ async fn rename_parked(
         ),
         format!("DELETE FROM acequia.parked p WHERE {here}"),
         format!(
-            "INSERT INTO acequia.audit (what, detail) SELECT 'parked deletes given up', jsonb_build_object('customer', {to}, \
-             'dataset', {dataset}, 'rows', count(*)) FROM pg_temp.parked_before WHERE op = 'delete' AND name IS NULL \
-             HAVING count(*) > 0"
+            "INSERT INTO acequia.audit (who, what, detail) SELECT {}, 'parked deletes given up', jsonb_build_object('customer', {to}, \
+             'dataset', {dataset}, 'rows', count(*), 'by', {}::jsonb || jsonb_build_object('role', session_user)) FROM pg_temp.parked_before WHERE op = 'delete' AND name IS NULL \
+             HAVING count(*) > 0",
+            literal(&actor().name),
+            literal(&actor().as_json().to_string())
         ),
         format!(
             "INSERT INTO acequia.parked ({}, key, op, payload, unchanged) SELECT {}, name, \

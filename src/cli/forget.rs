@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::beside::Beside;
 use super::console::{Exit, Output, say, session};
-use super::status::{has_control, is_fresh};
+use super::status::has_control;
 use super::table::table;
 use crate::apply::audit;
 use crate::catalog::{Publication, Slot};
 use crate::config::{Config, Database};
 use crate::name::{CustomerName, DatabaseName, literal};
-use crate::ops;
 use crate::postgres::{Error, Session};
 use crate::rules::{Flow, crosswalk_name};
 
@@ -235,8 +235,11 @@ async fn forget_flow(config: &Config, name: &str, wanted: &Forget) -> anyhow::Re
 /// A daemon that runs with other rules may still be writing what is to be forgotten.
 /// What the files say is what the daemon does: for a flow that still goes by the rules before, it is not.
 pub(super) fn expect_reloaded(config: &Config) -> anyhow::Result<()> {
-    let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten().filter(is_fresh);
-    let Some(daemon) = daemon else { return Ok(()) };
+    let daemon = match Beside::look(&config.daemon.runtime_directory) {
+        Beside::Daemon(daemon) => daemon,
+        Beside::Nobody => return Ok(()),
+        Beside::Unknown(why) => anyhow::bail!("{why}"),
+    };
     anyhow::ensure!(
         daemon.config_sha256 == config.sha256,
         "the daemon runs with other rules than the files have now: `acequia reload`, then say this again"

@@ -2,6 +2,7 @@
 
 mod audit;
 mod backfill;
+mod beside;
 mod check;
 mod completions;
 mod config;
@@ -103,6 +104,7 @@ A flow is one of:
   resting     all its groups are disabled; its slot keeps no WAL
   stopping    it was told to stop
   stopped     no daemon runs on this host
+  unknown     the state of the daemon may not be read: run this as root or as the daemon's user
 
   acequia status --watch 5             again every five seconds, with rows per second
 
@@ -406,6 +408,9 @@ pub fn main() -> ExitCode {
 
 async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
     let directory = arguments.config;
+    if !matches!(arguments.command, Command::Run { .. }) {
+        logging::tell_acts();
+    }
     match arguments.command {
         Command::Run { log } => run::run(&directory, log).await,
         Command::Check { offline, output } => check::check(&directory, offline, output).await,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::beside::Beside;
 use super::console::{Exit, Output, say, session};
 use super::copies::{CopyReport, copies};
 use super::dumps::{SnapshotReport, snapshots};
@@ -14,7 +15,7 @@ use crate::catalog::Slot;
 use crate::config::Config;
 use crate::daemon::{self, LeftBehind};
 use crate::lsn::Lsn;
-use crate::ops::{self, DaemonState, FlowState, Health, Level, Phase, Verified};
+use crate::ops::{DaemonState, FlowState, Health, Level, Phase, Verified};
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
 
@@ -78,21 +79,20 @@ pub(super) async fn status(directory: &Path, config: &Config, output: Output) ->
 
 /// Asks the databases and reads what the daemon says.
 pub(super) async fn look(directory: &Path, config: &Config) -> Look {
-    let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten();
+    let beside = Beside::look(&config.daemon.runtime_directory);
     let mut reports = Vec::new();
     // Those that rest too: their customers have what they have.
     let resting = Flow::resting(config);
     for flow in Flow::all(config).into_iter().chain(resting.iter().cloned()) {
-        let mut report = from_daemon(flow, daemon.as_ref());
+        let mut report = from_daemon(flow, &beside);
         report.rests = resting.contains(&report.flow);
         report.unknown = from_databases(config, &mut report).await.err();
         reports.push(report);
     }
     reports.retain(FlowReport::is_something);
     let left = daemon::left_behind(config).await;
-    let daemon = daemon.filter(is_fresh);
-    let snapshots = snapshots(config, daemon.as_ref());
-    let running = Running { daemon, on_disk: Config::sha256_of_files(directory), left, snapshots };
+    let snapshots = snapshots(config, beside.daemon());
+    let running = Running { beside, on_disk: Config::sha256_of_files(directory), left, snapshots };
     Look { flows: reports, running }
 }
 
@@ -137,7 +137,7 @@ impl CustomerReport {
 /// What is told beside the flows.
 struct Running {
     /// The daemon, if one runs.
-    daemon: Option<DaemonState>,
+    beside: Beside,
     /// SHA-256 of the files.
     on_disk: String,
     /// Flows that the files no longer have.
@@ -148,16 +148,20 @@ struct Running {
 impl Running {
     /// The files are not what runs.
     fn is_changed(&self) -> bool {
-        self.daemon.as_ref().is_some_and(|daemon| daemon.config_sha256 != self.on_disk)
+        self.beside.daemon().is_some_and(|daemon| daemon.config_sha256 != self.on_disk)
     }
 
     /// … and the daemon has refused them.
     fn is_refused(&self) -> bool {
-        self.daemon.as_ref().is_some_and(|daemon| daemon.refused_sha256.as_ref() == Some(&self.on_disk))
+        self.beside.daemon().is_some_and(|daemon| daemon.refused_sha256.as_ref() == Some(&self.on_disk))
     }
 
     fn as_json(&self) -> Value {
-        let Some(daemon) = &self.daemon else { return Value::Null };
+        let daemon = match &self.beside {
+            Beside::Daemon(daemon) => daemon,
+            Beside::Nobody => return Value::Null,
+            Beside::Unknown(why) => return json!({ "unknown": why }),
+        };
         json!({ "pid": daemon.pid, "version": daemon.version, "config_sha256": daemon.config_sha256,
                 "config_directory": daemon.config_directory, "loaded_at": daemon.loaded_at,
                 "files_changed": self.is_changed(), "files_refused": self.is_refused(),
@@ -165,9 +169,16 @@ impl Running {
     }
 
     fn print(&self) {
-        let Some(daemon) = &self.daemon else {
-            say!("no daemon runs on this host with this runtime directory");
-            return;
+        let daemon = match &self.beside {
+            Beside::Daemon(daemon) => daemon,
+            Beside::Nobody => {
+                say!("no daemon runs on this host with this runtime directory");
+                return;
+            }
+            Beside::Unknown(why) => {
+                say!("{why}");
+                return;
+            }
         };
         let at = jiff::Timestamp::from_second(daemon.loaded_at)
             .map_or_else(|_| String::new(), |at| at.to_string());
@@ -211,9 +222,7 @@ pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
 
 /// What the daemon says of one flow.
 pub(super) fn state_of_flow(config: &Config, name: &str) -> String {
-    let daemon = ops::read(&config.daemon.runtime_directory).ok().flatten().filter(is_fresh);
-    let flows = daemon.as_ref().map_or(&[][..], |daemon| &daemon.flows);
-    flows.iter().find(|flow| flow.name == name).map_or("stopped", |flow| flow.state.as_str()).to_owned()
+    Beside::look(&config.daemon.runtime_directory).state_of(name).to_owned()
 }
 
 impl FlowReport {
@@ -224,13 +233,13 @@ impl FlowReport {
 }
 
 /// What the daemon itself says. A state file of a daemon that is gone counts for nothing.
-fn from_daemon(flow: Flow, daemon: Option<&DaemonState>) -> FlowReport {
-    let own: Option<&FlowState> = daemon
-        .filter(|daemon| is_fresh(daemon))
-        .and_then(|daemon| daemon.flows.iter().find(|state| state.name == flow.name));
+fn from_daemon(flow: Flow, beside: &Beside) -> FlowReport {
+    let state = beside.state_of(&flow.name).to_owned();
+    let own: Option<&FlowState> =
+        beside.daemon().and_then(|daemon| daemon.flows.iter().find(|state| state.name == flow.name));
     FlowReport {
         flow,
-        state: own.map_or("stopped", |own| own.state.as_str()).to_owned(),
+        state,
         reason: own.and_then(|own| own.reason.clone()),
         new_rules_from: own.and_then(|own| own.new_rules_from.clone()),
         rests: false,

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::beside::Beside;
 use super::console::{Exit, say, session};
 use super::parked::known;
-use super::status::{has_control, is_fresh};
+use super::status::has_control;
 use crate::apply::actor::actor;
 use crate::apply::audit;
 use crate::config::Config;
 use crate::name::{CustomerName, DatasetName, SyncName};
-use crate::ops;
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
 
@@ -133,9 +133,12 @@ pub(super) async fn wish(config: &Config, wish: Wish, scope: &Scope) -> anyhow::
     Ok(exit)
 }
 
-/// Whether a daemon runs on this host.
+/// Whether a daemon runs on this host, or may run: whoever must not see that waits for it all the same.
 pub(super) fn daemon_runs(config: &Config) -> bool {
-    ops::read(&config.daemon.runtime_directory).ok().flatten().is_some_and(|daemon| is_fresh(&daemon))
+    match Beside::look(&config.daemon.runtime_directory) {
+        Beside::Daemon(_) | Beside::Unknown(_) => true,
+        Beside::Nobody => false,
+    }
 }
 
 /// A session with a flow's target, which must have what wishes are written into.
@@ -166,8 +169,8 @@ pub(super) async fn tell(
         }
         (false, true) => {
             say!(
-                "{}: the daemon is busy or its flow is interrupted; this will be done in its next transaction \
-                 (`acequia status`)",
+                "{}: the daemon is busy, its flow is interrupted, or it does not run; this will be done in its next \
+                 transaction (`acequia status`)",
                 flow.name
             );
         }

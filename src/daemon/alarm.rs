@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use crate::logging::TURN;
 use crate::ops::{Check, Health, Level, Subject};
 
 /// A check has to stay as it is for so long before it is told.
@@ -73,9 +74,9 @@ impl Alarm {
 pub(super) fn say(turn: &Turn) {
     let (subject, check, text) = (turn.subject.text(), turn.check, &turn.text);
     match turn.lasted {
-        None => tracing::warn!("health: {subject}: {check} is red: {text}"),
+        None => tracing::warn!(target: TURN, "health: {subject}: {check} is red: {text}"),
         Some(lasted) => {
-            tracing::info!("health: {subject}: {check} is green again after {} s: {text}", lasted.as_secs());
+            tracing::info!(target: TURN, "health: {subject}: {check} is green again after {} s: {text}", lasted.as_secs());
         }
     }
 }

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::apply::{self, Batch, Keep, Writer};
 use crate::config::{Config, Database, NotifyEvent, Tls};
 use crate::fault::{Delays, Fault};
+use crate::logging::TURN;
 use crate::lsn::Lsn;
 use crate::notify::Post;
 use crate::ops::Phase;
@@ -315,7 +316,7 @@ async fn stream(
     let source_lifeline = Lifeline::new(reads, source, &flow.name);
     let target_lifeline = Lifeline::new(writes, target, &flow.name);
     let (routes, broken) = (plan.routes.len(), plan.broken.len());
-    tracing::info!(flow = %flow.name, position = %applied, routes, broken, "streaming");
+    tracing::info!(target: TURN, flow = %flow.name, position = %applied, routes, broken, "streaming");
     progress.send_modify(|progress| {
         progress.enter(Phase::Streaming, None);
         progress.applied = applied;

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::sync::watch;
 
+use crate::apply::audit;
 use crate::config::{Apply, Database};
 use crate::fault::Delays;
 use crate::notify::{Drift, outbox};
@@ -27,8 +29,6 @@ const NAP: Duration = Duration::from_secs(30);
 /// When it was done last, and what was found.
 const LAST: &str = "SELECT (extract(epoch FROM at) * 1000000)::int8, (detail->>'differences')::int8 FROM acequia.audit \
     WHERE what = 'verified by the daemon' AND detail->>'flow' = $1 ORDER BY id DESC LIMIT 1";
-const DONE: &str = "INSERT INTO acequia.audit (what, detail) VALUES ('verified by the daemon', \
-    jsonb_build_object('flow', $1::text, 'differences', $2::int8))";
 
 /// Compares all customers of one flow.
 pub(super) struct Inspection {
@@ -70,9 +70,8 @@ impl Inspection {
         let databases = (&self.source, &self.target);
         let report = verify::verify(&self.plan, databases, &Choice::default(), wanted, &|_| {}).await?;
         let target = self.session().await?;
-        let differences = i64::try_from(report.differences()).unwrap_or(i64::MAX);
-        let done = target.execute(DONE, &[&self.plan.flow.name, &differences]).await;
-        done.map_err(|error| Error::from_driver("recording what was compared", &error))?;
+        let detail = json!({ "flow": self.plan.flow.name, "differences": report.differences() });
+        audit::record(&target, "verified by the daemon", &detail).await?;
         tell(progress, report.differences(), Timestamp::now());
         self.say(&report);
         self.alert(&target, &report, told).await

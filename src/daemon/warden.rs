@@ -3,6 +3,9 @@
 
 use std::collections::VecDeque;
 
+use serde_json::json;
+
+use crate::apply::audit;
 use crate::catalog::{Server, Slot};
 use crate::failpoint;
 use crate::notify::{self, Retained};
@@ -212,9 +215,9 @@ impl Warden {
             let flow = &watched.flow.name;
             let written = limited(&watched.target, async {
                 let there = postgres::open(&watched.target.database, "acequia onlooker").await?;
-                notify_audit(&there, flow, text).await
+                audit::record(&there, "retained WAL", &json!({ "flow": flow, "text": text })).await
             });
-            if matches!(written.await, Ok(Ok(()))) {
+            if matches!(written.await, Ok(Ok(true))) {
                 self.audits.pop_front();
             }
         }
@@ -244,12 +247,4 @@ fn wait(waiting: &mut VecDeque<String>, text: String) {
         waiting.pop_front();
     }
     waiting.push_back(text);
-}
-
-async fn notify_audit(there: &Session, flow: &str, text: &str) -> Result<(), postgres::Error> {
-    let sql = "INSERT INTO acequia.audit (what, detail) VALUES ('retained WAL', \
-               jsonb_build_object('flow', $1::text, 'text', $2::text))";
-    let written = there.execute(sql, &[&flow, &text]).await;
-    written.map_err(|error| postgres::Error::from_driver("writing down what a slot keeps", &error))?;
-    Ok(())
 }

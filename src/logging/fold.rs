@@ -61,6 +61,26 @@ impl Fold {
         Verdict::Write
     }
 
+    /// Hears that something has turned. Such a line is written each time, and what was said of the same flow before is over: it is
+    /// written when it comes again. Else the last line that is written could say the contrary of what is. Answers what came
+    /// again meanwhile.
+    pub(super) fn turn(&mut self, line: &Line, now: Instant) -> Vec<Repeated> {
+        let Some(flow) = line.flow() else { return Vec::new() };
+        let mut repeated = Vec::new();
+        self.known.retain(|_, known| {
+            if known.line.flow() != Some(flow) {
+                return true;
+            }
+            if known.times > 0 {
+                let within = now.saturating_duration_since(known.began);
+                repeated.push(Repeated { line: known.line.clone(), times: known.times, within });
+            }
+            false
+        });
+        repeated.sort_by_key(|one| one.line.written_at);
+        repeated
+    }
+
     /// What came again in windows that are over, or in all (`at_end`). As long as a line goes on to come, one window follows
     /// the other; a line that did not come again is forgotten, and written when it comes the next time.
     pub(super) fn sweep(&mut self, now: Instant, at_end: bool) -> Vec<Repeated> {
@@ -127,6 +147,19 @@ mod tests {
         assert_eq!(fold.admit(&line("a:b", "10"), now), Verdict::Write);
         assert_eq!(fold.admit(&line("a:c", "10"), now), Verdict::Write);
         assert_eq!(fold.admit(&line("a:b", "271"), now), Verdict::Count);
+    }
+
+    #[test]
+    fn what_was_said_of_a_flow_before_it_turned_is_written_when_it_comes_again() {
+        let (mut fold, now) = (Fold::default(), Instant::now());
+        let line = |flow: &str| Line::of_words("flow interrupted", &[("flow", flow)]);
+        for flow in ["a:b", "a:b", "a:c"] {
+            fold.admit(&line(flow), now);
+        }
+        let repeated = fold.turn(&Line::of_words("streaming", &[("flow", "a:b")]), now);
+        assert_eq!(repeated.iter().map(|one| one.times).collect::<Vec<_>>(), [1]);
+        assert_eq!(fold.admit(&line("a:b"), now), Verdict::Write);
+        assert_eq!(fold.admit(&line("a:c"), now), Verdict::Count);
     }
 
     #[test]

@@ -55,6 +55,17 @@ impl Line {
         self
     }
 
+    /// So many lines found no room.
+    pub(super) fn lost(lines: u64, written_at: Timestamp) -> Self {
+        let message = "lines of this log were lost: whoever reads it did not take them in time".to_owned();
+        Self { written_at, level: Level::WARN, place: None, message, fields: vec![("lost", lines.into())] }
+    }
+
+    /// The flow that it is about.
+    pub(super) fn flow(&self) -> Option<&str> {
+        self.fields.iter().find(|(name, _)| *name == "flow").and_then(|(_, value)| value.as_str())
+    }
+
     /// Two lines that have the same are one that came again.
     pub(super) fn identity(&self) -> String {
         let mut text = format!("{} {:?} {}", self.level, self.place, self.message);
@@ -64,10 +75,10 @@ impl Line {
         text
     }
 
-    /// For people: moment, level, what is said, fields.
+    /// For people: moment, level, what is said, fields. Whatever stands in a name: only the first line begins at the margin.
     pub(super) fn text(&self, coloured: bool) -> String {
         let (on, off) = if coloured { (colour(self.level), "\x1b[0m") } else { ("", "") };
-        format!("{:.6} {on}{:>5}{off} {}\n", self.written_at, self.level, self.said())
+        format!("{:.6} {on}{:>5}{off} {}\n", self.written_at, self.level, self.said().replace('\n', "\n    "))
     }
 
     /// For programs: an object on one line. The program's own fields can't take the place of `timestamp` and `level`.
@@ -196,6 +207,8 @@ mod tests {
         assert!(line().text(true).contains("\x1b[33m WARN\x1b[0m flow"));
         let hostile = Line::of_words("table \x1b[2J\r", &[]).text(false);
         assert!(!hostile.contains(['\x1b', '\r']), "no name moves the cursor: {hostile:?}");
+        let forged = Line::of_words("table \"x\n1970-01-01 ERROR\"", &[]).text(false);
+        assert!(forged.contains("\n    1970"), "no name makes a line: {forged:?}");
     }
 
     #[test]

@@ -2,11 +2,14 @@
 //! journal's own fields. A line that comes again and again is folded into a count, and a panic says where, and no more.
 //!
 //! `line` is one line and its three forms (pure), `fold` what is written and what is only counted (pure), `writer` takes the
-//! program's events and puts lines where they belong, `panic` speaks for what must not happen.
+//! program's events and chooses a form, `outlet` brings lines to where they are read, `acts` is what a command, which has no
+//! log, tells the journal, `panic` speaks for what must not happen.
 
+mod acts;
 mod fold;
 mod form;
 mod line;
+mod outlet;
 mod panic;
 mod writer;
 
@@ -18,9 +21,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use writer::Writer;
 
+pub use acts::{ACT, tell_acts};
 pub use form::Form;
 pub use panic::{has_panicked, keep_panics_quiet, panicked};
-pub use writer::is_journal;
+pub use writer::{TURN, is_journal};
 
 /// How often it is looked for lines whose time of being counted is over.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -37,6 +41,7 @@ pub fn start(form: Form) -> Log {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let writer = Writer::new(form);
     tracing_subscriber::registry().with(filter).with(writer.clone()).init();
+    panic::speak_in_the_log();
     Log { writer }
 }
 
@@ -52,7 +57,7 @@ impl Log {
 }
 
 impl Drop for Log {
-    /// What is still counted is told.
+    /// What is still counted is told, and what still waits is written.
     fn drop(&mut self) {
         self.writer.sweep(true);
     }

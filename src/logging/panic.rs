@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::panic::PanicHookInfo;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
@@ -12,6 +13,14 @@ pub(super) const TARGET: &str = "acequia::panic";
 
 /// Whether anything in this process has panicked.
 static PANICKED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
+
+/// Whether there is a log.
+static IS_LOGGED: AtomicBool = AtomicBool::new(false);
+
+/// From now on there is a log that a panic is written to.
+pub(super) fn speak_in_the_log() {
+    IS_LOGGED.store(true, Ordering::Relaxed);
+}
 
 /// From now on a panic prints its thread and its place, and nothing else.
 pub fn keep_panics_quiet() {
@@ -40,7 +49,7 @@ fn tell(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(|at| format!("{}:{}:{}", source(at.file()), at.line(), at.column()));
     let place = place.unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
-    if tracing::dispatcher::has_been_set() {
+    if IS_LOGGED.load(Ordering::Relaxed) {
         tracing::error!(target: TARGET, thread, place, version, "{WHAT}");
     } else {
         // A command: there is no log, and nobody to tell where this fails.

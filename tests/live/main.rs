@@ -35,5 +35,6 @@ mod snapshots;
 mod systemd;
 mod told;
 mod trail;
+mod unread;
 mod verify;
 mod versions;

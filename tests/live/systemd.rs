@@ -320,6 +320,23 @@ fn commands_by_hand_have_the_password_that_the_service_has() {
     let Some(machine) = machine("passwords by hand") else { return };
     let container = &machine.0;
     container.succeed(&BY_HAND);
+    // What somebody has done by a command is in the journal too, with who he is and where.
+    container.succeed(&["runuser", "-u", "acequia", "--", "acequia", "pause"]);
+    container.succeed(&["acequia", "resume"]);
+    for (what, who) in [("pause", "acequia"), ("resume", "root")] {
+        let wanted = format!("ACEQUIA_WHAT={what}");
+        wait_for("the act in the journal", LIMIT, || {
+            let told = container.run(&["journalctl", "-t", "acequia", "-o", "verbose", &wanted]);
+            let told = String::from_utf8_lossy(&told.stdout).into_owned();
+            let is_there = told.contains(&format!("ACEQUIA_WHO={who}")) && told.contains("host");
+            if is_there { Ok(()) } else { Err(format!("{told}\n{}", container.journal())) }
+        });
+    }
+    // Who may read the rules and not the daemon's state is not told that none runs.
+    container.succeed(&["useradd", "--groups", "acequia", "deputy"]);
+    let told = container.run(&["runuser", "-u", "deputy", "--", "acequia", "status"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains("can't be read (permission denied)") && !told.contains("stopped"), "{told}");
     container.succeed(&["systemctl", "stop", "acequia"]);
     let refused = container.run(&BY_HAND);
     let said = String::from_utf8_lossy(&refused.stderr);

@@ -111,6 +111,7 @@ fn every_act_of_an_operator_leaves_a_line_with_who_and_what_and_no_value() {
 fn walk(config: &Config<'_>, database: &Database) {
     let (retried, dropped) = (parked(database), parked(database));
     let into = format!("--database={}", database.name());
+    let sample = config.path().join("sample");
     for (command, what) in [
         (&["pause", "--customer", "north"][..], "pause"),
         (&["resume", "--customer", "north"], "resume"),
@@ -122,6 +123,7 @@ fn walk(config: &Config<'_>, database: &Database) {
         (&["parked", "retry", &retried], "parked rows retried"),
         (&["parked", "drop", &dropped], "parked rows dropped"),
         (&["snapshot", "run", "nightly"], "snapshot run"),
+        (&["snapshot", "sample", "nightly", "--to", &sample.display().to_string()], "snapshot sample"),
     ] {
         assert_eq!(added(database, || config.run(command)), [what], "{command:?}");
     }

@@ -60,7 +60,13 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
     };
     // It draws to the end and has no way to fail.
     let _ = shown.await;
-    let published = published?;
+    let published = match published {
+        Ok(published) => published,
+        Err(error) => {
+            note(config, "snapshot run", "snapshot run failed", &json!({ "snapshot": wanted.name })).await;
+            return Err(error.into());
+        }
+    };
     let detail = json!({ "snapshot": published.manifest.snapshot, "run": published.manifest.run, "rows": published.rows,
         "bytes": published.bytes, "path": published.path });
     note(config, "snapshot run", "snapshot run", &detail).await;

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::choice;
+use crate::cli::audit::note;
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::dumps::size;
 use crate::config::Config;
@@ -40,6 +42,8 @@ pub(super) async fn sample(config: &Config, wanted: &Sample) -> anyhow::Result<E
     let snapshot = choice::find(config, &wanted.name)?;
     let stop = CancellationToken::new();
     let manifest = run::sample(config, snapshot, wanted.rows, &wanted.to, &stop).await?;
+    let detail = json!({ "snapshot": wanted.name, "rows_each": wanted.rows, "to": wanted.to });
+    note(config, "snapshot sample", "snapshot sample", &detail).await;
     match wanted.output {
         Output::Json => say!("{}", serde_json::to_string_pretty(&manifest)?),
         Output::Text => {

@@ -1,0 +1,51 @@
+//! What a command knows of the daemon beside it: what its state file says, that there is none, or that nobody may read it.
+
+use std::path::Path;
+
+use super::status::is_fresh;
+use crate::ops::{self, DaemonState};
+
+/// What is there.
+pub(super) enum Beside {
+    /// A daemon, and what it said last.
+    Daemon(Box<DaemonState>),
+    /// None, or one that is gone or hangs.
+    Nobody,
+    /// It can't be told; why, and what to do.
+    Unknown(String),
+}
+
+impl Beside {
+    /// Looks into the runtime directory.
+    pub(super) fn look(place: &Path) -> Self {
+        match ops::read(place) {
+            Ok(Some(state)) if is_fresh(&state) => Self::Daemon(Box::new(state)),
+            Ok(_) => Self::Nobody,
+            Err(error) => Self::Unknown(format!(
+                "the daemon's state in {} can't be read ({}): run this as root or as the daemon's user",
+                place.display(),
+                error.kind()
+            )),
+        }
+    }
+
+    /// The daemon, where one is seen.
+    pub(super) fn daemon(&self) -> Option<&DaemonState> {
+        match self {
+            Self::Daemon(state) => Some(state),
+            Self::Nobody | Self::Unknown(_) => None,
+        }
+    }
+
+    /// What a flow is doing.
+    pub(super) fn state_of(&self, flow: &str) -> &'static str {
+        match self {
+            Self::Daemon(state) => {
+                let own = state.flows.iter().find(|state| state.name == flow);
+                own.map_or("stopped", |own| own.state.as_str())
+            }
+            Self::Nobody => "stopped",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+}
