@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use super::status::is_fresh;
 use crate::ops::{self, DaemonState};
+
+/// A state file older than this was written by a daemon that hangs or is gone.
+const STATE_MAX_AGE_SECONDS: i64 = 5;
 
 /// What is there.
 pub(super) enum Beside {
@@ -48,4 +50,15 @@ impl Beside {
             Self::Unknown(_) => "unknown",
         }
     }
+}
+
+/// The time as state files have it.
+pub(super) fn now_seconds() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.map_or(0, |now| now.as_secs())).unwrap_or(i64::MAX)
+}
+
+/// Whether it was written a moment ago.
+pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
+    now_seconds() - daemon.written_at <= STATE_MAX_AGE_SECONDS
 }

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
+use super::beside::is_fresh;
 use super::check;
 use super::console::{Exit, Output, say};
-use super::status::is_fresh;
 use crate::apply::actor::actor;
 use crate::config::{Config, Difference, Outline, runtime_directory};
 use crate::daemon::Finding;

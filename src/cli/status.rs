@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::beside::Beside;
+use super::beside::{Beside, now_seconds};
 use super::console::{Exit, Output, say, session};
 use super::copies::{CopyReport, copies};
 use super::dumps::{SnapshotReport, snapshots};
@@ -18,9 +18,6 @@ use crate::lsn::Lsn;
 use crate::ops::{DaemonState, FlowState, Health, Level, Phase, Verified};
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
-
-/// A state file older than this was written by a daemon that hangs or is gone.
-const STATE_MAX_AGE_SECONDS: i64 = 5;
 
 /// One flow as it is told.
 struct FlowReport {
@@ -209,15 +206,6 @@ impl Running {
 #[expect(clippy::cast_precision_loss, reason = "an age in seconds")]
 fn seconds_ago(daemon: &DaemonState) -> f64 {
     (now_seconds() - daemon.written_at).max(0) as f64
-}
-
-fn now_seconds() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    i64::try_from(now.map_or(0, |now| now.as_secs())).unwrap_or(i64::MAX)
-}
-
-pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
-    now_seconds() - daemon.written_at <= STATE_MAX_AGE_SECONDS
 }
 
 /// What the daemon says of one flow.
