@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::support::poll;
 
-/// The least of the last third may be more than that of the middle one by so much: a heap is never quite at rest.
+/// The least of the last third may be so much more than half of the middle one's looks saw: a heap is never quite at rest, and
+/// keeps the room that its first long outage took.
 const MORE_KB: u64 = 4 * 1024;
 /// At rest again there may be so many more than half of the first third's looks saw.
 const MORE_DESCRIPTORS: u64 = 2;
@@ -57,8 +58,8 @@ impl Samples {
             return vec!["there are thirds without a look at the daemon".to_owned()];
         };
         let mut wrong = Vec::new();
-        if last.least > middle.least + MORE_KB {
-            wrong.push(format!("memory has grown from {} kB to {} kB", middle.least, last.least));
+        if last.least > middle.median + MORE_KB {
+            wrong.push(format!("memory has grown from {} kB to {} kB", middle.median, last.least));
         }
         let rest = poll(REST_LIMIT, || match read(pid) {
             Some((_, open)) if open <= first.median + MORE_DESCRIPTORS => Ok(open),

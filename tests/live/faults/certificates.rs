@@ -170,8 +170,13 @@ fn replace_certificates(scene: &Scene, cluster: &Cluster, database: &Database) {
         ]);
     };
     scene.play(&config, |stage| {
-        stage.befall("the server's certificate expired", || serve("expired"), WHILE, || serve("old"));
-        stage.wait_said(&["no TLS session", "xpired"]);
+        let words = ["no TLS session", "xpired"];
+        stage.befall_until_said(
+            "the server's certificate expired",
+            || serve("expired"),
+            &words,
+            || serve("old"),
+        );
         stage.befall(
             "the server's authority changed",
             || serve("new"),

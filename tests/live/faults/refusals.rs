@@ -88,8 +88,13 @@ fn a_password_that_is_rotated_is_read_anew_and_a_wrong_one_is_tried_slowly() {
             side.run("ALTER ROLE acequia PASSWORD 'right-2'");
         });
         let (harm, heal) = (|| side.run(END), || write_secret(config, side, "right-2"));
-        stage.befall(&format!("{what}: the file has the old password (28P01)"), harm, WHILE, heal);
-        stage.wait_said(&["the server refused the password"]);
+        let words = ["the server refused the password"];
+        stage.befall_until_said(
+            &format!("{what}: the file has the old password (28P01)"),
+            harm,
+            &words,
+            heal,
+        );
         let expire = || side.run(&format!("ALTER ROLE acequia VALID UNTIL '2001-01-01'; {END}"));
         let prolong = || side.run("ALTER ROLE acequia VALID UNTIL 'infinity'");
         stage.befall(&format!("{what}: the password has expired (28P01)"), expire, WHILE, prolong);
@@ -113,8 +118,7 @@ fn a_role_that_is_not_let_in_for_a_while_is_let_in_again() {
         ] {
             let harm = || side.run(&format!("ALTER ROLE acequia {harm}; {END}"));
             let heal = || side.run(&format!("ALTER ROLE acequia {heal}"));
-            stage.befall(&format!("{what}: {why}"), harm, WHILE, heal);
-            stage.wait_said(&[words]);
+            stage.befall_until_said(&format!("{what}: {why}"), harm, &[words], heal);
         }
         let reject = || {
             side.admit(&format!("local all acequia reject\n{HBA}"));
@@ -192,8 +196,12 @@ fn a_target_that_takes_no_writes_or_undoes_them_gets_them_in_the_end() {
         let writable = || {
             side.run(&format!("SET transaction_read_only = off; ALTER DATABASE {name} RESET default_transaction_read_only; {END}"));
         };
-        stage.befall("target: read-only (25006)", read_only, WHILE, writable);
-        stage.wait_said(&["the server is read-only"]);
+        stage.befall_until_said(
+            "target: read-only (25006)",
+            read_only,
+            &["the server is read-only"],
+            writable,
+        );
 
         meet_a_deadlock(stage, side);
         side.run(&format!(

@@ -13,6 +13,9 @@ const COUNTERS: u64 = 8;
 /// Tries that may come at once when something goes wrong, before the delays have grown.
 const TRIES_AT_ONCE: usize = 6;
 
+/// Long enough for several tries.
+const AT_LEAST: Duration = Duration::from_secs(1);
+
 const RULES: &str = r#"
 [datasets.counter]
 table = "counter"
@@ -217,11 +220,34 @@ impl Stage<'_, '_> {
     /// Something is wrong for a while. The other flow goes on, there is no hot loop, and when it is mended rows arrive again
     /// by themselves.
     pub(super) fn befall(&mut self, what: &str, harm: impl FnOnce(), lasting: Duration, heal: impl FnOnce()) {
+        let began = Instant::now();
+        let end = |_: &mut Self| std::thread::sleep(lasting.saturating_sub(began.elapsed()));
+        self.suffer(what, harm, end, heal);
+    }
+
+    /// The same until the daemon has said these words of it, however long that takes.
+    pub(super) fn befall_until_said(
+        &mut self,
+        what: &str,
+        harm: impl FnOnce(),
+        words: &[&str],
+        heal: impl FnOnce(),
+    ) {
+        let began = Instant::now();
+        let end = |stage: &mut Self| {
+            stage.wait_said(words);
+            // They may be of an earlier time.
+            std::thread::sleep(AT_LEAST.saturating_sub(began.elapsed()));
+        };
+        self.suffer(what, harm, end, heal);
+    }
+
+    fn suffer(&mut self, what: &str, harm: impl FnOnce(), last: impl FnOnce(&mut Self), heal: impl FnOnce()) {
         let lines = warnings(self.daemon);
         let began = Instant::now();
         harm();
         self.scene.beside_goes_on(self.daemon, what);
-        std::thread::sleep(lasting.saturating_sub(began.elapsed()));
+        last(self);
         let told = warnings(self.daemon) - lines;
         heal();
         let took = self.scene.mark(self.daemon, what);
