@@ -216,38 +216,10 @@ fn print_json(pong: &Pong) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::Limits;
 
     fn state(phase: Phase) -> DaemonState {
-        let flow = FlowState {
-            name: "a:b".to_owned(),
-            state: phase,
-            reason: (phase == Phase::Halted).then(|| "a key | is\nmissing".to_owned()),
-            since: 0,
-            applied_lsn: String::new(),
-            received_lsn: String::new(),
-            lag_seconds: 0.0,
-            transactions: 0,
-            changes: 0,
-            silent_seconds: 0.0,
-            verified: None,
-            new_rules_from: None,
-            vital: None,
-        };
-        DaemonState {
-            pid: 1,
-            version: String::new(),
-            config_sha256: String::new(),
-            config_directory: String::new(),
-            loaded_at: 0,
-            reloads_begun: 0,
-            reloads_ended: 0,
-            refused_sha256: None,
-            written_at: 0,
-            flows: vec![flow],
-            snapshots: Vec::new(),
-            limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 60 },
-        }
+        let reason = (phase == Phase::Halted).then(|| "a key | is\nmissing".to_owned());
+        DaemonState::made_up(vec![FlowState { reason, ..FlowState::made_up("a:b", phase) }])
     }
 
     #[test]

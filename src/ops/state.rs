@@ -301,6 +301,49 @@ fn read_file<T: DeserializeOwned>(directory: &Path, name: &str) -> std::io::Resu
 }
 
 #[cfg(test)]
+impl FlowState {
+    /// One for tests, of which nobody has seen anything.
+    pub(crate) fn made_up(name: &str, state: Phase) -> Self {
+        Self {
+            name: name.to_owned(),
+            state,
+            reason: None,
+            since: 0,
+            applied_lsn: "0/1".to_owned(),
+            received_lsn: "0/1".to_owned(),
+            lag_seconds: 0.0,
+            transactions: 0,
+            changes: 0,
+            silent_seconds: 1.0,
+            verified: None,
+            new_rules_from: None,
+            vital: None,
+        }
+    }
+}
+
+#[cfg(test)]
+impl DaemonState {
+    /// One for tests.
+    pub(crate) fn made_up(flows: Vec<FlowState>) -> Self {
+        Self {
+            pid: 1,
+            version: "0".to_owned(),
+            config_sha256: String::new(),
+            config_directory: String::new(),
+            loaded_at: 0,
+            reloads_begun: 0,
+            reloads_ended: 0,
+            refused_sha256: None,
+            written_at: 0,
+            flows,
+            snapshots: Vec::new(),
+            limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 1_000 },
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
@@ -310,20 +353,7 @@ mod tests {
     fn the_state_reads_back_and_only_its_owner_can_read_it() {
         let place = tempfile::tempdir().expect("a directory");
         let directory = place.path().join("run");
-        let state = DaemonState {
-            pid: 1,
-            version: "0".to_owned(),
-            config_sha256: String::new(),
-            config_directory: "/etc/acequia".to_owned(),
-            loaded_at: 6,
-            reloads_begun: 0,
-            reloads_ended: 0,
-            refused_sha256: None,
-            written_at: 7,
-            flows: Vec::new(),
-            snapshots: Vec::new(),
-            limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 86_400 },
-        };
+        let state = DaemonState::made_up(vec![FlowState::made_up("main:east", Phase::Streaming)]);
         assert_eq!(read(&directory).expect("readable"), None);
         write(&directory, &state).expect("writable");
         assert_eq!(read(&directory).expect("readable"), Some(state));

@@ -83,38 +83,14 @@ pub fn summary(state: &DaemonState) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ops::{FlowState, Limits};
+    use crate::ops::FlowState;
 
     fn state(phases: &[Phase]) -> DaemonState {
         let flow = |(place, phase): (usize, &Phase)| FlowState {
-            name: format!("f{place}:t"),
-            state: *phase,
             reason: Some("first line\nsecond line".to_owned()),
-            since: 0,
-            applied_lsn: "0/0".to_owned(),
-            received_lsn: "0/0".to_owned(),
-            lag_seconds: 0.0,
-            transactions: 0,
-            changes: 0,
-            silent_seconds: 0.0,
-            verified: None,
-            new_rules_from: None,
-            vital: None,
+            ..FlowState::made_up(&format!("f{place}:t"), *phase)
         };
-        DaemonState {
-            pid: 1,
-            version: String::new(),
-            config_sha256: String::new(),
-            config_directory: String::new(),
-            loaded_at: 0,
-            reloads_begun: 0,
-            reloads_ended: 0,
-            refused_sha256: None,
-            written_at: 0,
-            flows: phases.iter().enumerate().map(flow).collect(),
-            snapshots: Vec::new(),
-            limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 60 },
-        }
+        DaemonState::made_up(phases.iter().enumerate().map(flow).collect())
     }
 
     #[test]

@@ -2,21 +2,16 @@
 
 use acequia::ops::{DaemonState, Health, Level, Vital, read};
 
-use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};
+use super::support::{CODES, Cluster, Config, Daemon, Database, LIMIT, wait_for};
 
-const RULES: &str = r#"
-[datasets.code]
-key = ["code"]
-
-[[sync]]
-name = "codes"
-from = "hq"
-to = ["north"]
-data = ["code"]
-
+fn rules() -> String {
+    format!(
+        "{CODES}
 [daemon]
-max_lag = "6s"
-"#;
+max_lag = \"6s\"
+"
+    )
+}
 
 /// The source in one database, the customer in another.
 fn scene<'a>(source: &'a Database, target: &'a Database) -> Config<'a> {
@@ -25,7 +20,7 @@ fn scene<'a>(source: &'a Database, target: &'a Database) -> Config<'a> {
             "CREATE SCHEMA {schema}; CREATE TABLE {schema}.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE)"
         ));
     }
-    let config = Config::new(&[("hq", source, "hq"), ("north", target, "north")], RULES);
+    let config = Config::new(&[("hq", source, "hq"), ("north", target, "north")], &rules());
     config.set_up();
     config
 }
@@ -119,7 +114,7 @@ fn scene_in_one(database: &Database) -> Config<'_> {
             "CREATE SCHEMA {schema}; CREATE TABLE {schema}.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE)"
         ));
     }
-    let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], RULES);
+    let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], &rules());
     config.set_up();
     config
 }
@@ -192,8 +187,8 @@ fn a_customer_that_is_held_and_a_row_that_is_refused_are_seen_by_the_onlooker() 
 fn a_copy_that_waits_for_a_yes_is_red_because_what_is_written_now_waits_for_it() {
     let (source, target) = (Cluster::shared().database(), Cluster::shared().database());
     let config = scene(&source, &target);
-    let copied =
-        RULES.replace("data = [\"code\"]\n", "data = [\"code\"]\nmode = \"override\"\ninitial = \"copy\"\n");
+    let copied = rules()
+        .replace("data = [\"code\"]\n", "data = [\"code\"]\nmode = \"override\"\ninitial = \"copy\"\n");
     config.write("conf.d/rules.toml", &copied);
     config.set_up();
     target.execute("INSERT INTO north.code (code) VALUES ('a')");

@@ -4,18 +4,9 @@ use std::collections::BTreeSet;
 
 use acequia::failpoint::PAYLOAD;
 
-use super::support::{Cluster, Config, Database};
+use super::support::{CODES, Cluster, Config, Database};
 
-const RULES: &str = r#"
-[datasets.code]
-key = ["code"]
-
-[[sync]]
-name = "codes"
-from = "hq"
-to = ["north"]
-data = ["code"]
-mode = "override"
+const SNAPSHOT: &str = r#"mode = "override"
 
 [[snapshot]]
 name = "nightly"
@@ -34,7 +25,8 @@ fn practice() -> Database {
 }
 
 fn rules_over(database: &Database) -> Config<'_> {
-    let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], RULES);
+    let rules = format!("{CODES}{SNAPSHOT}");
+    let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], &rules);
     config.set_up();
     config
 }

@@ -6,18 +6,9 @@ use std::path::PathBuf;
 use acequia::failpoint::SURRENDER;
 use acequia::ops::{Health, Level, read};
 
-use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};
+use super::support::{CODES, Cluster, Config, Daemon, Database, LIMIT, wait_for};
 
-const RULES: &str = r#"
-[datasets.code]
-key = ["code"]
-
-[[sync]]
-name = "codes"
-from = "hq"
-to = ["north"]
-data = ["code"]
-mode = "override"
+const MORE: &str = r#"mode = "override"
 on_delete = "delete"
 
 [daemon]
@@ -38,7 +29,8 @@ fn scene<'a>(source: &'a Database, target: &'a Database) -> Config<'a> {
             "CREATE SCHEMA {schema}; CREATE TABLE {schema}.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE)"
         ));
     }
-    let config = Config::new(&[("hq", source, "hq"), ("north", target, "north")], RULES);
+    let rules = format!("{CODES}{MORE}");
+    let config = Config::new(&[("hq", source, "hq"), ("north", target, "north")], &rules);
     let own = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the file was written");
     let place = format!("dbname = \"{}\"\n", source.name());
     config.write(

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::support::{Container, LIMIT, skip, wait_for};
+use super::support::{CODES, Container, LIMIT, skip, wait_for};
 
 /// A drop-in's place.
 const DROP_IN: &str = "/run/systemd/system/acequia.service.d/test.conf";
@@ -26,17 +26,6 @@ schema = "hq"
 [customers.north]
 database = "practice"
 schema = "north"
-"#;
-
-const RULES: &str = r#"
-[datasets.code]
-key = ["code"]
-
-[[sync]]
-name = "codes"
-from = "hq"
-to = ["north"]
-data = ["code"]
 "#;
 
 /// The machine of all these tests, and one of them at a time. Each finds the service running and leaves it so.
@@ -75,7 +64,7 @@ impl Machine {
              CREATE TABLE hq.code (code text PRIMARY KEY); CREATE TABLE north.code (code text PRIMARY KEY)",
         );
         container.write("/etc/acequia/acequia.toml", PLACES);
-        container.write("/etc/acequia/conf.d/rules.toml", RULES);
+        container.write("/etc/acequia/conf.d/rules.toml", CODES);
         container.write("/etc/acequia/credentials/practice_password", "zq7leak-password\n");
         container.succeed(&["chmod", "0600", "/etc/acequia/credentials/practice_password"]);
         container.succeed(&[
@@ -89,7 +78,7 @@ impl Machine {
     /// The service runs by its own unit and the first rules, whatever a test before has left behind.
     fn settle(&self) {
         self.0.write("/etc/acequia/acequia.toml", PLACES);
-        self.0.write("/etc/acequia/conf.d/rules.toml", RULES);
+        self.0.write("/etc/acequia/conf.d/rules.toml", CODES);
         self.0.succeed(&["mkdir", "-p", "/run/systemd/system/acequia.service.d"]);
         self.drop_in("");
         // Where it never ran there is nothing to forget.
@@ -201,16 +190,16 @@ fn a_reload_is_taken_over_or_refused_and_systemctl_says_which() {
     let Some(machine) = machine("reload") else { return };
     let container = &machine.0;
     let main = container.show("MainPID");
-    container.write("/etc/acequia/conf.d/rules.toml", &format!("{RULES}priority = 7\n"));
+    container.write("/etc/acequia/conf.d/rules.toml", &format!("{CODES}priority = 7\n"));
     container.succeed(&["systemctl", "reload", "acequia"]);
     machine.expect_arrival("after a good reload");
-    container.write("/etc/acequia/conf.d/rules.toml", &RULES.replace("\"north\"", "\"nobody\""));
+    container.write("/etc/acequia/conf.d/rules.toml", &CODES.replace("\"north\"", "\"nobody\""));
     let refused = container.run(&["systemctl", "reload", "acequia"]);
     assert!(!refused.status.success(), "a bad file is refused\n{}", container.journal());
     machine.expect_arrival("after a bad reload, by the old rules");
     assert_eq!((container.show("ActiveState"), container.show("MainPID")), ("active".into(), main));
     // A hangup is a reload too, and systemd hears of it.
-    container.write("/etc/acequia/conf.d/rules.toml", RULES);
+    container.write("/etc/acequia/conf.d/rules.toml", CODES);
     container.succeed(&["systemctl", "kill", "--signal=HUP", "--kill-who=main", "acequia"]);
     wait_for("the third reload", LIMIT, || {
         let journal = container.journal();

@@ -4,18 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 
-use super::support::{Cluster, Config, Database, LIMIT, free_address, skip, wait_for};
-
-const RULES: &str = r#"
-[datasets.code]
-key = ["code"]
-
-[[sync]]
-name = "codes"
-from = "hq"
-to = ["north"]
-data = ["code"]
-"#;
+use super::support::{CODES, Cluster, Config, Database, LIMIT, free_address, skip, wait_for};
 
 fn practice() -> Database {
     let database = Cluster::shared().database();
@@ -29,7 +18,7 @@ fn practice() -> Database {
 
 /// With an address of its own.
 fn listening(database: &Database) -> (Config<'_>, SocketAddr) {
-    let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], RULES);
+    let config = Config::new(&[("hq", database, "hq"), ("north", database, "north")], CODES);
     let address = free_address();
     config.write("conf.d/told.toml", &format!("[daemon]\nlisten = \"{address}\"\nmax_lag = \"10s\"\n"));
     (config, address)

@@ -2,18 +2,7 @@
 
 use std::process::{Child, Command, Stdio};
 
-use super::support::{Cluster, Config, LIMIT, wait_for};
-
-const RULES: &str = r#"
-[datasets.code]
-key = ["code"]
-
-[[sync]]
-name = "codes"
-from = "hq"
-to = ["north"]
-data = ["code"]
-"#;
+use super::support::{CODES, Cluster, Config, LIMIT, wait_for};
 
 /// Fills the pipe, then becomes the daemon.
 const FILL: &str = "head -c 65536 /dev/zero >&2; exec \"$@\"";
@@ -37,7 +26,7 @@ fn a_log_that_nobody_reads_holds_up_no_row() {
             "CREATE SCHEMA {schema}; CREATE TABLE {schema}.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE)"
         ));
     }
-    let config = Config::new(&[("hq", &database, "hq"), ("north", &database, "north")], RULES);
+    let config = Config::new(&[("hq", &database, "hq"), ("north", &database, "north")], CODES);
     config.set_up();
     let mut daemon = start(&config);
     for round in 0..50 {

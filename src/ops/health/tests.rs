@@ -22,38 +22,7 @@ fn well() -> FlowState {
         counted_seconds_ago: Some(2.0),
         ..Vital::default()
     };
-    FlowState {
-        name: "main:east".to_owned(),
-        state: Phase::Streaming,
-        reason: None,
-        since: 0,
-        applied_lsn: "0/1".to_owned(),
-        received_lsn: "0/1".to_owned(),
-        lag_seconds: 0.0,
-        transactions: 0,
-        changes: 0,
-        silent_seconds: 1.0,
-        verified: None,
-        new_rules_from: None,
-        vital: Some(vital),
-    }
-}
-
-fn daemon(flows: Vec<FlowState>) -> DaemonState {
-    DaemonState {
-        pid: 1,
-        version: "0".to_owned(),
-        config_sha256: String::new(),
-        config_directory: String::new(),
-        loaded_at: 0,
-        reloads_begun: 0,
-        reloads_ended: 0,
-        refused_sha256: None,
-        written_at: 0,
-        flows,
-        snapshots: Vec::new(),
-        limits: Limits { max_lag_seconds: 60, max_parked_age_seconds: 1_000 },
-    }
+    FlowState { vital: Some(vital), ..FlowState::made_up("main:east", Phase::Streaming) }
 }
 
 /// What is not green of a flow that was changed so: each check's name and level.
@@ -62,7 +31,7 @@ fn found(change: impl FnOnce(&mut FlowState, &mut Vital)) -> Vec<(&'static str, 
     let mut vital = flow.vital.take().unwrap_or_default();
     change(&mut flow, &mut vital);
     flow.vital = Some(vital);
-    let health = Health::judge(&daemon(vec![flow]), 0.5);
+    let health = Health::judge(&DaemonState::made_up(vec![flow]), 0.5);
     health
         .checks
         .iter()
@@ -83,7 +52,7 @@ const WARN: Level = Level::Warn;
 #[test]
 fn a_flow_in_which_all_is_well_is_green() {
     assert_eq!(found(|_, _| {}), []);
-    assert_eq!(Health::judge(&daemon(vec![well()]), 0.5).level(), Level::Ok);
+    assert_eq!(Health::judge(&DaemonState::made_up(vec![well()]), 0.5).level(), Level::Ok);
 }
 
 #[test]
@@ -102,7 +71,7 @@ fn only_a_flow_that_streams_or_rests_is_green() {
 fn a_flow_that_nobody_could_look_at_is_red() {
     let mut flow = well();
     flow.vital = None;
-    let health = Health::judge(&daemon(vec![flow]), 0.5);
+    let health = Health::judge(&DaemonState::made_up(vec![flow]), 0.5);
     let red: Vec<&str> = health.problems().iter().map(|check| check.name).collect();
     assert_eq!(red, ["watched", "heartbeat", "committed"]);
     assert_eq!(found(|_, vital| vital.source.answered_seconds_ago = None), [("watched", FAIL)]);
@@ -129,7 +98,7 @@ fn ages_are_red_past_half_of_max_lag() {
 #[test]
 fn a_state_that_nobody_writes_any_more_grows_red() {
     let red = |ago| {
-        let health = Health::judge(&daemon(vec![well()]), ago);
+        let health = Health::judge(&DaemonState::made_up(vec![well()]), ago);
         health.problems().iter().map(|check| check.name).collect::<Vec<_>>()
     };
     assert_eq!(red(4.9), [""; 0]);
@@ -200,7 +169,7 @@ fn parked_rows_and_differences_are_told_in_time() {
 
 #[test]
 fn the_daemon_and_its_snapshots_are_judged_too() {
-    let mut state = daemon(Vec::new());
+    let mut state = DaemonState::made_up(Vec::new());
     state.refused_sha256 = Some(String::new());
     let snapshot = |late, failed: bool| SnapshotState {
         name: "nightly".to_owned(),

@@ -34,6 +34,18 @@ fn sweep() {
     }
 }
 
+/// Codes go from hq to north. Words of the rule may follow, and other tables after them.
+pub(crate) const CODES: &str = r#"
+[datasets.code]
+key = ["code"]
+
+[[sync]]
+name = "codes"
+from = "hq"
+to = ["north"]
+data = ["code"]
+"#;
+
 /// A customer of a test: name, database, schema.
 pub(crate) type Customer<'a> = (&'a str, &'a Database, &'a str);
 

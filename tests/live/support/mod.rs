@@ -28,7 +28,7 @@ mod skip;
 mod wait;
 
 pub(crate) use cluster::Cluster;
-pub(crate) use config::{ACEQUIA, Config};
+pub(crate) use config::{ACEQUIA, CODES, Config};
 pub(crate) use daemon::{Daemon, LIMIT};
 pub(crate) use database::{Database, Ears, Rows, Session, runtime};
 pub(crate) use mysql::{Mysql, PASSWORD};
