@@ -32,6 +32,8 @@ check() {
     fi
     umount "$probe"
     rmdir "$probe"
+    systemd-nspawn --quiet --register=no --keep-unit --private-network --console=pipe --directory=/ --volatile=yes \
+        /bin/true </dev/null >/dev/null 2>&1 || { echo "systemd-nspawn can't start a container here"; return 1; }
 }
 
 # The overlay's upper layer is in memory: the root below it may be anything.

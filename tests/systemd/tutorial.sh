@@ -94,8 +94,8 @@ clean_up() {
 }
 
 main() {
-    ((EUID == 0)) || skip "only root can boot a container"
-    command -v systemd-nspawn >/dev/null || skip "systemd-nspawn is not installed (Debian: systemd-container)"
+    local why
+    why=$("$root/tests/support/nspawn.sh" check) || skip "$why"
     local package=${1:-} fresh=${ACEQUIA_FRESH_DEBIAN:-}
     [[ -n $package ]] || package=$(ls "${CARGO_TARGET_DIR:-$root/target}"/debian/acequia_*.deb 2>/dev/null | tail -n 1)
     [[ -f $package ]] || fail "there is no package: make deb"
