@@ -65,7 +65,14 @@ pub(crate) struct Outages<'a> {
     count: u32,
 }
 
+/// As the unit has it.
+const ENVIRONMENT: [(&str, &str); 1] = [("MALLOC_ARENA_MAX", "1")];
+
 impl Place<'_> {
+    fn start(&self) -> Daemon<'_> {
+        self.config.start_with(&ENVIRONMENT)
+    }
+
     /// The other server asks for a password from now on.
     pub(crate) fn ask_for_a_password(&self) {
         self.write_secret("soak-0");
@@ -90,7 +97,7 @@ impl Place<'_> {
 
 impl<'a> Outages<'a> {
     pub(crate) fn start(place: &'a Place<'a>, seed: u64) -> Self {
-        let mut daemon = place.config.start();
+        let mut daemon = place.start();
         daemon.wait_streaming();
         let next = Duration::from_secs(20);
         let daemon = Some(daemon);
@@ -126,7 +133,7 @@ impl<'a> Outages<'a> {
             self.mend(outage);
         }
         println!("{} outages", self.count);
-        self.daemon.take().unwrap_or_else(|| self.place.config.start())
+        self.daemon.take().unwrap_or_else(|| self.place.start())
     }
 
     fn harm(&mut self, outage: Outage) {
@@ -155,7 +162,7 @@ impl<'a> Outages<'a> {
 
     fn mend(&mut self, outage: Outage) {
         match outage {
-            Outage::Kill => self.daemon = Some(self.place.config.start()),
+            Outage::Kill => self.daemon = Some(self.place.start()),
             Outage::Crash(which) | Outage::ShutDown(which) => self.place.clusters[which].restart(),
             Outage::Hang(which) => self.place.clusters[which].signal("CONT"),
             Outage::Stall(which) | Outage::Cut(which) => self.place.links[which].set(Link::Open),
