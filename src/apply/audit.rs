@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::actor::actor;
 use crate::config::Database;
 use crate::logging::ACT;
-use crate::postgres::{self, Error, Kind};
+use crate::postgres::{self, Error};
 
 /// A database that does not answer keeps nobody waiting for longer than this.
 const NOTE_LIMIT: Duration = Duration::from_secs(10);
@@ -77,8 +77,7 @@ pub async fn note_by(
             let session = postgres::open(database, application).await?;
             write(&session, by, what, detail).await
         };
-        let late = Error::new("writing to the audit", Kind::TimedOut(NOTE_LIMIT));
-        let written = tokio::time::timeout(NOTE_LIMIT, written).await.unwrap_or(Err(late));
+        let written = postgres::within(NOTE_LIMIT, "writing to the audit", written).await;
         let failed = |error| {
             format!("`{what}` is not written down in acequia.audit of database {}: {error}", database.name)
         };

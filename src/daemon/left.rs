@@ -78,9 +78,7 @@ pub async fn left_behind(config: &Config) -> Vec<LeftBehind> {
 }
 
 async fn limited<T>(asked: impl Future<Output = Result<T, postgres::Error>>) -> Result<T, postgres::Error> {
-    let late = postgres::Kind::TimedOut(ANSWER_LIMIT);
-    let late = postgres::Error::new("looking for flows that were", late);
-    tokio::time::timeout(ANSWER_LIMIT, asked).await.unwrap_or(Err(late))
+    postgres::within(ANSWER_LIMIT, "looking for flows that were", asked).await
 }
 
 async fn checkpoints(target: &Database) -> Result<Vec<(String, String, String)>, postgres::Error> {

@@ -126,9 +126,7 @@ async fn judge(running: &Running, number: u64) -> Verdict {
 
 /// Waits for databases for as long as is reasonable.
 async fn limited<T>(asked: impl Future<Output = Result<T, postgres::Error>>) -> Result<T, postgres::Error> {
-    let late = postgres::Kind::TimedOut(ASK_LIMIT);
-    let late = postgres::Error::new("comparing the new rules with the databases", late);
-    tokio::time::timeout(ASK_LIMIT, asked).await.unwrap_or(Err(late))
+    postgres::within(ASK_LIMIT, "comparing the new rules with the databases", asked).await
 }
 
 /// What each flow of the old and the new rules has to do.

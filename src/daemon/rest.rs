@@ -88,8 +88,7 @@ pub(super) async fn pass(config: &Config, flow: &Flow) -> Result<(), Error> {
 }
 
 async fn limited<T>(look: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = postgres::Error::new("looking after a flow that rests", postgres::Kind::TimedOut(LOOK_LIMIT));
-    tokio::time::timeout(LOOK_LIMIT, look).await.unwrap_or(Err(late.into()))
+    postgres::within(LOOK_LIMIT, "looking after a flow that rests", look).await
 }
 
 /// Looks after the slot once. Answers what there is to say.

@@ -21,8 +21,6 @@ use super::gap;
 const END_READER: &str = include_str!("../../sql/catalog/end_reader.sql");
 const DROP: &str = include_str!("../../sql/catalog/give_up.sql");
 
-/// The server shows so much of an application's name.
-const SHOWN: usize = 63;
 /// How long a reader of ours may take to end, in milliseconds.
 const END_LIMIT_MS: i64 = 1_000;
 
@@ -75,9 +73,7 @@ pub(super) fn refusal(flow: &str, dbname: &str, slot: &Slot) -> Option<String> {
     }
     let pid = slot.active_pid?;
     let holder = slot.holder.as_deref().unwrap_or_default();
-    let mut own = super::capture::application(flow);
-    own.truncate(own.floor_char_boundary(SHOWN));
-    (holder != own)
+    (holder != postgres::shown(&super::capture::application(flow)))
         .then(|| format!("process {pid} (application \"{holder}\") reads it, which is not this flow"))
 }
 

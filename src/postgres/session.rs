@@ -73,9 +73,22 @@ impl Session {
 ///
 /// Those of the question, and that there was no answer in time; `doing` is for the latter.
 pub async fn in_time<T>(doing: &str, question: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    timeout(ANSWER_LIMIT, question)
+    within(ANSWER_LIMIT, doing, question).await
+}
+
+/// Asks something that may take so long.
+///
+/// # Errors
+///
+/// Those of the question, and that there was no answer in time; `doing` is for the latter.
+pub async fn within<T, E: From<Error>>(
+    limit: Duration,
+    doing: &str,
+    question: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    timeout(limit, Box::pin(question))
         .await
-        .unwrap_or_else(|_| Err(Error::new(doing, Kind::TimedOut(ANSWER_LIMIT))))
+        .unwrap_or_else(|_| Err(Error::new(doing, Kind::TimedOut(limit)).into()))
 }
 
 /// What the server shows of an application's name.

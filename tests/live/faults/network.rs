@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::scene::{Scene, Stage};
 use super::{LIMIT, wait_for};
-use crate::support::{Cluster, Link, Proxy, Way};
+use crate::support::{Cluster, Config, Link, Proxy, Way};
 
 /// A cut comes at the end of one of these messages.
 const MESSAGES: [u64; 3] = [40, 3, 12];
@@ -13,15 +13,22 @@ const FLAP: Duration = Duration::from_millis(700);
 /// What a slow link carries in a second.
 const SLOW_BYTES: usize = 10_000;
 
-/// Both servers behind a proxy each.
+/// Both servers behind a proxy each, and a daemon that streams.
 fn behind_proxies(part: impl FnOnce(&mut Stage<'_, '_>, [(&str, &Proxy); 2])) {
+    set_behind_proxies(|scene, config, [near, far]| {
+        scene.play(config, |stage| part(stage, [("source", near), ("target", far)]));
+    });
+}
+
+/// The same before there is a daemon.
+fn set_behind_proxies(part: impl FnOnce(&Scene, &Config<'_>, [&Proxy; 2])) {
     let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
     let scene = Scene::new(&source, &target);
     let config = scene.configure();
     let (near, far) = (Proxy::before(&source), Proxy::before(&target));
     config.lead_through(&scene.here, &near);
     config.lead_through(&scene.there, &far);
-    scene.play(&config, |stage| part(stage, [("source", &near), ("target", &far)]));
+    part(&scene, &config, [&near, &far]);
 }
 
 #[test]
@@ -90,28 +97,24 @@ fn connections_that_are_dead_without_a_word_are_given_up() {
 
 #[test]
 fn a_flow_that_is_being_prepared_when_its_connections_die_begins_again() {
-    let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
-    let scene = Scene::new(&source, &target);
-    let config = scene.configure();
-    let (near, far) = (Proxy::before(&source), Proxy::before(&target));
-    config.lead_through(&scene.here, &near);
-    config.lead_through(&scene.there, &far);
-    // A new slot waits for the transactions of its time.
-    let held = scene.here.session();
-    held.query("BEGIN");
-    held.query("SELECT pg_current_xact_id()");
-    let mut daemon = config.start();
-    let waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event_type = 'Lock'";
-    daemon.wait_alive("the slot waits", || {
-        if scene.here.query(waits).is_empty() { Err("it does not".to_owned()) } else { Ok(()) }
+    set_behind_proxies(|scene, config, [near, far]| {
+        // A new slot waits for the transactions of its time.
+        let held = scene.here.session();
+        held.query("BEGIN");
+        held.query("SELECT pg_current_xact_id()");
+        let mut daemon = config.start();
+        let waits = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND wait_event_type = 'Lock'";
+        daemon.wait_alive("the slot waits", || {
+            if scene.here.query(waits).is_empty() { Err("it does not".to_owned()) } else { Ok(()) }
+        });
+        near.kill_silently();
+        far.kill_silently();
+        held.query("COMMIT");
+        daemon.wait_streaming();
+        let log = daemon.log_of_this_start();
+        assert!(log.contains("and both wait for the flow: a connection is taken for dead"), "{log}");
+        daemon.stop();
     });
-    near.kill_silently();
-    far.kill_silently();
-    held.query("COMMIT");
-    daemon.wait_streaming();
-    let log = daemon.log_of_this_start();
-    assert!(log.contains("and both wait for the flow: a connection is taken for dead"), "{log}");
-    daemon.stop();
 }
 
 /// A batch of so many rows of about a kilobyte takes longer over a link of so many bytes a second than a dead link is waited for.
