@@ -25,12 +25,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(70);
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> anyhow::Result<Exit> {
-    let sha256 = Config::sha256_of_files(directory);
     let config = match Config::load(directory) {
         Ok((config, _)) => config,
         Err(problems) => {
             if !dry_run {
-                have_refused(directory, &sha256).await;
+                have_refused(directory, &problems.sha256).await;
             }
             let found: Vec<Finding> = problems.diagnostics.into_iter().map(Finding::from).collect();
             return refused_files(&found, output);
@@ -48,7 +47,7 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
         return dry(&config, output);
     }
     ask(place, &before)?;
-    let Some(record) = answer(place, before.reloads_ended, &sha256).await? else {
+    let Some(record) = answer(place, before.reloads_ended, &config.sha256).await? else {
         bail!(
             "the daemon has not answered within {} s. It may still compare the rules with the databases, and then takes them \
              over or refuses them: `acequia status` says by which rules it runs, its log what has become of these",

@@ -234,6 +234,9 @@ impl Serialize for Diagnostic {
 pub struct Problems {
     /// First files that cannot be read, then the others in the order of merging.
     pub diagnostics: Vec<Diagnostic>,
+    /// SHA-256 of the files that they are told of, as [`super::Config::sha256`] is of right ones: they may be others by now.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 impl Problems {

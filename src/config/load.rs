@@ -43,7 +43,7 @@ impl Config {
         let found = reliable(findings.all, &sources, &documents, unread);
         problems.extend(found.into_iter().map(|finding| finding.locate(&sources)));
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
-            return Err(Problems { diagnostics: problems });
+            return Err(Problems { diagnostics: problems, sha256: sources.sha256 });
         }
         Ok((resolved.finish(sources), problems))
     }

@@ -86,8 +86,7 @@ async fn judge(running: &Running, number: u64) -> Verdict {
         Ok(loaded) => loaded,
         Err(problems) => {
             let found: Vec<Finding> = problems.diagnostics.into_iter().map(Finding::from).collect();
-            let sha256 = Config::sha256_of_files(&running.directory);
-            return refused(number, sha256, Vec::new(), &found, false);
+            return refused(number, problems.sha256, Vec::new(), &found, false);
         }
     };
     let differences = Outline::of(old).differences(&Outline::of(&new));
