@@ -4,9 +4,6 @@ use std::path::Path;
 
 use crate::ops::{self, DaemonState};
 
-/// A state file older than this was written by a daemon that hangs or is gone.
-const STATE_MAX_AGE_SECONDS: i64 = 5;
-
 /// What is there.
 pub(super) enum Beside {
     /// A daemon, and what it said last.
@@ -60,5 +57,5 @@ pub(super) fn now_seconds() -> i64 {
 
 /// Whether it was written a moment ago.
 pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
-    now_seconds() - daemon.written_at <= STATE_MAX_AGE_SECONDS
+    now_seconds() - daemon.written_at <= i64::from(ops::STATE_MAX_AGE_SECONDS)
 }

@@ -277,13 +277,9 @@ fn print_text(reports: &[Report], token: &str, wanted: &PlanArguments) {
         }
     }
     if reports.iter().any(|report| report.change + report.delete > 0) {
-        let [sync, customer, dataset] = wanted.scope.names();
-        let named = [("sync", sync), ("customer", customer), ("dataset", dataset)];
-        let named: String =
-            named.iter().filter_map(|(word, name)| Some(format!(" --{word} {}", (*name)?))).collect();
-        say!("\nNothing was changed. To do it: acequia backfill{named} --plan {token}");
+        say!("\nNothing was changed. To do it: acequia backfill{} --plan {token}", wanted.scope.as_options());
     } else if reports.iter().any(Report::differs) {
-        say!("\nNothing was changed. `acequia backfill` with the same names does it.");
+        say!("\nNothing was changed. To do it: acequia backfill{}", wanted.scope.as_options());
     } else {
         say!("\nNothing is to be done.");
     }

@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -36,17 +37,20 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
         }
     };
     let place = &config.daemon.runtime_directory;
-    let Some(before) = ops::read(place).with_context(|| reading(place))?.filter(is_fresh) else {
-        bail!(
+    let nobody = || {
+        anyhow!(
             "no daemon runs with the runtime directory {}, so there is nothing to reload: start one (`systemctl start \
              acequia`, `acequia run`). If [daemon] runtime_directory was changed, restart the daemon",
             place.display()
-        );
+        )
     };
+    let before = ops::read(place).with_context(|| reading(place))?.filter(is_fresh).ok_or_else(nobody)?;
     if dry_run {
         return dry(&config, output);
     }
-    ask(place, &before)?;
+    if !ask(place, &before)? {
+        return Err(nobody());
+    }
     let Some(record) = answer(place, before.reloads_ended, &config.sha256).await? else {
         bail!(
             "the daemon has not answered within {} s. It may still compare the rules with the databases, and then takes them \
@@ -58,17 +62,23 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
     report(&record, &waiting, output)
 }
 
-/// Has a daemon that runs read the files.
-fn ask(place: &Path, daemon: &DaemonState) -> anyhow::Result<()> {
+/// Has a daemon read the files; no, if it died a moment ago.
+fn ask(place: &Path, daemon: &DaemonState) -> anyhow::Result<bool> {
     let pid =
         i32::try_from(daemon.pid).ok().and_then(Pid::from_raw).context("the state file names no process")?;
     let actor = actor();
     let asked = Asked { who: actor.name.clone(), by: actor.as_json(), at: Timestamp::now().as_second() };
     // Not to be able to say who asks is no reason not to ask.
     let _ = ops::write_asked(place, &asked);
-    kill_process(pid, Signal::HUP).with_context(|| {
-        format!("sending SIGHUP to process {} (as root, or as the user that the daemon runs as)", daemon.pid)
-    })
+    match kill_process(pid, Signal::HUP) {
+        Err(Errno::SRCH) => Ok(false),
+        sent => sent.map(|()| true).with_context(|| {
+            format!(
+                "sending SIGHUP to process {} (as root, or as the user that the daemon runs as)",
+                daemon.pid
+            )
+        }),
+    }
 }
 
 /// Has a daemon that runs refuse files that are wrong. It would not start by them any more, so status, alerts and audit have
@@ -79,7 +89,9 @@ async fn have_refused(directory: &Path, sha256: &str) {
         let Some(before) = ops::read(&place).with_context(|| reading(&place))?.filter(is_fresh) else {
             return anyhow::Ok(());
         };
-        ask(&place, &before)?;
+        if !ask(&place, &before)? {
+            return Ok(());
+        }
         answer(&place, before.reloads_ended, sha256).await?;
         Ok(())
     };

@@ -92,6 +92,13 @@ impl Scope {
         [self.sync.as_deref(), self.customer.as_deref(), self.dataset.as_deref()]
     }
 
+    /// As it is typed behind a command.
+    pub(super) fn as_options(&self) -> String {
+        let Self { customer, sync, flow, dataset } = self;
+        let all = [("flow", flow), ("sync", sync), ("customer", customer), ("dataset", dataset)];
+        all.iter().filter_map(|(word, name)| Some(format!(" --{word} {}", name.as_ref()?))).collect()
+    }
+
     /// Whether a route is in it.
     pub(super) fn covers(&self, sync: &str, to: &CustomerName, dataset: &DatasetName) -> bool {
         let is = |wanted: Option<&str>, own: &str| wanted.is_none_or(|wanted| wanted == own);

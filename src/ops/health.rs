@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use super::state::{DaemonState, FlowState, Limits, Phase, SnapshotState};
+use super::state::{DaemonState, FlowState, Limits, Phase, STATE_MAX_AGE_SECONDS, SnapshotState};
 use super::vital::{CustomerVital, HoldVital, SlotVital};
 
 /// How a check came out.
@@ -93,9 +93,6 @@ pub struct Health {
     /// The checks: the daemon's, then each flow's, then each snapshot's.
     pub checks: Vec<Check>,
 }
-
-/// A state that is older was written by a process that hangs or is gone.
-const STATE_MAX_AGE_SECONDS: f64 = 5.0;
 
 /// Holds that a rule asks for are no fault.
 const SCHEDULED: &str = "scheduled";
@@ -375,7 +372,7 @@ fn wal_of(slot: &SlotVital) -> (Level, String) {
 }
 
 fn alive(seconds_ago: f64) -> Check {
-    let level = if seconds_ago > STATE_MAX_AGE_SECONDS { Level::Fail } else { Level::Ok };
+    let level = if seconds_ago > f64::from(STATE_MAX_AGE_SECONDS) { Level::Fail } else { Level::Ok };
     let text = format!("it said last how it is {seconds_ago:.1} s ago");
     Check { name: "alive", subject: Subject::Daemon, level, text }
 }

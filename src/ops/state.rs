@@ -100,6 +100,9 @@ pub struct Verified {
     pub differences: u64,
 }
 
+/// A state that is older, in seconds, was written by a process that hangs or is gone.
+pub const STATE_MAX_AGE_SECONDS: i32 = 5;
+
 /// The daemon.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DaemonState {

@@ -81,7 +81,9 @@ fn a_plan_can_be_made_before_the_daemon_has_ever_run() {
     let (planned, status) = plan(&config, &["--customer", "north"]);
     assert_eq!(status, Some(2));
     assert_eq!(counts(&planned, "part"), [50, 50, 0, 0, 0, 0], "{planned}");
-    let text = config.run(&["plan"]);
+    let flow = format!("{0}:{0}", database.name());
+    let text = config.run(&["plan", "--customer", "north", "--flow", &flow]);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
-    assert!(text.contains("Nothing was changed"), "{text}");
+    let next = format!("Nothing was changed. To do it: acequia backfill --flow {flow} --customer north");
+    assert!(text.contains(&next), "{text}");
 }
