@@ -17,19 +17,20 @@
 //!                      Where the server refuses something, apply::careful does it again, and parks the rows at fault
 //!   apply::retry       parked rows whose parent has just arrived
 //!                    then what is told of it (notify), counts, the checkpoint's new position, commit
-//! daemon::flow       tells on a watch channel what is committed
-//! daemon::capture    confirms it to the source, which may forget it now
+//! daemon::flow       life tells on a watch channel what is committed; capture confirms it to the source, which may forget
+//!                    it now
 //! ```
 //!
-//! Between `daemon::capture`, which reads, and `daemon::flow`, which writes, lies a channel that holds one batch: that is
-//! the back-pressure. Whatever fails on the way, the target rolls back, and the stream is read again from the checkpoint.
-//! A plan is made by `daemon::plan` and never changed: where a catalog is no longer what it was (`daemon::drift`), the flow
-//! begins anew at its checkpoint, with another plan. A reload (`daemon::reload`) changes plans the same way. What comes for a customer that is *held* (paused, locked, broken, or
-//! written at certain times only) is parked by `apply::withhold` and written later by `apply::drain`, in its order.
+//! Between `daemon::flow::capture`, which reads, and `daemon::flow::life`, which writes, lies a channel that holds one batch:
+//! that is the back-pressure. Whatever fails on the way, the target rolls back, and the stream is read again from the
+//! checkpoint. A plan is made by `daemon::flow::plan` and never changed: where a catalog is no longer what it was
+//! (`daemon::flow::drift`), the flow begins anew at its checkpoint, with another plan. A reload (`daemon::reload`) changes plans
+//! the same way. What comes for a customer that is *held* (paused, locked, broken, or written at certain times only) is parked
+//! by `apply::withhold` and written later by `apply::drain`, in its order.
 //!
 //! # The way of a snapshot
 //!
-//! `daemon::dump` looks at the clock and at what is remembered (`snapshot::agenda`) and has a run made. `snapshot::run` takes
+//! `daemon::snapshots` looks at the clock and at what is remembered (`snapshot::agenda`) and has a run made. `snapshot::run` takes
 //! the moment of each database (`moment`), and a crew of workers reads all tables at it with COPY (`crew`, over
 //! `postgres::copy_out`). In threads of their own the bytes become files or what MySQL loads (`convert`, `transcript`); parts
 //! become archives (`archive`), tables are loaded beside the published ones (`snapshot::mysql`). All of it is read back or

@@ -157,11 +157,11 @@ fn the_runbook_has_an_entry_for_every_halt_every_hold_and_every_parked_row() {
     // What is no failure, and what only carries others.
     let no_failure = ["drift", "reached", "ordered", "renewed", "apply"];
     let mut wanted: Vec<String> = Vec::new();
-    for path in ["src/daemon/error.rs", "src/apply/error.rs"] {
+    for path in ["src/daemon/flow/error.rs", "src/apply/error.rs"] {
         let errors = variants(path, "Error").into_iter().filter(|name| !no_failure.contains(&name.as_str()));
         wanted.extend(errors.map(|name| format!("error-{name}")));
     }
-    wanted.extend(variants("src/daemon/gap.rs", "What").into_iter().map(|name| format!("gap-{name}")));
+    wanted.extend(variants("src/daemon/flow/gap.rs", "What").into_iter().map(|name| format!("gap-{name}")));
     wanted.extend(reasons("hold").into_iter().map(|name| format!("hold-{name}")));
     wanted.extend(reasons("parked").into_iter().map(|name| format!("parked-{name}")));
     assert!(wanted.len() > 40, "{wanted:?}");

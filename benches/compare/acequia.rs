@@ -102,7 +102,10 @@ impl Daemon {
         // When this process is killed, the daemon goes too.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", ACEQUIA, "--config"]).arg(config).arg("run");
-        command.env_clear().env("PATH", "/usr/bin:/bin").env("RUST_LOG", "info,acequia::daemon::plan=debug");
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("RUST_LOG", "info,acequia::daemon::flow::plan=debug");
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.stderr(Stdio::piped()).spawn().expect("setpriv (util-linux) can be started");
         let stderr = child.stderr.take().expect("the log is a pipe");

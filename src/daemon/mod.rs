@@ -1,56 +1,25 @@
 //! The process: one task for each flow and one for each snapshot, stopped in order.
 //!
-//! `start` brings a flow up to its stream (`plan` makes its plan, `publish` its publication, `recall` tells what has changed
-//! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot
-//! then), `capture` reads it, `drift` notices when the plan no longer fits the databases, `unheard` when a
-//! connection is dead before there is a stream, `lifeline` when the writer's is dead later, `inspection` compares customers
-//! with what the rules give them, `flow` writes what was captured and decides what a failure means. `lookout` has an `onlooker` for each flow, which asks both databases without its help and
-//! notes what it sees as a `sight`, and writes a `heartbeat` through each source (`asking` is how to ask and not to hang).
-//! `alarm` notices which checks turn red or green, and the `crier` tells applications. A `warden` beside each onlooker has a
-//! `guard` for what the slot keeps, and `surrender`s it. `tasks` holds the flows and gives them their `order`s, `rest` keeps
-//! the slots of disabled ones from holding back WAL, `left` finds those that no rule knows. `snapshots` holds the tasks that make snapshots: `dump` is one of
-//! them, `memory` what it remembers, `herald` tells applications. `check` compares files and databases, `reload` changes the
-//! rules of a running process; `trail` writes starts, stops and reloads down; each loop has a `pulse`, and `service` tells
-//! systemd that all of them beat; this file listens for what happens and writes the state file. Clocks enter here.
+//! `tasks` holds the `flow`s and gives them their orders; `watch` looks at the databases without their help, and `left` finds
+//! slots that no rule knows. `snapshots` makes snapshots. `alarm` notices which checks of health turn red or green, and the
+//! `crier` tells applications. `check` compares files and databases, `reload` changes the rules of a running process; `trail`
+//! writes starts, stops and reloads down. What a flow's task says of itself is its `progress`; each loop has a `pulse`, and
+//! `service` tells systemd that all of them beat. This file listens for what happens and writes the state file. Clocks enter
+//! here.
 
 mod alarm;
-mod asking;
-mod capture;
 mod check;
 mod crier;
-mod drift;
-mod dump;
-mod error;
 mod flow;
-mod gap;
-mod guard;
-mod heartbeat;
-mod herald;
-mod inspection;
 mod left;
-mod lifeline;
-mod lookout;
-mod memory;
-mod onlooker;
-mod order;
-mod plan;
-mod position;
 mod progress;
-mod publish;
 mod pulse;
-mod recall;
 mod reload;
-mod rest;
 mod service;
-mod sight;
 mod snapshots;
-mod start;
-mod surrender;
 mod tasks;
 mod trail;
-mod unheard;
-mod warden;
-mod wished;
+mod watch;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -67,19 +36,16 @@ use crate::rules::Flow;
 
 use alarm::Alarm;
 use crier::Crier;
-use lookout::Lookout;
-use order::When;
+use flow::When;
 use reload::{Kind, Running, Taken, Verdict};
 use service::Service;
 use snapshots::Snapshots;
 use tasks::Tasks;
+use watch::Lookout;
 
 pub use check::{Finding, Findings, check_everything};
-pub use error::Error;
-pub use gap::{Gap, find_gap};
+pub use flow::{Error, Gap, find_gap, publication_gap, read_catalogs};
 pub use left::{LeftBehind, left_behind};
-pub use plan::read_catalogs;
-pub use publish::publication_gap;
 
 /// How often the state file is written.
 const STATE_INTERVAL: Duration = Duration::from_secs(1);

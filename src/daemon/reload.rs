@@ -17,8 +17,7 @@ use crate::postgres;
 use crate::rules::{self, Concern, Flow, Reads};
 
 use super::check::{Finding, check};
-use super::order::When;
-use super::plan::read_catalogs;
+use super::flow::{When, read_catalogs};
 use super::progress::unix_seconds;
 use super::trail;
 

@@ -14,10 +14,9 @@ use crate::lsn::Lsn;
 use crate::ops::{FlowState, Phase};
 use crate::rules::Flow;
 
-use super::order::{Order, Orders, When};
+use super::flow::{self, Order, Orders, When, rest};
 use super::progress::{self, Progress};
 use super::pulse::Pulse;
-use super::{flow, rest};
 
 /// How long flows may take to stop: longer than one needs to commit what it is writing, or to give that up. Well below
 /// `TimeoutStopSec=` of the unit.

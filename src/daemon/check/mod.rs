@@ -16,8 +16,8 @@ use crate::postgres;
 use crate::rules::{self, Flow, Problem};
 
 pub use self::findings::{Finding, Findings};
+use super::flow::read_catalogs;
 use super::left::left_behind;
-use super::plan::read_catalogs;
 
 /// Checks all flows of a configuration, and looks for flows that it no longer has.
 pub async fn check_everything(

@@ -6,8 +6,7 @@ use crate::name::{Ident, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Problem};
 
-use super::super::gap::find_gap;
-use super::super::publish::publication_gap;
+use super::super::flow::{find_gap, publication_gap};
 use super::findings::Findings;
 
 /// Settings of the server, rights of the role, encoding of the database.

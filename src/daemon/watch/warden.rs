@@ -12,10 +12,10 @@ use crate::notify::{self, Retained};
 use crate::ops::SlotVital;
 use crate::postgres::{self, Session};
 
+use super::super::flow::surrender::{Memory, Surrender, drop_slot, refusal};
+use super::super::progress;
 use super::asking::{Watched, limited};
 use super::guard::{self, Guard};
-use super::progress;
-use super::surrender::{Memory, Surrender, drop_slot, refusal};
 
 /// So many things wait at most to be told or written down; the log has all of them.
 const WAITING_MAX: usize = 16;

@@ -15,9 +15,9 @@ use crate::ops::Phase;
 use crate::postgres;
 use crate::rules::Flow;
 
+use super::super::progress::Progress;
 use super::error::Error;
 use super::gap::find_gap;
-use super::progress::Progress;
 
 /// How often a resting slot is looked at.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ fn application(flow: &Flow) -> String {
 }
 
 /// Keeps the flow's slot from holding back WAL until it is told to stop.
-pub(super) async fn run(
+pub(in crate::daemon) async fn run(
     config: Arc<Config>,
     flow: Flow,
     progress: watch::Sender<Progress>,
@@ -75,7 +75,7 @@ pub(super) async fn run(
 }
 
 /// A flow that was disabled and enabled again before it had come to its end: it goes on from now all the same.
-pub(super) async fn pass(config: &Config, flow: &Flow) -> Result<(), Error> {
+pub(in crate::daemon) async fn pass(config: &Config, flow: &Flow) -> Result<(), Error> {
     let target = &config.databases[&flow.target];
     limited(async {
         let there = postgres::open(target, &application(flow)).await?;

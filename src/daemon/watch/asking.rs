@@ -11,7 +11,7 @@ use crate::name::DatabaseName;
 use crate::postgres::{self, Error, Session};
 use crate::rules::Flow;
 
-use super::surrender::Memory;
+use super::super::flow::surrender::Memory;
 
 /// The server gives a question up after this part of `max_lag` …
 const PART: u32 = 6;

@@ -12,15 +12,15 @@ use crate::name::DatabaseName;
 use crate::ops::{FlowState, Vital};
 use crate::rules::Flow;
 
+use super::super::flow::surrender::Memory;
 use super::asking::{Place, Watched};
 use super::heartbeat::{self, Pulse};
 use super::onlooker;
 use super::sight::Sight;
-use super::surrender::Memory;
 
 /// All who look.
 #[derive(Default)]
-pub(super) struct Lookout {
+pub(in crate::daemon) struct Lookout {
     onlookers: BTreeMap<String, Onlooker>,
     hearts: BTreeMap<DatabaseName, Heart>,
 }
@@ -47,7 +47,7 @@ impl Onlooker {
 
 impl Lookout {
     /// Goes by a configuration. Flows that it does not have are looked at until they are gone.
-    pub(super) fn follow(&mut self, config: &Config) {
+    pub(in crate::daemon) fn follow(&mut self, config: &Config) {
         let wal_channels = config.channels(NotifyEvent::AlertWal);
         let wal_channels: Vec<String> =
             wal_channels.iter().map(|channel| channel.as_str().to_owned()).collect();
@@ -70,7 +70,7 @@ impl Lookout {
     }
 
     /// Notes what is seen of these flows, and looks no more at others.
-    pub(super) fn look(&mut self, flows: &mut [FlowState]) {
+    pub(in crate::daemon) fn look(&mut self, flows: &mut [FlowState]) {
         self.onlookers.retain(|name, _| flows.iter().any(|flow| flow.name == *name));
         let onlookers = &self.onlookers;
         let is_source = |name: &DatabaseName| {

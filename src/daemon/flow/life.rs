@@ -19,6 +19,7 @@ use crate::notify::Post;
 use crate::ops::Phase;
 use crate::rules::{Flow, Plan};
 
+use super::super::progress::Progress;
 use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::gap::Gap;
@@ -26,7 +27,6 @@ use super::inspection::Inspection;
 use super::lifeline::{self, Lifeline};
 use super::order::{Followed, Orders};
 use super::plan::Told;
-use super::progress::Progress;
 use super::recall::Turn;
 use super::start::{self, Prepared};
 use super::unheard;
@@ -58,7 +58,7 @@ const LOOK_LIMIT: Duration = Duration::from_secs(20);
 const HALTED_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Runs the flow until it is told to stop, or until its orders say that it has come to its end. Never returns before that.
-pub(super) async fn run(
+pub(in crate::daemon) async fn run(
     mut orders: Orders,
     flow: Flow,
     progress: watch::Sender<Progress>,

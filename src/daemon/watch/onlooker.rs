@@ -19,10 +19,10 @@ use super::heartbeat::Pulse;
 use super::sight::{Applied, Asked, Sight};
 use super::warden::Warden;
 
-const APPLIED: &str = include_str!("../../sql/control/applied.sql");
-const HELD: &str = include_str!("../../sql/control/held.sql");
-const WRITTEN: &str = include_str!("../../sql/control/written.sql");
-const WAITING: &str = include_str!("../../sql/control/waiting.sql");
+const APPLIED: &str = include_str!("../../../sql/control/applied.sql");
+const HELD: &str = include_str!("../../../sql/control/held.sql");
+const WRITTEN: &str = include_str!("../../../sql/control/written.sql");
+const WAITING: &str = include_str!("../../../sql/control/waiting.sql");
 
 /// Nobody is asked more seldom than this part of `max_lag`, whatever it costs …
 const PART: u32 = 6;

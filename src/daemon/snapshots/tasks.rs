@@ -13,8 +13,8 @@ use crate::ops::{SnapshotPhase, SnapshotState};
 use crate::snapshot::archive::tally::Tally;
 use crate::snapshot::progress::Progress;
 
+use super::super::pulse::Pulse;
 use super::dump::{Dump, Order};
-use super::pulse::Pulse;
 
 /// How long they may take to notice that they shall stop. A run that is not whole then is made again after the next start.
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -25,7 +25,7 @@ const OUTSIDE: [&str; 7] =
 
 /// All snapshots of the process.
 #[derive(Default)]
-pub(super) struct Snapshots {
+pub(in crate::daemon) struct Snapshots {
     tasks: BTreeMap<String, Task>,
     stop: CancellationToken,
 }
@@ -42,7 +42,7 @@ struct Task {
 impl Snapshots {
     /// Goes by a configuration: new snapshots begin, others end, and those that stay hear of it. A run at work goes on unless
     /// what is in it is no longer what the rules say.
-    pub(super) fn follow(&mut self, config: &Arc<Config>) {
+    pub(in crate::daemon) fn follow(&mut self, config: &Arc<Config>) {
         let wanted = |name: &str| {
             config.snapshots.iter().find(|snapshot| snapshot.enabled && snapshot.name.as_str() == name)
         };
@@ -79,12 +79,12 @@ impl Snapshots {
     }
 
     /// Whether there is any.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::daemon) fn is_empty(&self) -> bool {
         self.tasks.is_empty()
     }
 
     /// Every snapshot, as it is told to others.
-    pub(super) fn states(&self) -> Vec<SnapshotState> {
+    pub(in crate::daemon) fn states(&self) -> Vec<SnapshotState> {
         let state = |task: &Task| {
             let progress = task.progress.borrow().clone();
             SnapshotState { progress, ..task.state.borrow().clone() }
@@ -93,14 +93,14 @@ impl Snapshots {
     }
 
     /// The pulses of all snapshots, by what each of them is.
-    pub(super) fn pulses(&self) -> Vec<(String, Pulse)> {
+    pub(in crate::daemon) fn pulses(&self) -> Vec<(String, Pulse)> {
         let of =
             |(name, task): (&String, &Task)| (format!("the task of snapshot {name}"), task.pulse.clone());
         self.tasks.iter().map(of).collect()
     }
 
     /// Stops all of them.
-    pub(super) async fn stop(self) {
+    pub(in crate::daemon) async fn stop(self) {
         self.stop.cancel();
         let all = async {
             for task in self.tasks.into_values() {

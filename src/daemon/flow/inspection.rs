@@ -21,7 +21,7 @@ use crate::rules::Plan;
 use crate::schedule::{next_interval, next_wall_time};
 use crate::verify::{self, Choice, FlowReport, RouteReport, Wanted};
 
-use super::progress::Progress;
+use super::super::progress::Progress;
 
 /// Nobody sleeps longer than this without looking at the clock: it may be set.
 const NAP: Duration = Duration::from_secs(30);

@@ -14,11 +14,11 @@ use crate::name::{CustomerName, DatasetName, TableName};
 use crate::postgres::{self, Session};
 use crate::rules::{self, Flow, Plan, Problem, Scope, Severity};
 
+use super::super::trail::Start;
 use super::drift::{Side, application};
 use super::error::Error;
 use super::publish::publish;
 use super::recall::{self, Note, Turn};
-use super::trail::Start;
 
 /// What has been said of a flow's problems, so that nothing is said twice.
 #[derive(Debug, Default)]

@@ -17,7 +17,7 @@ const TRIES: u32 = 3;
 
 /// From where on an order holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(in crate::daemon) enum When {
     /// It says the same to this flow: taken whenever the flow is prepared anew.
     Quietly,
     /// For what commits at the source after the flow has heard it.
@@ -28,18 +28,18 @@ pub(super) enum When {
 
 /// An order.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(in crate::daemon) struct Order {
     /// A later order of the same flow has a higher one.
-    pub(super) number: u64,
+    pub(in crate::daemon) number: u64,
     /// By what it runs; `None`: not at all any more.
-    pub(super) config: Option<Arc<Config>>,
+    pub(in crate::daemon) config: Option<Arc<Config>>,
     /// From where on.
-    pub(super) when: When,
+    pub(in crate::daemon) when: When,
 }
 
 /// The orders of a flow, as its task sees them.
 #[derive(Debug, Clone)]
-pub(super) struct Orders {
+pub(in crate::daemon) struct Orders {
     /// The order that is followed.
     followed: Order,
     all: watch::Receiver<Vec<Order>>,
@@ -51,7 +51,7 @@ pub(super) struct Orders {
 
 /// What came of looking for another order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Followed {
+pub(in crate::daemon) enum Followed {
     /// It is the same as before.
     Same,
     /// Another configuration is run by.
@@ -62,29 +62,29 @@ pub(super) enum Followed {
 
 impl Orders {
     /// Follows the first one. `None` where there is none that says to run.
-    pub(super) fn new(all: watch::Receiver<Vec<Order>>) -> Option<Self> {
+    pub(in crate::daemon) fn new(all: watch::Receiver<Vec<Order>>) -> Option<Self> {
         let followed = all.borrow().first().filter(|order| order.config.is_some()).cloned()?;
         Some(Self { followed, all, positions: watch::Sender::default(), tries: 0 })
     }
 
     /// Where orders begin that move forward, by their numbers.
-    pub(super) fn positions(&self) -> watch::Receiver<BTreeMap<u64, Lsn>> {
+    pub(in crate::daemon) fn positions(&self) -> watch::Receiver<BTreeMap<u64, Lsn>> {
         self.positions.subscribe()
     }
 
     /// The configuration that is run by.
-    pub(super) fn config(&self) -> Option<&Arc<Config>> {
+    pub(in crate::daemon) fn config(&self) -> Option<&Arc<Config>> {
         self.followed.config.as_ref()
     }
 
     /// The number of the order that is followed.
-    pub(super) fn number(&self) -> u64 {
+    pub(in crate::daemon) fn number(&self) -> u64 {
         self.followed.number
     }
 
     /// Sets where the orders begin that have just come. To be asked by whoever reads the stream, and reads on only after the
     /// answer: so nothing that was read lies behind it. Answers before which position to stop.
-    pub(super) async fn mark(&self, source: &Database) -> Result<Option<Lsn>, postgres::Error> {
+    pub(in crate::daemon) async fn mark(&self, source: &Database) -> Result<Option<Lsn>, postgres::Error> {
         let waiting = self.waiting();
         let forward = waiting.iter().filter(|order| order.when == When::Forward).map(|order| order.number);
         let forward: Vec<u64> = forward.collect();
@@ -101,26 +101,26 @@ impl Orders {
     }
 
     /// An order says that the rules that are followed are to be left at once.
-    pub(super) fn is_pressing(&self) -> bool {
+    pub(in crate::daemon) fn is_pressing(&self) -> bool {
         self.waiting().iter().any(|order| order.when == When::AtOnce)
     }
 
     /// Ready when there is something new among the orders.
-    pub(super) async fn arrived(&mut self) {
+    pub(in crate::daemon) async fn arrived(&mut self) {
         if self.all.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
     /// Everything before this position is written: follows what holds from there on.
-    pub(super) fn reached(&mut self, at: Lsn) -> Followed {
+    pub(in crate::daemon) fn reached(&mut self, at: Lsn) -> Followed {
         let positions = self.positions.borrow().clone();
         let is_there = |order: &Order| positions.get(&order.number).is_some_and(|from| *from <= at);
         self.follow(|order| order.when == When::Forward && is_there(order))
     }
 
     /// The flow is prepared anew: follows what says the same, and what is pressing.
-    pub(super) fn anew(&mut self) -> Followed {
+    pub(in crate::daemon) fn anew(&mut self) -> Followed {
         let pressing =
             self.waiting().iter().rev().find(|order| order.when == When::AtOnce).map(|order| order.number);
         self.follow(|order| {
@@ -129,12 +129,12 @@ impl Orders {
     }
 
     /// The flow can't go on: what comes next is taken at once.
-    pub(super) fn halted(&mut self) -> Followed {
+    pub(in crate::daemon) fn halted(&mut self) -> Followed {
         self.follow(|_any| true)
     }
 
     /// The flow was interrupted.
-    pub(super) fn interrupted(&mut self) -> Followed {
+    pub(in crate::daemon) fn interrupted(&mut self) -> Followed {
         if self.waiting().is_empty() {
             return Followed::Same;
         }

@@ -18,35 +18,35 @@ use crate::postgres::{self, Error, Session};
 
 use super::gap;
 
-const END_READER: &str = include_str!("../../sql/catalog/end_reader.sql");
-const DROP: &str = include_str!("../../sql/catalog/give_up.sql");
+const END_READER: &str = include_str!("../../../sql/catalog/end_reader.sql");
+const DROP: &str = include_str!("../../../sql/catalog/give_up.sql");
 
 /// How long a reader of ours may take to end, in milliseconds.
 const END_LIMIT_MS: i64 = 1_000;
 
 /// A slot that was given up, or is about to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Surrender {
-    pub(super) flow: String,
-    pub(super) slot: String,
-    pub(super) database: String,
+pub(in crate::daemon) struct Surrender {
+    pub(in crate::daemon) flow: String,
+    pub(in crate::daemon) slot: String,
+    pub(in crate::daemon) database: String,
     /// When, seconds since 1970.
-    pub(super) at: i64,
+    pub(in crate::daemon) at: i64,
     /// What it kept, in bytes.
-    pub(super) kept: u64,
+    pub(in crate::daemon) kept: u64,
     /// What it may keep, in bytes.
-    pub(super) limit: u64,
+    pub(in crate::daemon) limit: u64,
     /// Where the source's log ended: what keeps WAL from beyond only is another one.
-    pub(super) end: String,
+    pub(in crate::daemon) end: String,
     /// The slot is gone.
-    pub(super) done: bool,
+    pub(in crate::daemon) done: bool,
     /// The target's checkpoint says it.
-    pub(super) recorded: bool,
+    pub(in crate::daemon) recorded: bool,
 }
 
 impl Surrender {
     /// What is so, and what to do.
-    pub(super) fn text(&self) -> String {
+    pub(in crate::daemon) fn text(&self) -> String {
         let Self { flow, slot, database, .. } = self;
         format!(
             "slot {slot} of database {database} was given up on purpose {}. `acequia resync --flow {flow}` makes a new slot and \
@@ -60,14 +60,14 @@ impl Surrender {
     }
 
     /// Has the target's checkpoint say it.
-    pub(super) async fn record(&self, target: &Database) -> Result<(), Error> {
+    pub(in crate::daemon) async fn record(&self, target: &Database) -> Result<(), Error> {
         let there = postgres::open(target, "acequia onlooker").await?;
         Checkpoint::give_up(&there, &self.flow, self.lost(), &self.end, &self.text()).await
     }
 }
 
 /// Why a slot is not ours to drop.
-pub(super) fn refusal(flow: &str, dbname: &str, slot: &Slot) -> Option<String> {
+pub(in crate::daemon) fn refusal(flow: &str, dbname: &str, slot: &Slot) -> Option<String> {
     if let Some(what) = slot.stranger(dbname) {
         return Some(format!("it is {what}"));
     }
@@ -80,7 +80,7 @@ pub(super) fn refusal(flow: &str, dbname: &str, slot: &Slot) -> Option<String> {
 /// Ends the reader of ours, and drops the slot: each only where it still is the slot that was looked at, and still keeps too
 /// much. Meanwhile the flow may have caught up, or made another by a resync. Answers where the log ended when it was dropped;
 /// none: there was nothing to drop.
-pub(super) async fn drop_slot(
+pub(in crate::daemon) async fn drop_slot(
     session: &Session,
     surrender: &Surrender,
     reader: Option<i32>,
@@ -98,11 +98,11 @@ pub(super) async fn drop_slot(
 
 /// The file that remembers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Memory(PathBuf);
+pub(in crate::daemon) struct Memory(PathBuf);
 
 impl Memory {
     /// In systemd's state directory, else in the runtime directory.
-    pub(super) fn of(config: &Config, slot: &str) -> Self {
+    pub(in crate::daemon) fn of(config: &Config, slot: &str) -> Self {
         let state = std::env::var_os("STATE_DIRECTORY").filter(|directory| !directory.is_empty());
         // Several are separated by colons.
         let first = state.and_then(|all| std::env::split_paths(&all).next());
@@ -115,13 +115,13 @@ impl Memory {
     }
 
     /// What it says; nothing where it can't be read, which the slot that is gone makes good.
-    pub(super) async fn read(&self) -> Option<Surrender> {
+    pub(in crate::daemon) async fn read(&self) -> Option<Surrender> {
         let text = tokio::fs::read(&self.0).await.ok()?;
         serde_json::from_slice(&text).ok()
     }
 
     /// Writes it down.
-    pub(super) async fn keep(&self, surrender: &Surrender) -> std::io::Result<()> {
+    pub(in crate::daemon) async fn keep(&self, surrender: &Surrender) -> std::io::Result<()> {
         let (path, text) = (self.0.clone(), serde_json::to_vec(surrender)?);
         let written = tokio::task::spawn_blocking(move || {
             if let Some(directory) = path.parent().filter(|directory| !directory.is_dir()) {
@@ -138,7 +138,7 @@ impl Memory {
     }
 
     /// Forgets it.
-    pub(super) async fn forget(&self) {
+    pub(in crate::daemon) async fn forget(&self) {
         // What stays is older than the next slot, and is forgotten then.
         let _ = tokio::fs::remove_file(&self.0).await;
     }
