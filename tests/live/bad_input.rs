@@ -4,14 +4,9 @@
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use acequia::config::Config as Rules;
-use acequia::name::Ident;
-use acequia::source::duplex::ReplicationStream;
-use acequia::source::wire::ReplicationConnection;
 use serde_json::Value;
-use tokio::runtime::Runtime;
 
-use super::support::{ACEQUIA, Cluster, Config, Daemon, Database, LIMIT, wait_for};
+use super::support::{ACEQUIA, Cluster, Config, Daemon, Database, LIMIT, Reader, wait_for};
 
 /// The configuration is wrong: starting again does not help (`EX_CONFIG`).
 const WRONG: i32 = 78;
@@ -460,27 +455,6 @@ fn a_target_that_is_down_is_waited_for() {
     daemon.stop();
 }
 
-/// Reads a slot as somebody else would.
-fn foreign_reader(config: &Config<'_>, database: &Database) -> (Runtime, ReplicationStream) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    let (rules, _) =
-        Rules::load(config.path()).map_err(|problems| problems.to_string()).expect("the rules load");
-    let place = rules.databases.values().next().expect("a database").clone();
-    let name = Ident::new(&format!("acequia_{0}_{0}", database.name())).expect("a name");
-    let at = database
-        .value("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE database = current_database()");
-    let at = at.parse().expect("a position");
-    let stream = runtime.block_on(async {
-        let wire = ReplicationConnection::connect(&place, "somebody else").await.expect("let in");
-        wire.start(&name, &name, at).await.expect("the slot is free")
-    });
-    (runtime, stream)
-}
-
 #[test]
 fn a_slot_that_somebody_else_reads_is_waited_for_and_the_reader_is_named() {
     let database = two_customers(Cluster::shared());
@@ -489,17 +463,17 @@ fn a_slot_that_somebody_else_reads_is_waited_for_and_the_reader_is_named() {
     let mut daemon = config.start();
     daemon.wait_streaming();
     daemon.stop();
-    let (runtime, stream) = foreign_reader(&config, &database);
+    let name = format!("acequia_{0}_{0}", database.name());
+    let reader = Reader::of(&config, &database, &name).expect("the slot is free");
     let pid =
         database.value("SELECT active_pid FROM pg_replication_slots WHERE database = current_database()");
-    let slot = format!("slot acequia_{0}_{0}", database.name());
+    let slot = format!("slot {name}");
     let output = config.run(&["check"]);
     assert_exit(&output, 0);
     assert_says(&text(&output.stderr), &["warning: ", &slot, &pid, "somebody else", "end that reader"]);
     let mut daemon = config.start();
     wait_log(&daemon, &[&slot, database.name(), &pid, "somebody else"]);
-    drop(stream);
-    drop(runtime);
+    drop(reader);
     daemon.wait_streaming();
     daemon.stop();
 }

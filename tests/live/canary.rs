@@ -3,12 +3,15 @@
 //! A row is written every 200 ms. All the while it is asked whether `/readyz` is green, which rows have arrived, and whether
 //! it is green still: a row that is older than `max_lag` and not there between two answers of green breaks the promise.
 
+mod customer;
+mod servers;
+mod slot;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -360,118 +363,4 @@ fn play(part: impl FnOnce(&mut Mine<'_, '_>, &Daemon<'_>, &Config<'_>)) {
     let broken = told.iter().filter(|line| !line.ends_with(" 0 broken")).count();
     assert_eq!(broken, 0, "green while a row was late:\n{}", told.join("\n"));
     daemon.stop();
-}
-
-#[test]
-fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_source() {
-    play(|mine, _daemon, _config| mine.suffer_at("source", 0));
-}
-
-#[test]
-fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_target() {
-    play(|mine, _daemon, _config| mine.suffer_at("target", 1));
-}
-
-#[test]
-fn it_is_never_green_while_a_row_is_late_whichever_server_lets_nobody_in() {
-    play(|mine, _daemon, _config| {
-        for (what, database) in [("source", mine.canary.source), ("target", mine.canary.target)] {
-            let run = |sql: &str| _ = database.session().query(sql);
-            for (why, harm, heal) in [
-                ("the role may not log in", "NOLOGIN", "LOGIN"),
-                ("no connection is left for the role", "CONNECTION LIMIT 0", "CONNECTION LIMIT -1"),
-                ("the password is another one", "PASSWORD 'other'", "PASSWORD 'right'"),
-            ] {
-                mine.suffer(
-                    &format!("{what}: {why}"),
-                    || run(&format!("ALTER ROLE acequia {harm}; {END}")),
-                    || run(&format!("ALTER ROLE acequia {heal}")),
-                );
-            }
-        }
-    });
-}
-
-#[test]
-fn it_is_never_green_while_a_row_is_late_because_of_the_slot_its_reader_or_an_operator() {
-    play(|mine, daemon, config| {
-        let here = mine.canary.source;
-        let reader = || {
-            let rows = here.session().query("SELECT active_pid FROM pg_replication_slots WHERE active");
-            rows[0][0].clone().expect("the slot is read")
-        };
-        let walsender = reader();
-        let signal = |name: &str| {
-            let line = format!("kill -{name} {walsender}");
-            assert!(Command::new("sh").args(["-c", &line]).status().expect("a shell").success(), "{line}");
-        };
-        mine.suffer("the walsender hangs", || signal("STOP"), || signal("CONT"));
-        mine.suffer("all is paused", || _ = config.succeed(&["pause"]), || _ = config.succeed(&["resume"]));
-        mine.suffer_for_good("the slot is dropped", || {
-            let slot = here.session().query("SELECT slot_name FROM pg_replication_slots").remove(0).remove(0);
-            let slot = slot.expect("a name");
-            // It stands still meanwhile, so that it is not quicker.
-            daemon.signal("STOP");
-            wait_for("the slot dropped", LIMIT, || {
-                let session = here.session();
-                session
-                    .query("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active");
-                let is_gone = session.try_execute(&format!("SELECT pg_drop_replication_slot('{slot}')"));
-                if is_gone { Ok(()) } else { Err("it is read".to_owned()) }
-            });
-            daemon.signal("CONT");
-        });
-    });
-}
-
-#[test]
-fn it_is_never_green_while_a_row_is_late_that_the_publication_leaves_out() {
-    play(|mine, _daemon, _config| {
-        let here = mine.canary.source.session();
-        // Heartbeats do not go through the publication: they come as before.
-        let publication = here.query("SELECT pubname FROM pg_publication").remove(0).remove(0);
-        let publication = publication.expect("a name");
-        mine.suffer_for_good("the table is taken out of the publication", || {
-            here.query(&format!("ALTER PUBLICATION \"{publication}\" DROP TABLE hq.bird"));
-        });
-    });
-}
-
-#[test]
-fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_rows_and_the_daemon() {
-    play(|mine, daemon, _config| {
-        let (here, there) = (mine.canary.source, mine.canary.target);
-        let run = |sql: &str| _ = there.session().query(sql);
-        let name = there.name();
-        mine.suffer("the daemon hangs", || daemon.signal("STOP"), || daemon.signal("CONT"));
-        let lock = Mutex::new(None);
-        let begin = || {
-            let session = there.session();
-            session.query("BEGIN; LOCK TABLE branch.bird IN SHARE MODE");
-            *lock.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
-        };
-        let end = || drop(lock.lock().unwrap_or_else(PoisonError::into_inner).take());
-        mine.suffer("the customer's table is locked", begin, end);
-        let (set, reset) = ("SET default_transaction_read_only = on", "RESET default_transaction_read_only");
-        mine.suffer(
-            "the target is read-only",
-            || run(&format!("ALTER DATABASE {name} {set}; {END}")),
-            || run(&format!("SET transaction_read_only = off; ALTER DATABASE {name} {reset}; {END}")),
-        );
-        mine.suffer(
-            "a grant is missing",
-            || run("REVOKE INSERT ON branch.bird FROM acequia"),
-            || run("GRANT INSERT ON branch.bird TO acequia"),
-        );
-        mine.suffer(
-            "rows are refused",
-            || run("ALTER TABLE branch.bird ADD CONSTRAINT never CHECK (value <> 'bird') NOT VALID"),
-            || run("ALTER TABLE branch.bird DROP CONSTRAINT never"),
-        );
-        let much = || {
-            let many = "SELECT 'x' || i, repeat('much ', 20) FROM generate_series(1, 400000) i";
-            here.session().query(&format!("INSERT INTO hq.bird {many}"));
-        };
-        mine.suffer("a large transaction is before the rows", much, || {});
-    });
 }

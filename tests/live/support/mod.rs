@@ -24,6 +24,7 @@ mod mysql;
 mod nspawn;
 mod port;
 mod proxy;
+mod reader;
 mod skip;
 mod wait;
 
@@ -35,5 +36,6 @@ pub(crate) use mysql::{Mysql, PASSWORD};
 pub(crate) use nspawn::Container;
 pub(crate) use port::free_address;
 pub(crate) use proxy::{Link, Proxy, Way};
+pub(crate) use reader::Reader;
 pub(crate) use skip::skip;
 pub(crate) use wait::{poll, wait_for};

@@ -1,0 +1,112 @@
+//! What befalls the customer's rows and tables, and the daemon.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::super::support::{Database, Session};
+use super::{END, play};
+
+/// A transaction that somebody leaves open.
+struct Left<'a> {
+    database: &'a Database,
+    session: Mutex<Option<Session>>,
+}
+
+impl<'a> Left<'a> {
+    fn none(database: &'a Database) -> Self {
+        Self { database, session: Mutex::new(None) }
+    }
+
+    fn begin(&self, sql: &str) {
+        let session = self.database.session();
+        session.query(&format!("BEGIN; {sql}"));
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
+    }
+
+    fn end(&self) {
+        drop(self.session.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+#[test]
+fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_rows_and_the_daemon() {
+    play(|mine, daemon, _config| {
+        let (here, there) = (mine.canary.source, mine.canary.target);
+        let run = |sql: &str| _ = there.session().query(sql);
+        let name = there.name();
+        mine.suffer("the daemon hangs", || daemon.signal("STOP"), || daemon.signal("CONT"));
+        let left = Left::none(there);
+        for (what, sql) in [
+            ("the customer's table is locked", "LOCK TABLE branch.bird IN SHARE MODE"),
+            ("the checkpoint is locked", "SELECT FROM acequia.checkpoint FOR UPDATE"),
+        ] {
+            mine.suffer(what, || left.begin(sql), || left.end());
+        }
+        let (set, reset) = ("SET default_transaction_read_only = on", "RESET default_transaction_read_only");
+        mine.suffer(
+            "the target is read-only",
+            || run(&format!("ALTER DATABASE {name} {set}; {END}")),
+            || run(&format!("SET transaction_read_only = off; ALTER DATABASE {name} {reset}; {END}")),
+        );
+        mine.suffer(
+            "a grant is missing",
+            || run("REVOKE INSERT ON branch.bird FROM acequia"),
+            || run("GRANT INSERT ON branch.bird TO acequia"),
+        );
+        mine.suffer(
+            "rows are refused",
+            || run("ALTER TABLE branch.bird ADD CONSTRAINT never CHECK (value <> 'bird') NOT VALID"),
+            || run("ALTER TABLE branch.bird DROP CONSTRAINT never"),
+        );
+        let much = || {
+            let many = "SELECT 'x' || i, repeat('much ', 20) FROM generate_series(1, 400000) i";
+            here.session().query(&format!("INSERT INTO hq.bird {many}"));
+        };
+        mine.suffer("a large transaction is before the rows", much, || {});
+    });
+}
+
+#[test]
+fn it_is_never_green_while_a_row_is_late_whatever_becomes_of_the_customers_table() {
+    play(|mine, _daemon, _config| {
+        let there = mine.canary.target;
+        let run = |sql: &str| _ = there.session().query(sql);
+        run(
+            "CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;
+             CREATE FUNCTION public.swallow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$",
+        );
+        let trigger = "CREATE TRIGGER odd BEFORE INSERT ON branch.bird FOR EACH ROW EXECUTE FUNCTION";
+        let without = "DROP TRIGGER odd ON branch.bird";
+        let level = "ROW LEVEL SECURITY";
+        for (what, harm, heal) in [
+            ("a trigger fails", format!("{trigger} public.fail()"), without.to_owned()),
+            ("a trigger swallows rows", format!("{trigger} public.swallow()"), without.to_owned()),
+            (
+                "row-level security",
+                format!("ALTER TABLE branch.bird ENABLE {level}"),
+                format!("ALTER TABLE branch.bird DISABLE {level}"),
+            ),
+            (
+                "the schema has another name",
+                "ALTER SCHEMA branch RENAME TO gone".to_owned(),
+                "ALTER SCHEMA gone RENAME TO branch".to_owned(),
+            ),
+            (
+                "the table has another name",
+                "ALTER TABLE branch.bird RENAME TO gone".to_owned(),
+                "ALTER TABLE branch.gone RENAME TO bird".to_owned(),
+            ),
+            (
+                "a column has another name",
+                "ALTER TABLE branch.bird RENAME value TO gone".to_owned(),
+                "ALTER TABLE branch.bird RENAME gone TO value".to_owned(),
+            ),
+            (
+                "a column is too narrow",
+                "ALTER TABLE branch.bird ALTER value TYPE varchar(2) USING ''".to_owned(),
+                "ALTER TABLE branch.bird ALTER value TYPE text".to_owned(),
+            ),
+        ] {
+            mine.suffer(what, || run(&harm), || run(&heal));
+        }
+    });
+}
