@@ -1,4 +1,7 @@
 //! Something goes wrong every 20 to 60 seconds, and is mended a while later.
+//!
+//! In the first third each kind happens once at least, in an order of chance: the daemon's memory shall have met all of them
+//! before it is asked whether it grows.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -34,7 +37,7 @@ enum Outage {
     Password,
 }
 
-/// All of them; killing comes first, where it is left out later.
+/// All of them; killing comes first: the daemon that is started then is the one whose memory is looked at.
 const ALL: [Outage; 15] = [
     Outage::Kill,
     Outage::Crash(0),
@@ -58,6 +61,8 @@ pub(crate) struct Outages<'a> {
     place: &'a Place<'a>,
     daemon: Option<Daemon<'a>>,
     random: u64,
+    /// Kinds that have not happened yet; the last is the next.
+    fresh: Vec<Outage>,
     next: Duration,
     now: Option<(Outage, Duration)>,
     lock: Option<Session>,
@@ -99,26 +104,45 @@ impl<'a> Outages<'a> {
     pub(crate) fn start(place: &'a Place<'a>, seed: u64) -> Self {
         let mut daemon = place.start();
         daemon.wait_streaming();
-        let next = Duration::from_secs(20);
-        let daemon = Some(daemon);
-        Self { place, daemon, random: seed.max(1), next, now: None, lock: None, passwords: 0, count: 0 }
+        let mut outages = Self {
+            place,
+            daemon: Some(daemon),
+            random: seed.max(1),
+            fresh: Vec::new(),
+            next: Duration::from_secs(20),
+            now: None,
+            lock: None,
+            passwords: 0,
+            count: 0,
+        };
+        outages.fresh = outages.shuffled();
+        outages
     }
 
     pub(crate) fn daemon_pid(&self) -> Option<u32> {
         self.daemon.as_ref().map(Daemon::pid)
     }
 
-    /// Breaks and mends what is due. The daemon is killed in the first third only: its memory has to show what it grows to.
+    /// Breaks and mends what is due. The daemon is killed once: its memory has to show what it grows to.
     pub(crate) fn look(&mut self, elapsed: Duration, lasting: Duration) {
         if let Some((outage, until)) = self.now.filter(|(_, until)| *until <= elapsed) {
             self.mend(outage);
             self.now = None;
-            self.next = until + Duration::from_secs(20 + self.draw(30));
+            self.next = if self.fresh.is_empty() {
+                until + Duration::from_secs(20 + self.draw(30))
+            } else {
+                // Room for all of them in the first third.
+                elapsed
+                    + (lasting / 3).saturating_sub(elapsed)
+                        / (2 * u32::try_from(self.fresh.len()).unwrap_or(1))
+            };
         }
         // The end comes when all is mended.
         if self.now.is_none() && self.next <= elapsed && elapsed + Duration::from_secs(30) < lasting {
-            let kinds = if elapsed < lasting / 3 { &ALL[..] } else { &ALL[1..] };
-            let outage = kinds[usize::try_from(self.draw(kinds.len() as u64)).unwrap_or(0)];
+            let outage = match self.fresh.pop() {
+                Some(outage) => outage,
+                None => ALL[1 + self.spot(ALL.len() - 1)],
+            };
             let seconds = 1 + self.draw(9);
             println!("{:6.0} s: {outage:?} for {seconds} s", elapsed.as_secs_f64());
             self.count += 1;
@@ -170,6 +194,21 @@ impl<'a> Outages<'a> {
             Outage::Lock => self.lock = None,
             Outage::Password => self.place.write_secret(&format!("soak-{}", self.passwords)),
         }
+    }
+
+    /// All kinds, the first of [`ALL`] last.
+    fn shuffled(&mut self) -> Vec<Outage> {
+        let mut kinds = ALL.to_vec();
+        for last in (2..kinds.len()).rev() {
+            kinds.swap(last, 1 + self.spot(last));
+        }
+        kinds.reverse();
+        kinds
+    }
+
+    /// A place in a list of that length.
+    fn spot(&mut self, length: usize) -> usize {
+        usize::try_from(self.draw(length as u64)).unwrap_or(0)
     }
 
     /// A number below `limit`.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::support::poll;
 
-/// The least of the last third may be so much more than half of the middle one's looks saw: a heap is never quite at rest, and
-/// keeps the room that its first long outage took.
-const MORE_KB: u64 = 4 * 1024;
+/// Half of the last third's looks may see so much more than half of the middle one's: a heap is never quite at rest. By then
+/// all kinds of outages have happened, so that it has the room that the longest of them takes.
+const MORE_KB: u64 = 6 * 1024;
 /// At rest again there may be so many more than half of the first third's looks saw.
 const MORE_DESCRIPTORS: u64 = 2;
 /// How long what an outage left behind may take to be closed.
@@ -21,13 +21,6 @@ struct Sample {
     third: usize,
     kilobytes: u64,
     descriptors: u64,
-}
-
-/// What the looks of a third of the time have seen of one figure.
-#[derive(Debug, Clone, Copy)]
-struct Third {
-    least: u64,
-    median: u64,
 }
 
 #[derive(Default)]
@@ -58,12 +51,12 @@ impl Samples {
             return vec!["there are thirds without a look at the daemon".to_owned()];
         };
         let mut wrong = Vec::new();
-        if last.least > middle.median + MORE_KB {
-            wrong.push(format!("memory has grown from {} kB to {} kB", middle.median, last.least));
+        if last > middle + MORE_KB {
+            wrong.push(format!("memory has grown from {middle} kB to {last} kB"));
         }
         let rest = poll(REST_LIMIT, || match read(pid) {
-            Some((_, open)) if open <= first.median + MORE_DESCRIPTORS => Ok(open),
-            Some((_, open)) => Err(format!("{open} descriptors at rest, of {} at first", first.median)),
+            Some((_, open)) if open <= first + MORE_DESCRIPTORS => Ok(open),
+            Some((_, open)) => Err(format!("{open} descriptors at rest, of {first} at first")),
             None => Err("the daemon is not there".to_owned()),
         });
         match rest {
@@ -73,7 +66,8 @@ impl Samples {
         wrong
     }
 
-    fn thirds(&self, what: &str, of: fn(&Sample) -> u64) -> [Option<Third>; 3] {
+    /// The median of each third.
+    fn thirds(&self, what: &str, of: fn(&Sample) -> u64) -> [Option<u64>; 3] {
         [0, 1, 2].map(|third| {
             let mut seen: Vec<u64> = self.all.iter().filter(|sample| sample.third == third).map(of).collect();
             seen.sort_unstable();
@@ -83,7 +77,7 @@ impl Samples {
                 third + 1,
                 seen.len()
             );
-            Some(Third { least, median })
+            Some(median)
         })
     }
 }
