@@ -82,7 +82,6 @@ pub fn application(flow: &str) -> String {
 /// Writes one flow into its target database.
 pub struct Writer {
     engine: Engine,
-    pid: i32,
     /// A target transaction is open for a source transaction that has not ended.
     open: bool,
     pending: Applied,
@@ -104,7 +103,7 @@ impl Writer {
         plan: Arc<Plan>,
         parked_limit: u64,
     ) -> Result<Self, Error> {
-        let Desk { mut statements, pid } = desk;
+        let Desk { mut statements, .. } = desk;
         lock(&mut statements, &plan.flow.name).await?;
         control::require(&statements, plan.flow.target.as_str()).await?;
         crosswalk::ensure(&mut statements, source, &plan).await?;
@@ -133,7 +132,6 @@ impl Writer {
         (engine.kept, engine.parked_limit) = (kept, parked_limit);
         Ok(Self {
             engine,
-            pid,
             open: false,
             pending: Applied::default(),
             applied: Lsn::ZERO,
@@ -146,11 +144,6 @@ impl Writer {
     /// The session, for what belongs to the flow's start.
     pub fn client(&self) -> &tokio_postgres::Client {
         &self.engine.statements
-    }
-
-    /// The session's process at the target.
-    pub fn pid(&self) -> i32 {
-        self.pid
     }
 
     /// For who looks from outside whether an answer is still to come: of the source, and of the target.

@@ -27,8 +27,6 @@ pub(crate) struct Progress {
     pub(crate) transactions: u64,
     pub(crate) changes: u64,
     pub(crate) heard_at: Instant,
-    /// The process of the target that has written last, or writes.
-    pub(crate) writer: Option<i32>,
     /// Told by the daemon's own comparison.
     pub(crate) verified: Option<Verified>,
     /// The number of the order that is followed.
@@ -54,7 +52,6 @@ pub(crate) fn first_state(name: &str) -> Progress {
         transactions: 0,
         changes: 0,
         heard_at: Instant::now(),
-        writer: None,
         verified: None,
         order: 0,
         writing: Pulse::default(),

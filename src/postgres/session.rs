@@ -16,7 +16,7 @@ use crate::postgres::error::{Error, Kind};
 use crate::postgres::settings;
 use crate::postgres::socket::{
     CONNECT_LIMIT, KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_RETRIES, TCP_USER_TIMEOUT,
-    is_socket_directory,
+    TCP_USER_TIMEOUT_OF_WRITERS, is_socket_directory,
 };
 use crate::postgres::tls::{Connector, TlsError};
 
@@ -103,8 +103,23 @@ pub const TAKE_BYTES: &str = "SELECT set_config('client_encoding', 'SQL_ASCII', 
 
 /// Opens a session. `application_name` is what DBAs see in `pg_stat_activity`.
 pub async fn open(database: &Database, application_name: &str) -> Result<Session, Error> {
+    open_with(database, application_name, TCP_USER_TIMEOUT).await
+}
+
+/// Opens a session to which much will be sent.
+pub async fn open_to_write(database: &Database, application_name: &str) -> Result<Session, Error> {
+    open_with(database, application_name, TCP_USER_TIMEOUT_OF_WRITERS).await
+}
+
+async fn open_with(
+    database: &Database,
+    application_name: &str,
+    user_timeout: Duration,
+) -> Result<Session, Error> {
     let doing = || format!("opening a session with database `{}`", database.name);
-    match timeout(OPEN_LIMIT, connect(database, application_name)).await {
+    let mut config = base_config(database, application_name);
+    config.tcp_user_timeout(user_timeout);
+    match timeout(OPEN_LIMIT, connect(database, config)).await {
         Ok(opened) => opened.map_err(|kind| Error::new(doing(), kind).with_no_row_at_hand()),
         Err(_) => Err(Error::new(doing(), Kind::TimedOut(OPEN_LIMIT))),
     }
@@ -120,8 +135,7 @@ pub fn password(database: &Database) -> Result<Option<SecretString>, Kind> {
     read.map_err(|error| Kind::Secret(error.to_string()))
 }
 
-async fn connect(database: &Database, application_name: &str) -> Result<Session, Kind> {
-    let mut config = base_config(database, application_name);
+async fn connect(database: &Database, mut config: Config) -> Result<Session, Kind> {
     if let Some(password) = password(database)? {
         config.password(password.expose_secret());
     }
@@ -146,7 +160,7 @@ async fn connect(database: &Database, application_name: &str) -> Result<Session,
     }
 }
 
-/// Everything but TLS and the password.
+/// Everything but TLS, the password and how long what was sent may be on its way.
 fn base_config(database: &Database, application_name: &str) -> Config {
     let mut config = Config::new();
     config
@@ -160,8 +174,7 @@ fn base_config(database: &Database, application_name: &str) -> Config {
         .keepalives(true)
         .keepalives_idle(KEEPALIVE_IDLE)
         .keepalives_interval(KEEPALIVE_INTERVAL)
-        .keepalives_retries(KEEPALIVE_RETRIES)
-        .tcp_user_timeout(TCP_USER_TIMEOUT);
+        .keepalives_retries(KEEPALIVE_RETRIES);
     config
 }
 

@@ -28,9 +28,11 @@ pub const PINNED: &[(&str, &str)] = &[
     ("statement_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
     ("idle_session_timeout", "0"),
-    // The server notices our death (and frees slot and locks) within a minute, not after two hours.
-    ("tcp_keepalives_idle", "30"),
-    ("tcp_keepalives_interval", "10"),
+    // Where it waits for us, the server notices our death (and frees locks) within 25 seconds, not after two hours. Not where what it
+    // has sent is on its way: for that there is `tcp_user_timeout`, which would also end sessions whose rows we take slowly. The
+    // writer sets it for its own.
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
     ("tcp_keepalives_count", "3"),
     // Compiling costs more than short statements run.
     ("jit", "off"),

@@ -24,13 +24,15 @@ use crate::postgres::tls::{Connector, TlsError, TlsStream};
 pub const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// A silent TCP connection is probed after this.
-pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 /// Time between two probes.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 /// So many unanswered probes, and the connection is dead.
 pub const KEEPALIVE_RETRIES: u32 = 3;
-/// What was sent must be acknowledged by the other side's TCP within this.
-pub const TCP_USER_TIMEOUT: Duration = Duration::from_mins(1);
+/// What was sent must be acknowledged by the other side's TCP within this. Linux takes it for the limit of the probes too.
+pub const TCP_USER_TIMEOUT: Duration = Duration::from_secs(25);
+/// The same where much is sent: a server that works but takes nothing for a while, its disks being busy, counts as silent too.
+pub const TCP_USER_TIMEOUT_OF_WRITERS: Duration = Duration::from_mins(1);
 
 /// An open connection to a server, before its first message.
 pub enum Socket {

@@ -60,6 +60,11 @@ impl ReplicationConnection {
         })
     }
 
+    /// The connection's process at the server.
+    pub fn pid(&self) -> i32 {
+        self.key.process_id
+    }
+
     /// Runs one command (replication command, `SHOW`, `SET` or SQL) and returns the rows of its answer.
     pub async fn simple_query(&mut self, sql: &str) -> Result<Rows, Error> {
         let result = match timeout(COMMAND_LIMIT, self.run(sql)).await {

@@ -7,6 +7,7 @@ mod customer;
 mod servers;
 mod slot;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -17,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::support::{
-    Cluster, Config, Daemon, Database, LIMIT, Link, Proxy, Session, free_address, wait_for,
+    Cluster, Config, Daemon, Database, LIMIT, Link, Loss, Proxy, Session, free_address, skip, wait_for,
 };
 
 /// What the rules promise.
@@ -310,6 +311,12 @@ impl Mine<'_, '_> {
             self.suffer(&format!("{what}: the link {how}"), || link.set(fault), || link.set(Link::Open));
         }
         self.suffer(&format!("{what}: the link is dead without a word"), || link.kill_silently(), || {});
+        if let Some(why) = Loss::hindrance() {
+            return skip("a link whose packets are lost", &why);
+        }
+        let loss = RefCell::new(None);
+        let begin = || _ = loss.replace(Some(Loss::at(link.port())));
+        self.suffer(&format!("{what}: packets are lost"), begin, || drop(loss.take()));
     }
 }
 

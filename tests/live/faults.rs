@@ -5,6 +5,7 @@
 
 mod certificates;
 mod disks;
+mod loss;
 mod matrix;
 mod network;
 mod outages;

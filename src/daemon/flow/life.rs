@@ -1,7 +1,7 @@
 //! One flow, for as long as the daemon runs: start, stream, and what a failure means.
 
 use std::convert::Infallible;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
@@ -24,9 +24,10 @@ use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::gap::Gap;
 use super::inspection::Inspection;
-use super::lifeline::{self, Lifeline};
+use super::lifeline::Lifeline;
 use super::order::{Followed, Orders};
 use super::plan::Told;
+use super::predecessor::{Opened, Predecessor};
 use super::recall::Turn;
 use super::start::{self, Prepared};
 use super::unheard;
@@ -198,8 +199,7 @@ fn is_turn(flow: &Flow, error: &Error, turn: &mut Turn) -> bool {
         return true;
     }
     if let Error::Renewed { .. } = error {
-        // What was to come of changes before the new slot is over.
-        *turn = Turn::default();
+        turn.renew();
         return true;
     }
     if let Error::Ordered = error {
@@ -255,7 +255,7 @@ async fn attempt(
     (delays, told, turn): (&mut Delays, &mut Told, &mut Turn),
     stop: &CancellationToken,
 ) -> Result<(), Error> {
-    let opened = OnceLock::new();
+    let opened = Opened::default();
     let prepared = tokio::select! {
         prepared = Box::pin(start::prepare(config, flow, (told, turn), &opened)) => prepared,
         unheard = Box::pin(unheard::while_preparing(config, flow, &opened)) => Err(unheard),
@@ -263,15 +263,15 @@ async fn attempt(
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            let before = progress.borrow().writer;
-            lifeline::release(&config.databases[&flow.target], &flow.name, &error, before).await;
+            if turn.last.make_way(config, flow, (&error, &opened)).await {
+                // Both ends answer again, and nothing is in the way any more.
+                delays.succeeded();
+            }
             return Err(error);
         }
     };
+    turn.last = Predecessor::of(&opened);
     turn.know(&prepared.plan);
-    turn.drifted = false;
-    // Preparing has remembered them.
-    turn.fresh.clear();
     let (began, from) = (Instant::now(), prepared.applied);
     let mut another = prepared.drift.another();
     let ended = Box::pin(stream((config, orders), flow, progress, (prepared, turn), stop))
@@ -322,7 +322,6 @@ async fn stream(
         progress.applied = applied;
         progress.received = applied;
         progress.heard_at = Instant::now();
-        progress.writer = Some(writer.pid());
     });
     let (told, to_tell) = watch::channel(0);
     // A task of its own, gone with this attempt: what is told to applications never holds up the writing.

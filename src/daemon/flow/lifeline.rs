@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::apply::{self, Asking, writer};
+use crate::apply::Asking;
 use crate::config::Database;
 use crate::postgres::{self, Session};
 
@@ -89,21 +89,9 @@ struct Look {
     sends: u32,
 }
 
-/// Ends the session of the writer before this one, where it is still there and holds the flow's lock: its end did not reach the
-/// server, which may never notice it by itself.
-pub(super) async fn release(target: &Database, flow: &str, error: &Error, before: Option<i32>) {
-    let Error::Apply(apply::Error::Served { pid, application, .. }) = error else { return };
-    if before != Some(*pid) || application != postgres::shown(&writer::application(flow)) {
-        return;
-    }
-    if end(target, flow, *pid).await {
-        tracing::info!(flow, "the writer's last session was still there, and is ended");
-    }
-}
-
-/// Ends a session of ours at the target; `false` where that was not possible.
-pub(super) async fn end(target: &Database, flow: &str, pid: i32) -> bool {
-    let Ok(session) = postgres::open(target, &application(flow)).await else { return false };
+/// Ends a session of ours; `false` where that was not possible.
+pub(super) async fn end(database: &Database, flow: &str, pid: i32) -> bool {
+    let Ok(session) = postgres::open(database, &application(flow)).await else { return false };
     let ended = async {
         session.query_one(END, &[&pid]).await.map_err(|error| postgres::Error::from_driver(ASKING, &error))
     };

@@ -12,6 +12,7 @@ use crate::postgres::{self, Session};
 use crate::rules::{Flow, Plan};
 
 use super::gap::Gap;
+use super::predecessor::Predecessor;
 
 /// Something that somebody should know, once: it goes into the log and into `acequia.audit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub(super) struct Turn {
     pub(super) drifted: bool,
     /// Partitions that any plan has known, each with its table: what was changed before one was detached still belongs there.
     pub(super) partitions: BTreeMap<u32, SourceKey>,
+    /// What the last attempts may have left at the servers.
+    pub(super) last: Predecessor,
     /// The stream has come to where it can't be followed by this slot.
     pub(super) gap: Option<Gap>,
     /// The table that is about to, with the same.
@@ -50,11 +53,18 @@ impl Turn {
         self.next = Some((table, at));
     }
 
-    /// Remembers the partitions of a plan.
+    /// The flow is prepared. Remembers the plan's partitions; preparing has remembered what was news.
     pub(super) fn know(&mut self, plan: &Plan) {
         let known =
             plan.partitions().map(|(oid, source)| (oid, (source.customer.clone(), source.dataset.clone())));
         self.partitions.extend(known);
+        self.drifted = false;
+        self.fresh.clear();
+    }
+
+    /// There is a new slot: what was to come of changes before it is over.
+    pub(super) fn renew(&mut self) {
+        *self = Self { last: self.last, ..Self::default() };
     }
 
     /// Everything before it is written.

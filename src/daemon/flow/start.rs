@@ -3,7 +3,7 @@
 //! The order matters: the publication must exist before the slot does, and the checkpoint says "creating" before the slot
 //! is made, so that a death in between is recognized and no change is taken for seen.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::apply::{Desk, Writer, shapes};
@@ -20,6 +20,7 @@ use super::drift::{Watch, application};
 use super::error::Error;
 use super::plan::{self, Planned, Told};
 use super::position::{Ends, ident};
+use super::predecessor::Opened;
 use super::recall::Turn;
 use super::surrender;
 
@@ -42,12 +43,12 @@ pub(super) struct Prepared {
     pub(super) drift: Watch,
 }
 
-/// Brings the flow up. The process of the writer's session goes into `opened` as soon as it is known.
+/// Brings the flow up. The processes of its connections go into `opened` as soon as they are known.
 pub(super) async fn prepare(
     config: &Config,
     flow: &Flow,
     (told, turn): (&mut Told, &Turn),
-    opened: &OnceLock<i32>,
+    opened: &Opened,
 ) -> Result<Prepared, Error> {
     let began = Instant::now();
     let (source, target) = databases(config, flow);
@@ -63,12 +64,13 @@ pub(super) async fn prepare(
     let Planned { plan, source: source_side, target: target_side, there, memory } = planned;
     let plan = Arc::new(plan);
     let desk = Desk::open(target, &flow.name).await?;
-    opened.get_or_init(|| desk.pid());
+    opened.writer.get_or_init(|| desk.pid());
     let mut writer = Writer::open(desk, source, Arc::clone(&plan), config.daemon.parked_limit).await?;
     // At the very first start there is an audit only now.
     told.start.record(writer.client(), config, flow).await?;
     let application = capture::application(&flow.name);
     let mut connection = ReplicationConnection::connect(source, &application).await?;
+    opened.reader.get_or_init(|| connection.pid());
     connection.simple_query(postgres::TAKE_BYTES).await?;
     let given_up = surrender::Memory::of(config, &flow.slot).read().await;
     let ends = Ends { flow, source, session: &session, server: &server, given_up, there: writer.client() };

@@ -4,7 +4,6 @@
 //! customers takes what it takes. But then a server works. Where all sessions of the flow wait for the flow, at both
 //! servers and look after look, the answer that it waits for was lost on its way.
 
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::apply::{CROSSWALK, writer};
@@ -14,6 +13,7 @@ use crate::rules::Flow;
 
 use super::error::Error;
 use super::lifeline;
+use super::predecessor::Opened;
 use super::{capture, drift};
 
 /// Between two looks. Most flows are prepared before the first one.
@@ -34,7 +34,7 @@ const SESSIONS: &str = "SELECT coalesce(bool_or(CASE WHEN a.state LIKE 'idle%' O
 
 /// Returns when both databases wait for the flow while it waits for one of them. The writer's session is ended, where there
 /// is one: it may hold the flow's lock.
-pub(super) async fn while_preparing(config: &Config, flow: &Flow, writer: &OnceLock<i32>) -> Error {
+pub(super) async fn while_preparing(config: &Config, flow: &Flow, opened: &Opened) -> Error {
     let (source, target) = (&config.databases[&flow.source], &config.databases[&flow.target]);
     let (mut last, mut looks) = (None, 0);
     loop {
@@ -60,7 +60,7 @@ pub(super) async fn while_preparing(config: &Config, flow: &Flow, writer: &OnceL
         }
         last = now;
     }
-    if let Some(pid) = writer.get() {
+    if let Some(pid) = opened.writer.get() {
         lifeline::end(target, &flow.name, *pid).await;
     }
     Error::Unheard { from: source.name.to_string(), to: target.name.to_string() }

@@ -218,11 +218,17 @@ pub(super) struct Stage<'a, 'b> {
 
 impl Stage<'_, '_> {
     /// Something is wrong for a while. The other flow goes on, there is no hot loop, and when it is mended rows arrive again
-    /// by themselves.
-    pub(super) fn befall(&mut self, what: &str, harm: impl FnOnce(), lasting: Duration, heal: impl FnOnce()) {
+    /// by themselves: answers how long after that.
+    pub(super) fn befall(
+        &mut self,
+        what: &str,
+        harm: impl FnOnce(),
+        lasting: Duration,
+        heal: impl FnOnce(),
+    ) -> Duration {
         let began = Instant::now();
         let end = |_: &mut Self| std::thread::sleep(lasting.saturating_sub(began.elapsed()));
-        self.suffer(what, harm, end, heal);
+        self.suffer(what, harm, end, heal)
     }
 
     /// The same until the daemon has said these words of it, however long that takes.
@@ -232,17 +238,23 @@ impl Stage<'_, '_> {
         harm: impl FnOnce(),
         words: &[&str],
         heal: impl FnOnce(),
-    ) {
+    ) -> Duration {
         let began = Instant::now();
         let end = |stage: &mut Self| {
             stage.wait_said(words);
             // They may be of an earlier time.
             std::thread::sleep(AT_LEAST.saturating_sub(began.elapsed()));
         };
-        self.suffer(what, harm, end, heal);
+        self.suffer(what, harm, end, heal)
     }
 
-    fn suffer(&mut self, what: &str, harm: impl FnOnce(), last: impl FnOnce(&mut Self), heal: impl FnOnce()) {
+    fn suffer(
+        &mut self,
+        what: &str,
+        harm: impl FnOnce(),
+        last: impl FnOnce(&mut Self),
+        heal: impl FnOnce(),
+    ) -> Duration {
         let lines = warnings(self.daemon);
         let began = Instant::now();
         harm();
@@ -257,6 +269,7 @@ impl Stage<'_, '_> {
             began.elapsed().as_secs_f64(),
             took.as_secs_f64()
         );
+        took
     }
 
     /// The same for what is over in a moment.

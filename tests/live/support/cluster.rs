@@ -1,5 +1,6 @@
 //! A throw-away PostgreSQL server: started by `tests/support/server.sh`, gone when this process is.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -33,15 +34,21 @@ impl Cluster {
 
     /// A server for one test alone: `settings` are `name=value`, as in `postgresql.conf`.
     pub(crate) fn start(settings: &[&str]) -> Self {
-        Self::launch(settings, None)
+        Self::launch(settings, &[])
+    }
+
+    /// The same on a TCP port of this machine too, where it asks for no password.
+    pub(crate) fn start_on_tcp(settings: &[&str]) -> Self {
+        let settings = [&["listen_addresses=127.0.0.1"], settings].concat();
+        Self::launch(&settings, &[("ACEQUIA_PG_AUTH_HOST", OsStr::new("trust"))])
     }
 
     /// The same with the server's binaries in this directory.
     pub(crate) fn of_binaries(binaries: &Path) -> Self {
-        Self::launch(&[], Some(binaries))
+        Self::launch(&[], &[("ACEQUIA_PG_BIN", binaries.as_os_str())])
     }
 
-    fn launch(settings: &[&str], binaries: Option<&Path>) -> Self {
+    fn launch(settings: &[&str], environment: &[(&str, &OsStr)]) -> Self {
         static STARTED: AtomicUsize = AtomicUsize::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         // A socket's path is short, so this does not go to wherever TMPDIR points.
@@ -51,10 +58,8 @@ impl Cluster {
         for setting in settings {
             script.args(["-c", setting]);
         }
-        if let Some(binaries) = binaries {
-            script.env("ACEQUIA_PG_BIN", binaries);
-        }
         let mut script = script
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -109,11 +109,15 @@ impl<'a> Config<'a> {
 
     /// Has the daemon reach a database through a proxy.
     pub(crate) fn lead_through(&self, database: &Database, proxy: &Proxy) {
+        self.lead_over_tcp(database, proxy.port());
+    }
+
+    /// Has it reach a database at a port of this machine.
+    pub(crate) fn lead_over_tcp(&self, database: &Database, port: u16) {
         let text = std::fs::read_to_string(self.path().join("acequia.toml")).expect("the file");
-        let (socket, port, name) = (database.socket().display(), database.port(), database.name());
-        let direct = format!("host = \"{socket}\"\nport = {port}\ndbname = \"{name}\"\n");
+        let (socket, own, name) = (database.socket().display(), database.port(), database.name());
+        let direct = format!("host = \"{socket}\"\nport = {own}\ndbname = \"{name}\"\n");
         assert!(text.contains(&direct), "{text}");
-        let port = proxy.port();
         let open = "sslmode = \"disable\"\ninsecure = true";
         let led = format!("host = \"127.0.0.1\"\nport = {port}\n{open}\ndbname = \"{name}\"\n");
         self.write("acequia.toml", &text.replace(&direct, &led));
