@@ -131,9 +131,12 @@ pub(super) fn exit_of(failure: &anyhow::Error) -> Exit {
 /// As for PostgreSQL; nothing where the statement failed and not the session.
 fn exit_of_server(error: &mysql::Error) -> Option<Exit> {
     match error.kind() {
-        mysql::Kind::Connect(..) | mysql::Kind::TimedOut(_) | mysql::Kind::Closed | mysql::Kind::Io(_) => {
-            Some(Exit::Unavailable)
-        }
+        mysql::Kind::Connect(..)
+        | mysql::Kind::TimedOut(_)
+        | mysql::Kind::Deaf(_)
+        | mysql::Kind::Mute(_)
+        | mysql::Kind::Closed
+        | mysql::Kind::Io(_) => Some(Exit::Unavailable),
         mysql::Kind::Tls(_) | mysql::Kind::Authentication(_) | mysql::Kind::Secret(_) => {
             Some(Exit::Configuration)
         }

@@ -41,6 +41,10 @@ pub enum Kind {
     Connect(io::ErrorKind, String),
     /// It took longer than this.
     TimedOut(Duration),
+    /// The server waits for this session while we wait for the server, for so long.
+    Deaf(Duration),
+    /// Neither the session nor a new one was answered for so long.
+    Mute(Duration),
     /// No TLS session, or the server's certificate is not good enough.
     Tls(String),
     /// Client and server could not agree on how to prove who they are. (A wrong password is [`Kind::Server`], 1045.)
@@ -85,7 +89,7 @@ impl Error {
     /// The connection is gone: what the server made of the last statement is not known.
     pub fn is_lost(&self) -> bool {
         match self.0.kind {
-            Kind::TimedOut(_) | Kind::Closed | Kind::Io(_) => true,
+            Kind::TimedOut(_) | Kind::Deaf(_) | Kind::Mute(_) | Kind::Closed | Kind::Io(_) => true,
             Kind::Server(refusal) => matches!(refusal.errno, 1053 | 1927),
             Kind::Connect(..)
             | Kind::Tls(_)
@@ -112,6 +116,8 @@ impl Error {
         match &self.0.kind {
             Kind::Connect(..)
             | Kind::TimedOut(_)
+            | Kind::Deaf(_)
+            | Kind::Mute(_)
             | Kind::Tls(_)
             | Kind::Secret(_)
             | Kind::Closed
@@ -137,6 +143,14 @@ impl Kind {
         match self {
             Self::Connect(_, text) => format!("no connection ({text})"),
             Self::TimedOut(limit) => format!("no answer within {} s", limit.as_secs()),
+            Self::Deaf(silence) => format!(
+                "no answer for {} s while the server waits for this session too; the connection is taken for dead and the session was ended",
+                silence.as_secs()
+            ),
+            Self::Mute(silence) => format!(
+                "no answer for {} s, nor to a new session; the connection is taken for dead",
+                silence.as_secs()
+            ),
             Self::Tls(text) => format!("no TLS session ({text})"),
             Self::Authentication(text) => format!("no agreement on authentication ({text})"),
             Self::Secret(text) => format!("the password could not be read ({text})"),
@@ -155,6 +169,9 @@ impl Kind {
                 "Check that the server runs and listens there (bind_address, port, skip_networking)."
             }
             Self::Connect(..) => "Check `host` and `port` of the server, the name service and the firewall.",
+            Self::Deaf(_) | Self::Mute(_) => {
+                "Look at what is between here and the server: network, tunnel, firewall, proxy; it is tried again."
+            }
             Self::TimedOut(_) => "Check the network and the server's load; it is tried again.",
             Self::Tls(_) => {
                 "Check that the server offers TLS, `sslrootcert`, and that `host` is a name in the server's certificate."

@@ -6,6 +6,8 @@
 //! identity   which of the two servers it is, and what it allows
 //! place      where the server is, as the driver wants to know it: socket, TLS, password
 //! feed       a bounded channel of bytes that ends on purpose, or not at all
+//! progress   how far the rows of a load are
+//! watch      whether the server still works for a session: another one asks it
 //! session    open, execute, ask, load
 //! ```
 
@@ -14,6 +16,8 @@ pub mod error;
 pub mod identity;
 mod place;
 pub mod feed;
+mod progress;
+mod watch;
 pub mod session;
 
 pub use error::{Error, Kind};

@@ -1,10 +1,7 @@
 //! A session with a MySQL or MariaDB server: one statement after the other, answers as text, and loads that are fed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, LocalInfileError, Row, Value};
 use tokio::time::timeout;
@@ -13,6 +10,8 @@ use super::error::{Error, Kind};
 use super::feed::Food;
 use super::identity::Identity;
 use super::place;
+use super::progress::Progress;
+use super::watch::{Load, Question, Watch};
 use crate::config::Server;
 
 /// How long all of opening may take: addresses, TLS, authentication, settings.
@@ -21,8 +20,12 @@ const OPEN_LIMIT: Duration = Duration::from_secs(20);
 const QUICK_LIMIT: Duration = Duration::from_mins(10);
 /// A statement that goes over a whole table: an index, a checksum.
 const LONG_LIMIT: Duration = Duration::from_hours(6);
-/// A load in which neither side has moved for so long is dead.
-const STALL_LIMIT: Duration = Duration::from_mins(30);
+/// One statement with rows.
+const INSERT_LIMIT: Duration = Duration::from_mins(30);
+/// A load takes as long as rows move.
+const LOAD_LIMIT: Duration = Duration::MAX;
+/// The server knows no session of that number.
+const NO_SESSION: [u16; 1] = [1094];
 /// What cannot be read as anything else is asked for in this one row.
 const ASK: &str = "SELECT version(), @@max_allowed_packet, @@global.local_infile";
 
@@ -40,7 +43,10 @@ pub struct Answer {
 
 /// An open session. After an error of the connection it is of no use; drop it.
 pub struct Session {
-    conn: Conn,
+    /// `None` once it is of no use.
+    conn: Option<Conn>,
+    watch: Watch,
+    id: u32,
     server: String,
     identity: Identity,
 }
@@ -67,7 +73,9 @@ async fn connect(server: &Server) -> Result<Session, Kind> {
     if identity.too_old().is_some() {
         return Err(Kind::Protocol("it is older than MySQL 8.0.17 or MariaDB 10.6.1"));
     }
-    Ok(Session { conn, server: server.name.to_string(), identity })
+    let id = conn.id();
+    let watch = Watch::new(server, id, identity.flavour);
+    Ok(Session { conn: Some(conn), watch, id, server: server.name.to_string(), identity })
 }
 
 impl Session {
@@ -86,14 +94,16 @@ impl Session {
         self.run(doing, sql, LONG_LIMIT).await
     }
 
+    /// The server's number of this session.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
     /// Asks for rows; they should be few. An answer may take as long as going over a whole table does.
     pub async fn ask(&mut self, doing: &str, sql: &str) -> Result<Rows, Error> {
-        let rows = timeout(LONG_LIMIT, self.conn.query::<Row, _>(sql)).await;
-        match rows {
-            Ok(Ok(rows)) => Ok(rows.into_iter().map(texts).collect()),
-            Ok(Err(error)) => Err(self.error(doing, Kind::from_driver(error))),
-            Err(_) => Err(self.error(doing, Kind::TimedOut(LONG_LIMIT))),
-        }
+        let (conn, watch) = self.parts(doing)?;
+        let rows = watch.over(LONG_LIMIT, Question::default(), conn.query::<Row, _>(sql)).await;
+        Ok(self.settle(doing, rows)?.into_iter().map(texts).collect())
     }
 
     /// The one value of the first row; `None` where there is no row, or NULL.
@@ -109,64 +119,87 @@ impl Session {
         sql: &str,
         values: Vec<Option<Vec<u8>>>,
     ) -> Result<(), Error> {
+        let bytes = values.iter().flatten().map(|value| value.len() as u64).sum();
         let values: Vec<Value> =
             values.into_iter().map(|value| value.map_or(Value::NULL, Value::Bytes)).collect();
-        let done = timeout(STALL_LIMIT, self.conn.exec_drop(sql, values)).await;
-        match done {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.error(doing, Kind::from_driver(error))),
-            Err(_) => Err(self.error(doing, Kind::TimedOut(STALL_LIMIT))),
+        let (conn, watch) = self.parts(doing)?;
+        let question = Question { bytes, load: None };
+        let done = watch.over(INSERT_LIMIT, question, conn.exec_drop(sql, values)).await;
+        self.settle(doing, done)
+    }
+
+    /// Runs a `LOAD DATA LOCAL INFILE` into a table of a database. The server gets what is fed, whichever file it asks for, and
+    /// only once.
+    ///
+    /// What came before a failure is in the table: the server commits it.
+    pub async fn load(
+        &mut self,
+        doing: &str,
+        into: (&str, &str),
+        sql: &str,
+        food: Food,
+    ) -> Result<Answer, Error> {
+        let progress = Progress::default();
+        let counting = progress.clone();
+        let (conn, watch) = self.parts(doing)?;
+        conn.set_infile_handler(async move { Ok(counting.counted(food.into_stream())) });
+        let question = Question { bytes: 0, load: Some(Load { into, progress: &progress }) };
+        let done = watch.over(LOAD_LIMIT, question, conn.query_drop(sql)).await;
+        // A statement that failed before the server asked for rows has left the food here, and who feeds would wait.
+        conn.set_infile_handler(async { Err(LocalInfileError::NoHandler.into()) });
+        let answer = Answer { rows: conn.affected_rows(), warnings: conn.get_warnings() };
+        self.settle(doing, done).map(|()| answer)
+    }
+
+    /// Ends another session of the same account; one that is gone already is fine.
+    pub async fn end(&mut self, id: u32) -> Result<(), Error> {
+        match self.execute("ending a session that was left", &format!("KILL {id}")).await {
+            Err(error) if error.is_one_of(&NO_SESSION) => Ok(()),
+            ended => ended,
         }
     }
 
-    /// Runs a `LOAD DATA LOCAL INFILE`. The server gets what is fed, whichever file it asks for, and only once.
-    ///
-    /// What came before a failure is in the table: the server commits it.
-    pub async fn load(&mut self, doing: &str, sql: &str, food: Food) -> Result<Answer, Error> {
-        let moved = Arc::new(AtomicU64::new(0));
-        let counted = Arc::clone(&moved);
-        self.conn.set_infile_handler(async move {
-            Ok(food.into_stream().inspect(move |_| _ = counted.fetch_add(1, Ordering::Relaxed)).boxed())
-        });
-        let done = unless_stalled(self.conn.query_drop(sql), &moved).await;
-        // A statement that failed before the server asked for rows has left the food here, and who feeds would wait.
-        self.conn.set_infile_handler(async { Err(LocalInfileError::NoHandler.into()) });
-        done.map_err(|kind| self.error(doing, kind))?;
-        Ok(Answer { rows: self.conn.affected_rows(), warnings: self.conn.get_warnings() })
-    }
-
-    /// Says goodbye. A session that is dropped does so on its own time.
-    pub async fn close(self) {
-        _ = timeout(OPEN_LIMIT, self.conn.disconnect()).await;
+    /// Says goodbye. A session that is dropped does not.
+    pub async fn close(mut self) {
+        if let Some(conn) = self.conn.take() {
+            _ = timeout(OPEN_LIMIT, conn.disconnect()).await;
+        }
     }
 
     async fn run(&mut self, doing: &str, sql: &str, limit: Duration) -> Result<(), Error> {
-        let done = timeout(limit, self.conn.query_drop(sql)).await;
-        match done {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(self.error(doing, Kind::from_driver(error))),
-            Err(_) => Err(self.error(doing, Kind::TimedOut(limit))),
-        }
+        let (conn, watch) = self.parts(doing)?;
+        let done = watch.over(limit, Question::default(), conn.query_drop(sql)).await;
+        self.settle(doing, done)
     }
 
-    fn error(&self, doing: &str, kind: Kind) -> Error {
-        Error::new(format!("{doing} on server `{}`", self.server), kind)
+    fn parts(&mut self, doing: &str) -> Result<(&mut Conn, &Watch), Error> {
+        let Some(conn) = &mut self.conn else {
+            return Err(Error::new(format!("{doing} on server `{}`", self.server), Kind::Closed));
+        };
+        Ok((conn, &self.watch))
+    }
+
+    /// The answer, or the error; nobody waits for a connection that is lost.
+    fn settle<T>(&mut self, doing: &str, done: Result<T, Kind>) -> Result<T, Error> {
+        let done = done.map_err(|kind| Error::new(format!("{doing} on server `{}`", self.server), kind));
+        if done.as_ref().is_err_and(Error::is_lost) {
+            self.abandon();
+        }
+        done
+    }
+
+    /// Closes the connection without a word. The driver would say goodbye once the answer at hand has come, and wait for that
+    /// for ever where the link is dead; it does not where there is no runtime.
+    fn abandon(&mut self) {
+        if let Some(conn) = self.conn.take() {
+            std::thread::spawn(move || drop(conn));
+        }
     }
 }
 
-/// Waits for a load as long as pieces move.
-async fn unless_stalled(
-    loading: impl Future<Output = Result<(), mysql_async::Error>>,
-    moved: &AtomicU64,
-) -> Result<(), Kind> {
-    let mut loading = std::pin::pin!(loading);
-    let mut seen = 0;
-    loop {
-        match timeout(STALL_LIMIT, &mut loading).await {
-            Ok(done) => return done.map_err(Kind::from_driver),
-            Err(_) if moved.load(Ordering::Relaxed) == seen => return Err(Kind::TimedOut(STALL_LIMIT)),
-            Err(_) => seen = moved.load(Ordering::Relaxed),
-        }
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 

@@ -43,7 +43,8 @@ pub(super) async fn make(
     match loaded.and_then(|()| expected(manifest)) {
         Ok(()) => Ok(sink.stage(manifest).await?),
         Err(error) => {
-            sink.discard().await;
+            let is_lost = matches!(&error, Error::Mysql(error) if error.is_lost());
+            sink.discard(is_lost).await;
             Err(error)
         }
     }

@@ -106,7 +106,7 @@ fn a_load_takes_what_is_fed_and_a_feed_that_breaks_off_fails() {
             assert!(feed.send(Bytes::from_static(b"1\tone\n2\t")).await);
             assert!(feed.send(Bytes::from_static(b"two\n")).await && feed.finish().await);
         };
-        let (answer, ()) = tokio::join!(session.load("loading", load, food), bringing);
+        let (answer, ()) = tokio::join!(session.load("loading", ("snap_feed", "t"), load, food), bringing);
         let answer = answer.expect("it is loaded");
         assert_eq!((answer.rows, answer.warnings), (2, 0));
         let (feed, food) = mysql::feed();
@@ -114,8 +114,20 @@ fn a_load_takes_what_is_fed_and_a_feed_that_breaks_off_fails() {
             assert!(feed.send(Bytes::from_static(b"3\tthree\n")).await);
             drop(feed);
         };
-        let (answer, ()) = tokio::join!(session.load("loading", load, food), breaking_off);
+        let (answer, ()) =
+            tokio::join!(session.load("loading", ("snap_feed", "t"), load, food), breaking_off);
         assert_eq!(answer.expect_err("it broke off").kind(), &Kind::Starved);
+    });
+}
+
+#[test]
+fn a_statement_that_takes_long_at_the_server_is_not_taken_for_a_dead_link() {
+    let server = Mysql::shared().server();
+    runtime().block_on(async {
+        let mut session = mysql::open(&server).await.expect("a session");
+        // Longer than a dead link is waited for.
+        let slept = session.value("sleeping", "SELECT SLEEP(42)").await.expect("it is waited for");
+        assert_eq!(slept.as_deref(), Some("0"));
     });
 }
 

@@ -51,7 +51,8 @@ pub async fn load(
     let manifest = match fill(&mut sink, &mut archive).await {
         Ok(manifest) => manifest,
         Err(error) => {
-            sink.discard().await;
+            let is_lost = matches!(&error, Error::Mysql(error) if error.is_lost());
+            sink.discard(is_lost).await;
             return Err(error);
         }
     };

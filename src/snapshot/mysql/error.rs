@@ -99,6 +99,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the connection to the server is gone.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Mysql(error) if error.is_lost())
+    }
+
     /// Whether the same again may work.
     pub fn fault(&self) -> Fault {
         match self {

@@ -100,7 +100,7 @@ impl Loader {
         let loading = async {
             if session.identity().local_infile {
                 let load = self.load_data(&table, session.identity().flavour);
-                session.load(&doing("loading"), &load, food).await
+                session.load(&doing("loading"), (&self.database, &self.shadow), &load, food).await
             } else {
                 insert::insert(&mut session, &doing("loading"), &table, &self.layout, food).await
             }

@@ -8,6 +8,7 @@
 //! insert     rows by INSERT, where LOAD DATA LOCAL is switched off
 //! comparison what the server has, beside what was sent
 //! loader     one table
+//! keeper     the lock that keeps a second run away
 //! sink       all tables of a run
 //! swap       publishing
 //! ```
@@ -15,6 +16,7 @@
 mod comparison;
 mod error;
 mod insert;
+mod keeper;
 mod ledger;
 mod loader;
 mod names;

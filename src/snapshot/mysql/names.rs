@@ -24,7 +24,12 @@ impl Names {
 
     /// Of a table that is being loaded.
     pub(super) fn shadow(&self, table: &str) -> String {
-        format!("{NEW}{}_{}", self.mark, digits(table, TABLE_DIGITS))
+        format!("{}{}", self.mark_of_new(), digits(table, TABLE_DIGITS))
+    }
+
+    /// What the names of all tables that are being loaded begin with.
+    pub(super) fn mark_of_new(&self) -> String {
+        format!("{NEW}{}_", self.mark)
     }
 
     /// Of a table that was published until now.

@@ -9,6 +9,7 @@ use super::super::ddl::mysql::{Layout, unique_names};
 use super::super::manifest::{ColumnEntry, CustomerEntry, DatasetEntry, Manifest};
 use super::super::transcript;
 use super::error::Error;
+use super::keeper::{Keeper, end_left, lock};
 use super::ledger::{self, LEDGER, qualified};
 use super::loader::{Loaded, Loader, Outcome};
 use super::names::Names;
@@ -42,7 +43,7 @@ impl Order {
 pub struct Sink {
     server: Server,
     order: Order,
-    keeper: Session,
+    keeper: Keeper,
     targets: Vec<Target>,
 }
 
@@ -62,29 +63,25 @@ impl Sink {
     /// to touch what is not this snapshot's.
     pub async fn prepare(server: &Server, order: Order, bundles: &[Bundle]) -> Result<Self, Error> {
         let targets = targets(&order, bundles)?;
-        let mut keeper = mysql::open(server).await?;
         let names = Names::new(&order.snapshot);
-        let lock = format!("SELECT GET_LOCK({}, 0)", mysql_literal(&names.lock()));
-        if keeper.value("taking the snapshot's lock", &lock).await?.as_deref() != Some("1") {
-            return Err(Error::Busy(order.snapshot));
-        }
+        let mut session = lock(server, &names, &order.snapshot).await?;
         let databases: BTreeSet<&str> = targets.iter().map(|target| target.database.as_str()).collect();
         let empty = bundles.iter().map(|bundle| order.database_of(customer(bundle)));
         let databases: BTreeSet<String> = databases.into_iter().map(str::to_owned).chain(empty).collect();
         for database in &databases {
-            make(&mut keeper, database).await?;
+            make(&mut session, database).await?;
             let wanted = targets.iter().filter(|target| &target.database == database);
             let wanted: Vec<&str> = wanted.map(|target| target.table.as_str()).collect();
-            clear(&mut keeper, &names, &order.snapshot, database, &wanted).await?;
+            clear(&mut session, &names, &order.snapshot, database, &wanted).await?;
         }
-        if !keeper.identity().local_infile {
+        if !session.identity().local_infile {
             tracing::warn!(
                 snapshot = order.snapshot,
                 "server `{}` has local_infile switched off: rows are inserted, which takes longer. SET GLOBAL local_infile = ON there",
                 server.name
             );
         }
-        Ok(Self { server: server.clone(), order, keeper, targets })
+        Ok(Self { server: server.clone(), order, keeper: Keeper::rest(session), targets })
     }
 
     /// The statements that a connection to the source begins with.
@@ -155,7 +152,7 @@ impl Sink {
     }
 
     /// Writes down what is there, beside the tables: now it can be published, also by another process.
-    pub async fn stage(mut self, manifest: &Manifest) -> Result<(), Error> {
+    pub async fn stage(self, manifest: &Manifest) -> Result<(), Error> {
         let names = Names::new(&self.order.snapshot);
         let mut tables: BTreeMap<&str, Vec<(String, DatasetEntry)>> = BTreeMap::new();
         for target in &self.targets {
@@ -166,37 +163,69 @@ impl Sink {
             tables.entry(&target.database).or_default().push(entry);
         }
         let head = Manifest { datasets: Vec::new(), ..manifest.clone() };
+        let mut session = self.keeper.wake().await?;
         for customer in &manifest.customers {
             let all = manifest.layout == "combined";
             let database = self.order.database_of((!all).then_some(customer.name.as_str()));
             let entries = tables.get(database.as_str()).map_or(&[][..], Vec::as_slice);
             let own = of_database(&head, customer, all, entries);
-            ledger::write(&mut self.keeper, &names, &database, &own, entries).await?;
+            ledger::write(&mut session, &names, &database, &own, entries).await?;
             if all {
                 break;
             }
         }
         failpoint::hit("mysql-staged");
-        self.keeper.close().await;
+        session.close().await;
         Ok(())
     }
 
-    /// Drops what was loaded, as far as that goes; what is left goes at the next start.
-    pub async fn discard(mut self) {
-        let names = Names::new(&self.order.snapshot);
-        for target in &self.targets {
-            let table = qualified(&target.database, &names.shadow(&target.table));
-            if let Err(error) = self
-                .keeper
-                .execute("dropping what was loaded", &format!("DROP TABLE IF EXISTS {table}"))
-                .await
-            {
-                tracing::debug!("{error}");
-                return;
-            }
+    /// Drops what was loaded, as far as that goes; what is left goes at the next start. Where a connection `is_lost`, the run's
+    /// other ones are not trusted either.
+    pub async fn discard(self, is_lost: bool) {
+        let Self { server, order, keeper, targets } = self;
+        let names = Names::new(&order.snapshot);
+        let tables = targets.iter().map(|target| qualified(&target.database, &names.shadow(&target.table)));
+        let tables: Vec<String> = tables.collect();
+        let cleared = if is_lost {
+            clear_anew(&server, &names, &tables, keeper.id()).await
+        } else {
+            clear_new(keeper, &tables).await
+        };
+        if let Err(error) = cleared {
+            tracing::debug!("{error}");
         }
-        self.keeper.close().await;
     }
+}
+
+/// Drops tables that nobody is to see, and gives the lock back.
+async fn clear_new(keeper: Keeper, tables: &[String]) -> Result<(), Error> {
+    let mut session = keeper.wake().await?;
+    drop_new(&mut session, tables).await?;
+    session.close().await;
+    Ok(())
+}
+
+/// The same by another session, which ends those of the run.
+async fn clear_anew(server: &Server, names: &Names, tables: &[String], keeper: u32) -> Result<(), Error> {
+    let mut session = mysql::open(server).await?;
+    let holder = format!("SELECT IS_USED_LOCK({})", mysql_literal(&names.lock()));
+    // Where the lock is not this run's any more, the tables may be the next one's.
+    let holder = session.value("looking who holds the snapshot's lock", &holder).await?;
+    if holder == Some(keeper.to_string()) {
+        end_left(&mut session, names).await?;
+        drop_new(&mut session, tables).await?;
+        // At last, since the next run may begin then.
+        session.end(keeper).await?;
+    }
+    session.close().await;
+    Ok(())
+}
+
+async fn drop_new(session: &mut Session, tables: &[String]) -> Result<(), mysql::Error> {
+    for table in tables {
+        session.execute("dropping what was loaded", &format!("DROP TABLE IF EXISTS {table}")).await?;
+    }
+    Ok(())
 }
 
 /// The manifest that stands in one database: who reads one customer's tables need not know of the others.

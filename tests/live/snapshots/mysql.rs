@@ -3,10 +3,12 @@
 
 mod commands;
 mod outages;
+mod room;
+mod silent;
 mod swap;
 mod values;
 
-use acequia::config::{Layout, OnLoss, Server};
+use acequia::config::{Layout, OnLoss, Server, Tls};
 use acequia::name::{CustomerName, DatabaseName, Ident};
 use acequia::postgres;
 use acequia::postgres::copy_out::CopyOut;
@@ -17,7 +19,7 @@ use acequia::snapshot::manifest::{CustomerEntry, MANIFEST_VERSION, Manifest, Mom
 use acequia::snapshot::mysql::{Error, Order, Outcome, Sink, publish};
 use tokio::sync::mpsc;
 
-use crate::support::{Database, Mysql, runtime};
+use crate::support::{Database, Mysql, Proxy, runtime};
 
 /// A run of the tests: customers of one database, each by the name of its schema.
 struct Run<'a> {
@@ -52,6 +54,14 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// By a proxy before the server.
+    fn through(mut self, proxy: &Proxy) -> Self {
+        "127.0.0.1".clone_into(&mut self.server.host);
+        self.server.port = proxy.port();
+        self.server.tls = Tls::Off;
+        self
+    }
+
     async fn bundles(&self) -> Vec<Bundle> {
         let session = postgres::open(&self.database.place(), "test").await.expect("a session");
         let mut customers = Vec::new();
@@ -67,20 +77,27 @@ impl<'a> Run<'a> {
     /// Loads all tables and writes down what is there.
     async fn stage(&self) -> Result<Manifest, Error> {
         let mut sink = Sink::prepare(&self.server, self.order.clone(), &self.bundles().await).await?;
-        loop {
-            let jobs = sink.jobs();
-            if jobs.is_empty() {
-                break;
-            }
-            for job in jobs {
-                let outcome = self.load(&sink, &job).await?;
-                sink.took(job.number, outcome);
-            }
+        if let Err(error) = self.fill(&mut sink).await {
+            sink.discard(error.is_lost()).await;
+            return Err(error);
         }
         let mut manifest = self.manifest();
         manifest.datasets = sink.datasets();
         sink.stage(&manifest).await?;
         Ok(manifest)
+    }
+
+    async fn fill(&self, sink: &mut Sink) -> Result<(), Error> {
+        loop {
+            let jobs = sink.jobs();
+            if jobs.is_empty() {
+                return Ok(());
+            }
+            for job in jobs {
+                let outcome = self.load(sink, &job).await?;
+                sink.took(job.number, outcome);
+            }
+        }
     }
 
     async fn load(&self, sink: &Sink, job: &Job) -> Result<Outcome, Error> {

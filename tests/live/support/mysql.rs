@@ -12,7 +12,9 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, OptsBuilder, Row};
 use secrecy::SecretString;
 
+use super::daemon::LIMIT;
 use super::database::{Rows, runtime};
+use super::wait::wait_for;
 
 /// The account that snapshots are written with.
 pub(crate) const USER: &str = "acequia";
@@ -138,6 +140,29 @@ impl Mysql {
         let line = format!("kill -{name} {}", pid.trim());
         let output = Command::new("sh").args(["-c", &line]).output().expect("a shell");
         assert!(output.status.success(), "{line}: {output:?}");
+    }
+
+    /// Shuts the server down in order, also while sessions are at work.
+    pub(crate) fn shut_down(&self) {
+        let options = OptsBuilder::default().user(Some("root")).socket(self.socket.to_str());
+        runtime().block_on(async {
+            let mut conn = Conn::new(options).await.expect("root comes in");
+            // The answer is the end of the connection, perhaps.
+            _ = conn.query_drop("SHUTDOWN").await;
+        });
+        let pid = self.directory.join("pid");
+        wait_for(
+            "the server has gone",
+            LIMIT,
+            || if pid.exists() { Err("not yet".to_owned()) } else { Ok(()) },
+        );
+        // Now the script knows it, too.
+        self.stop();
+    }
+
+    /// Where it keeps everything.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.directory.join("data")
     }
 
     /// Stops the server as a crash would.

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use acequia::config::{SecretSource, Tls};
+use acequia::config::SecretSource;
 use acequia::fault::Fault;
 use acequia::snapshot::mysql::Error;
 
@@ -11,11 +11,11 @@ use super::Run;
 use crate::support::{Cluster, Database, LIMIT, Link, Mysql, Proxy, wait_for};
 
 /// A load of some megabytes.
-const ROWS: u32 = 40_000;
+pub(super) const ROWS: u32 = 40_000;
 /// How long a server hangs, or a link stalls.
 const WHILE: Duration = Duration::from_secs(2);
 
-fn fill(database: &Database) {
+pub(super) fn fill(database: &Database) {
     database.execute(&format!(
         "CREATE SCHEMA north; CREATE TABLE north.a (id int PRIMARY KEY, n int, note text); \
          INSERT INTO north.a SELECT i, 0, repeat('note ', 40) FROM generate_series(1, {ROWS}) i"
@@ -23,7 +23,7 @@ fn fill(database: &Database) {
 }
 
 /// Runs, and has something happen once rows have begun to arrive in the tables beside the published ones.
-fn publish_while(run: &Run<'_>, proxy: &Proxy, strike: impl FnOnce()) -> Result<(), Error> {
+pub(super) fn publish_while(run: &Run<'_>, proxy: &Proxy, strike: impl FnOnce()) -> Result<(), Error> {
     let before = proxy.carried();
     std::thread::scope(|scope| {
         let publishing = scope.spawn(|| run.publish().map(|_| ()));
@@ -43,11 +43,7 @@ fn a_server_that_hangs_or_is_cut_off_while_rows_are_loaded_keeps_what_is_publish
     fill(&database);
     let proxy = Proxy::to(server.socket().to_owned());
     let run = |name: &str| {
-        let mut run = Run::new(&server, &database, "snap_outage_{customer}", &["north"]).named(name);
-        run.server.host = "127.0.0.1".to_owned();
-        run.server.port = proxy.port();
-        run.server.tls = Tls::Off;
-        run
+        Run::new(&server, &database, "snap_outage_{customer}", &["north"]).named(name).through(&proxy)
     };
     let published =
         || server.value("SELECT run FROM snap_outage_north.acequia_manifest WHERE table_name = ''");
