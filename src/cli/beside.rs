@@ -8,7 +8,7 @@ use crate::ops::{self, DaemonState};
 pub(super) enum Beside {
     /// A daemon, and what it said last.
     Daemon(Box<DaemonState>),
-    /// None, or one that is gone or hangs.
+    /// None, or one that is gone.
     Nobody,
     /// It can't be told; why, and what to do.
     Unknown(String),
@@ -19,6 +19,14 @@ impl Beside {
     pub(super) fn look(place: &Path) -> Self {
         match ops::read(place) {
             Ok(Some(state)) if is_fresh(&state) => Self::Daemon(Box::new(state)),
+            // What it said last may be wrong by now, and is not told.
+            Ok(Some(state)) if is_there(state.pid) => Self::Unknown(format!(
+                "the daemon (process {}) is there, and has not written its state in {} for {} s: it hangs, or has no room or no \
+                 right to write there; its log says which",
+                state.pid,
+                place.display(),
+                now_seconds() - state.written_at
+            )),
             Ok(_) => Self::Nobody,
             Err(error) => Self::Unknown(format!(
                 "the daemon's state in {} can't be read ({}): run this as root or as the daemon's user",
@@ -53,6 +61,13 @@ impl Beside {
 pub(super) fn now_seconds() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     i64::try_from(now.map_or(0, |now| now.as_secs())).unwrap_or(i64::MAX)
+}
+
+/// Whether a process of this program has that number. One that was killed leaves its file behind, and another program may
+/// have its number by now.
+fn is_there(pid: u32) -> bool {
+    let name = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
+    name(&pid.to_string()).is_some_and(|there| Some(there) == name("self"))
 }
 
 /// Whether it was written a moment ago.

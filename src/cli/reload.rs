@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::beside::is_fresh;
+use super::beside::{Beside, is_fresh};
 use super::check;
 use super::console::{Exit, Output, say};
 use crate::apply::actor::actor;
@@ -44,7 +44,11 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
             place.display()
         )
     };
-    let before = ops::read(place).with_context(|| reading(place))?.filter(is_fresh).ok_or_else(nobody)?;
+    let before = match Beside::look(place) {
+        Beside::Daemon(before) => before,
+        Beside::Nobody => return Err(nobody()),
+        Beside::Unknown(why) => bail!("{why}"),
+    };
     if dry_run {
         return dry(&config, output);
     }

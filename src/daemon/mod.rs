@@ -78,6 +78,8 @@ struct Process {
     last_reload: Option<Reload>,
     /// That the state file can't be written is said once.
     told: bool,
+    /// What stands beside the state file could not be written.
+    beside_is_old: bool,
     /// Tells health and metrics by HTTP.
     http: ops::Http,
     /// What systemd knows of it.
@@ -165,9 +167,10 @@ impl Process {
             reloads_begun: 0,
             last_reload: None,
             told: false,
+            beside_is_old: false,
             service: Service::new(),
         };
-        process.write_outline();
+        process.write_beside();
         process
     }
 
@@ -197,10 +200,9 @@ impl Process {
         if let Some(taken) = taken {
             self.take(taken);
         }
-        // Before the state file, which says that it is there.
-        let written = ops::write_reload(&self.runtime_directory, &record);
-        self.tell(&written);
         self.last_reload = Some(record);
+        // Before the state file, which says that it is there.
+        self.write_beside();
         self.write_state();
     }
 
@@ -219,13 +221,16 @@ impl Process {
         self.http.listen(config.daemon.listen);
         self.config = config;
         self.loaded_at = progress::unix_seconds();
-        self.write_outline();
         let config = Arc::clone(&self.config);
         tokio::spawn(async move { left::warn(&config).await });
     }
 
-    fn write_outline(&mut self) {
-        let written = ops::write_outline(&self.runtime_directory, &Outline::of(&self.config));
+    /// What stands beside the state file, and changes with the rules only.
+    fn write_beside(&mut self) {
+        let reload = self.last_reload.as_ref();
+        let written = ops::write_outline(&self.runtime_directory, &Outline::of(&self.config))
+            .and_then(|()| reload.map_or(Ok(()), |last| ops::write_reload(&self.runtime_directory, last)));
+        self.beside_is_old = written.is_err();
         self.tell(&written);
     }
 
@@ -242,7 +247,12 @@ impl Process {
         // First: a disk that hangs must not keep this from being told.
         self.http.tell(Arc::clone(&state));
         let written = ops::write(&self.runtime_directory, &state);
+        let is_written = written.is_ok();
         self.tell(&written);
+        // There was no room for it, or somebody has removed the directory.
+        if is_written && (self.beside_is_old || !ops::has_outline(&self.runtime_directory)) {
+            self.write_beside();
+        }
         for turn in self.alarm.look(&Health::judge(&state, 0.0), Instant::now()) {
             alarm::say(&turn);
             self.crier.tell(&self.config, &state, &turn);

@@ -271,6 +271,11 @@ pub fn read_outline(directory: &Path) -> std::io::Result<Option<Outline>> {
     read_file(directory, OUTLINE_FILE)
 }
 
+/// Whether it is written down what runs.
+pub fn has_outline(directory: &Path) -> bool {
+    directory.join(OUTLINE_FILE).exists()
+}
+
 fn replace(directory: &Path, name: &str, text: &[u8]) -> std::io::Result<()> {
     if !directory.is_dir() {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;

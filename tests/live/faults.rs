@@ -9,6 +9,7 @@ mod loss;
 mod matrix;
 mod network;
 mod outages;
+mod places;
 mod refusals;
 mod scene;
 mod servers;

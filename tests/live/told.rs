@@ -25,7 +25,7 @@ fn listening(database: &Database) -> (Config<'_>, SocketAddr) {
 }
 
 /// Status and body.
-fn get(address: SocketAddr, path: &str) -> Result<(u16, String), String> {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Result<(u16, String), String> {
     let mut stream = TcpStream::connect(address).map_err(|error| error.to_string())?;
     let mut text = String::new();
     stream
