@@ -7,6 +7,7 @@
 //! | … and put back from an earlier copy | it lies behind: harmless | `a_slot_that_lies_behind…` |
 //! | the server gave it up | `wal_status`, `invalidation_reason` | `a_slot_that_the_server_gave_up…` |
 //! | somebody else has one of that name | plugin, database, kind | `a_slot_of_somebody_else…` |
+//! | … and still stands where it was, but the target was set back | it lies ahead | `promoted` |
 //! | the target lost its checkpoint | a slot that nobody knows | `a_slot_without_a_checkpoint…` |
 //! | the publication was dropped for a while | the server can't decode | `a_publication_that_was_gone…` |
 //! | a column of the identity was renamed unread | the stream | `an_identity_that_was_renamed…` |
@@ -22,6 +23,7 @@
 
 mod failover;
 mod history;
+mod promoted;
 
 use super::faults::die_at;
 use super::support::{Cluster, Config, Daemon, Database, LIMIT, poll, wait_for};
@@ -227,8 +229,8 @@ fn a_slot_made_again_lies_ahead_and_is_refused_with_both_positions() {
     database.execute(&format!("SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')"));
     let (name, flow, ahead) = (database.name(), flow(&database), confirmed(&database));
     let finding = format!(
-        "slot {slot} of database {name} lies ahead, at {ahead}, because it was made anew or moved; the checkpoint of flow \
-         {flow} stands at {at}"
+        "slot {slot} of database {name} lies ahead, at {ahead}, because it was made anew or moved, or the target was set \
+         back; the checkpoint of flow {flow} stands at {at}"
     );
     let daemon = refused(&config, &database, &finding, MISSING);
     way_back(&config, &database, &daemon);

@@ -131,7 +131,8 @@ impl Gap {
             What::Gone => format!("slot {slot} is gone from database {database}; {stands}"),
             What::Ahead(at) => {
                 format!(
-                    "slot {slot} of database {database} lies ahead, at {at}, because it was made anew or moved; {stands}"
+                    "slot {slot} of database {database} lies ahead, at {at}, because it was made anew or moved, or the target \
+                     was set back; {stands}"
                 )
             }
             What::Invalidated(word) => {

@@ -48,8 +48,12 @@ fn a_slot_is_made_so_that_a_standby_keeps_a_copy_unless_the_file_says_otherwise(
     }
 }
 
+/// The standby keeps copies of the slots.
+const COPIES: &str =
+    "hot_standby_feedback = on\nsync_replication_slots = on\nprimary_slot_name = 'standby'\n";
+
 /// Makes `standby` a physical standby of `primary`, from a cold copy; both run then.
-fn follow(primary: &Cluster, standby: &Cluster) {
+pub(super) fn follow(primary: &Cluster, standby: &Cluster, more: &str) {
     primary.stop();
     standby.stop();
     let (from, to) = (primary.data(), standby.data());
@@ -59,19 +63,16 @@ fn follow(primary: &Cluster, standby: &Cluster) {
     let (here, there) = (primary.socket().display().to_string(), standby.socket().display().to_string());
     let file = to.join("postgresql.conf");
     let settings = std::fs::read_to_string(&file).expect("the settings").replace(&here, &there);
-    let more = format!(
-        "hot_standby_feedback = on\nsync_replication_slots = on\nprimary_slot_name = 'standby'\n\
-         primary_conninfo = 'host={here} port={} user=postgres dbname=postgres'\n",
-        primary.port()
-    );
-    std::fs::write(&file, settings + &more).expect("the settings can be written");
+    let conninfo =
+        format!("primary_conninfo = 'host={here} port={} user=postgres dbname=postgres'\n", primary.port());
+    std::fs::write(&file, settings + more + &conninfo).expect("the settings can be written");
     touch(&to, "standby.signal");
     primary.restart();
     standby.restart();
 }
 
 /// Has a link lead to a server's socket.
-fn lead(link: &Path, cluster: &Cluster) {
+pub(super) fn lead(link: &Path, cluster: &Cluster) {
     let beside = link.with_extension("new");
     std::os::unix::fs::symlink(cluster.socket(), &beside).expect("a link");
     std::fs::rename(&beside, link).expect("it takes the other's place");
@@ -90,7 +91,7 @@ fn after_a_failover_the_flow_goes_on_by_the_copy_of_its_slot_and_loses_nothing()
     source.execute("SELECT pg_create_physical_replication_slot('standby')");
     let config = Config::new(&[("hq", &source, "hq"), ("north", &target, "north")], RULES);
     config.set_up();
-    follow(&primary, &standby);
+    follow(&primary, &standby, COPIES);
     let directory = tempfile::Builder::new().prefix("acequia-now-").tempdir().expect("a directory");
     let link = directory.path().join("now");
     lead(&link, &primary);
