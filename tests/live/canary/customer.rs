@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::super::support::{Database, Session};
+use super::super::support::{Database, Disk, Session};
 use super::{END, play};
 
 /// A transaction that somebody leaves open.
@@ -108,5 +108,23 @@ fn it_is_never_green_while_a_row_is_late_whatever_becomes_of_the_customers_table
         ] {
             mine.suffer(what, || run(&harm), || run(&heal));
         }
+    });
+}
+
+#[test]
+fn it_is_never_green_while_a_row_is_late_where_the_customers_tables_have_no_room() {
+    let Some(disk) = Disk::mount(24, "full disks of servers") else { return };
+    play(|mine, _daemon, _config| {
+        let (here, there) = (mine.canary.source, mine.canary.target);
+        disk.lend(mine.clusters[1], there);
+        there.session().query("ALTER TABLE branch.bird SET TABLESPACE small");
+        let fill = || {
+            disk.fill();
+            // More than the last pages can take.
+            here.session().query(
+                "INSERT INTO hq.bird SELECT 'much' || i, repeat('much ', 20) FROM generate_series(1, 20000) i",
+            );
+        };
+        mine.suffer("the target's tables have no room", fill, || disk.free());
     });
 }

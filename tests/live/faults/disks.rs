@@ -1,7 +1,5 @@
 //! Disks that are full: the target's tables, the target's WAL, the source's WAL.
 
-use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use super::scene::Scene;
@@ -16,12 +14,7 @@ fn tables_on_a_full_disk_take_their_rows_when_there_is_room_again() {
     let Some(disk) = Disk::mount(24, "full disks of servers") else { return };
     let target = Cluster::start(&["autovacuum=off"]);
     let scene = Scene::new(Cluster::shared(), &target);
-    let place = disk.path().join("space");
-    fs::create_dir(&place).expect("a directory");
-    let owner =
-        Command::new("chown").arg("--reference").arg(target.data()).arg(&place).status().expect("chown");
-    assert!(owner.success(), "chown: {owner}");
-    scene.there.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", place.display()));
+    disk.lend(&target, &scene.there);
     for table in ["event", "counter"] {
         scene.there.execute(&format!("ALTER TABLE branch.{table} SET TABLESPACE small"));
     }

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::cluster::Cluster;
+use super::database::Database;
 use super::skip::skip;
 
 /// A small disk of its own, in memory. Root only.
@@ -36,6 +38,16 @@ impl Disk {
         assert!(copied.success(), "cp: {copied}");
         fs::remove_dir_all(directory).expect("the server's files");
         std::os::unix::fs::symlink(&there, directory).expect("a link");
+    }
+
+    /// Gives a server the tablespace `small` there.
+    pub(crate) fn lend(&self, cluster: &Cluster, database: &Database) {
+        let place = self.0.join("space");
+        fs::create_dir(&place).expect("a directory");
+        let owner =
+            Command::new("chown").arg("--reference").arg(cluster.data()).arg(&place).status().expect("chown");
+        assert!(owner.success(), "chown: {owner}");
+        database.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", place.display()));
     }
 
     /// Takes all the room that is left.
