@@ -104,7 +104,8 @@ A flow is one of:
   resting     all its groups are disabled; its slot keeps no WAL
   stopping    it was told to stop
   stopped     no daemon runs on this host
-  unknown     the state of the daemon may not be read: run this as root or as the daemon's user
+  unknown     the daemon's state may not be read (run this as root or as the daemon's user), or is old
+              while its process is there: it says which
 
   acequia status --watch 5             again every five seconds, with rows per second
 

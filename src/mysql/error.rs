@@ -139,6 +139,25 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 impl Kind {
+    /// Nobody has answered, or the answer broke off.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Connect(..)
+            | Self::TimedOut(_)
+            | Self::Deaf(_)
+            | Self::Mute(_)
+            | Self::Closed
+            | Self::Io(_) => true,
+            Self::Tls(_)
+            | Self::Authentication(_)
+            | Self::Secret(_)
+            | Self::Server(_)
+            | Self::UnaskedFile
+            | Self::Starved
+            | Self::Protocol(_) => false,
+        }
+    }
+
     fn meaning(&self) -> String {
         match self {
             Self::Connect(_, text) => format!("no connection ({text})"),

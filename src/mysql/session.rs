@@ -192,7 +192,7 @@ impl Session {
     /// for ever where the link is dead; it does not where there is no runtime.
     fn abandon(&mut self) {
         if let Some(conn) = self.conn.take() {
-            std::thread::spawn(move || drop(conn));
+            _ = std::thread::Builder::new().spawn(move || drop(conn));
         }
     }
 }

@@ -126,8 +126,8 @@ impl Watch {
                     }
                     seen = Some(sight);
                 }
-                // A server that refuses to let us look is alive, and tells nothing of the session.
-                Err(Kind::Server(_)) => (alive, seen) = (Instant::now(), None),
+                // A server that does not let us look is alive, and tells nothing of the session.
+                Err(kind) if !kind.is_silence() => (alive, seen) = (Instant::now(), None),
                 Err(kind) => {
                     tracing::debug!("server `{}` is not asked for a session: {kind:?}", self.server.name);
                     if silence >= MUTE_LIMIT + question.patience() {
