@@ -2,6 +2,8 @@
 //!
 //! No test waits for a time of the clock: it puts back when the snapshot was first seen, so that its last time was missed.
 
+mod room;
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
