@@ -169,6 +169,9 @@ const SLOW: &str = "CREATE FUNCTION branch.wait() RETURNS trigger LANGUAGE plpgs
                     IF NEW.key = 'slow' THEN PERFORM pg_sleep(2); END IF; RETURN NEW; END$$; \
                     CREATE TRIGGER wait BEFORE INSERT ON branch.event FOR EACH ROW EXECUTE FUNCTION branch.wait()";
 
+/// 25 s until the server has noticed, and the delay before the try after that; past 90 s the flow would be halted.
+const TAKEN_OVER: Duration = Duration::from_secs(80);
+
 #[test]
 fn a_daemon_whose_machine_is_gone_is_succeeded_by_another() {
     where_packets_can_be_lost("a machine that is gone", || {
@@ -186,7 +189,7 @@ fn a_daemon_whose_machine_is_gone_is_succeeded_by_another() {
             daemon.kill();
             let began = Instant::now();
             let mut daemon = config.start();
-            daemon.wait_alive("another daemon has taken over", || {
+            daemon.wait_alive_within(TAKEN_OVER, "another daemon has taken over", || {
                 let arrived = scene.there.value("SELECT count(*) FROM branch.event WHERE key = 'slow'");
                 if arrived == "1" { Ok(()) } else { Err(arrived) }
             });
