@@ -63,14 +63,17 @@ pub(super) fn now_seconds() -> i64 {
     i64::try_from(now.map_or(0, |now| now.as_secs())).unwrap_or(i64::MAX)
 }
 
-/// Whether a process of this program has that number. One that was killed leaves its file behind, and another program may
-/// have its number by now.
+/// Whether a process of this program has that number, another one than this. One that was killed leaves its file behind, and
+/// another program may have its number by now.
 fn is_there(pid: u32) -> bool {
-    let name = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).ok();
-    name(&pid.to_string()).is_some_and(|there| Some(there) == name("self"))
+    let told = |of: &str| std::fs::read_to_string(format!("/proc/{of}/status")).unwrap_or_default();
+    let line = |told: &str, word: &str| told.lines().find(|line| line.starts_with(word)).map(str::to_owned);
+    let (there, here) = (told(&pid.to_string()), told("self"));
+    let is_dead = line(&there, "State:").is_none_or(|state| state.contains('Z'));
+    pid != std::process::id() && !is_dead && line(&there, "Name:") == line(&here, "Name:")
 }
 
 /// Whether it was written a moment ago.
-pub(super) fn is_fresh(daemon: &DaemonState) -> bool {
+fn is_fresh(daemon: &DaemonState) -> bool {
     now_seconds() - daemon.written_at <= i64::from(ops::STATE_MAX_AGE_SECONDS)
 }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::beside::{Beside, is_fresh};
+use super::beside::Beside;
 use super::check;
 use super::console::{Exit, Output, say};
 use crate::apply::actor::actor;
@@ -90,8 +90,10 @@ fn ask(place: &Path, daemon: &DaemonState) -> anyhow::Result<bool> {
 async fn have_refused(directory: &Path, sha256: &str) {
     let place = runtime_directory(directory);
     let refused = async {
-        let Some(before) = ops::read(&place).with_context(|| reading(&place))?.filter(is_fresh) else {
-            return anyhow::Ok(());
+        let before = match Beside::look(&place) {
+            Beside::Daemon(before) => before,
+            Beside::Nobody => return Ok(()),
+            Beside::Unknown(why) => bail!("{why}"),
         };
         if !ask(&place, &before)? {
             return Ok(());
@@ -143,10 +145,12 @@ async fn answer(place: &Path, before: u64, sha256: &str) -> anyhow::Result<Optio
     let began = Instant::now();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let Some(state) = ops::read(place).with_context(|| reading(place))?.filter(is_fresh) else {
-            bail!("the daemon has ended meanwhile; its log says why");
+        let state = match Beside::look(place) {
+            Beside::Daemon(state) => state,
+            Beside::Nobody => bail!("the daemon has ended meanwhile; its log says why"),
+            Beside::Unknown(why) => bail!("{why}"),
         };
-        let DaemonState { reloads_begun, reloads_ended, .. } = state;
+        let DaemonState { reloads_begun, reloads_ended, .. } = *state;
         let last = if reloads_ended > before {
             ops::read_reload(place).with_context(|| reading(place))?
         } else {

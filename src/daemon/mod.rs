@@ -230,8 +230,12 @@ impl Process {
         let reload = self.last_reload.as_ref();
         let written = ops::write_outline(&self.runtime_directory, &Outline::of(&self.config))
             .and_then(|()| reload.map_or(Ok(()), |last| ops::write_reload(&self.runtime_directory, last)));
+        if let Err(error) = &written
+            && !self.beside_is_old
+        {
+            self.complain("the rules that run, and the last reload, can't be written down", error);
+        }
         self.beside_is_old = written.is_err();
-        self.tell(&written);
     }
 
     /// Each second: what is known is written down and told.
@@ -247,10 +251,15 @@ impl Process {
         // First: a disk that hangs must not keep this from being told.
         self.http.tell(Arc::clone(&state));
         let written = ops::write(&self.runtime_directory, &state);
-        let is_written = written.is_ok();
-        self.tell(&written);
+        if let Err(error) = &written
+            && !self.told
+        {
+            self.complain("the state file can't be written", error);
+        }
+        self.told = written.is_err();
         // There was no room for it, or somebody has removed the directory.
-        if is_written && (self.beside_is_old || !ops::has_outline(&self.runtime_directory)) {
+        let has_all = ops::is_beside(&self.runtime_directory, self.last_reload.is_some());
+        if written.is_ok() && (self.beside_is_old || !has_all) {
             self.write_beside();
         }
         for turn in self.alarm.look(&Health::judge(&state, 0.0), Instant::now()) {
@@ -286,16 +295,11 @@ impl Process {
         }
     }
 
-    fn tell(&mut self, written: &std::io::Result<()>) {
-        if let Err(error) = written
-            && !self.told
-        {
-            tracing::warn!(
-                directory = %self.runtime_directory.display(),
-                kind = %error.kind(),
-                "the state file can't be written; check the directory's owner ([daemon] runtime_directory)"
-            );
-        }
-        self.told = written.is_err();
+    fn complain(&self, what: &str, error: &std::io::Error) {
+        tracing::warn!(
+            directory = %self.runtime_directory.display(),
+            kind = %error.kind(),
+            "{what}; check the directory's owner and room ([daemon] runtime_directory)"
+        );
     }
 }

@@ -27,7 +27,7 @@ pub use metric::{Kind, METRICS, Metric};
 pub use seen::Seen;
 pub use state::{
     Asked, DaemonState, FlowState, Found, Limits, Phase, Reload, STATE_FILE, STATE_MAX_AGE_SECONDS,
-    SnapshotPhase, SnapshotState, Verified, has_outline, read, read_outline, read_reload, remove, take_asked,
+    SnapshotPhase, SnapshotState, Verified, is_beside, read, read_outline, read_reload, remove, take_asked,
     write, write_asked, write_outline, write_reload,
 };
 pub use vital::{CustomerVital, HoldVital, Side, SlotVital, Vital};

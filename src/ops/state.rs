@@ -271,9 +271,9 @@ pub fn read_outline(directory: &Path) -> std::io::Result<Option<Outline>> {
     read_file(directory, OUTLINE_FILE)
 }
 
-/// Whether it is written down what runs.
-pub fn has_outline(directory: &Path) -> bool {
-    directory.join(OUTLINE_FILE).exists()
+/// Whether it is written down what runs and, where there was a reload, what came of it.
+pub fn is_beside(directory: &Path, was_reloaded: bool) -> bool {
+    directory.join(OUTLINE_FILE).exists() && (!was_reloaded || directory.join(RELOAD_FILE).exists())
 }
 
 fn replace(directory: &Path, name: &str, text: &[u8]) -> std::io::Result<()> {

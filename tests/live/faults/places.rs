@@ -62,13 +62,24 @@ struct Trouble<'a> {
 }
 
 fn remount(disk: &Disk, word: &str) {
-    let done = Command::new("mount").args(["-o", &format!("remount,{word}")]).arg(disk.path()).output();
-    assert!(done.as_ref().is_ok_and(|done| done.status.success()), "remount,{word}: {done:?}");
+    // Not while a file there is being written.
+    wait_for("mounted anew", LIMIT, || {
+        let done = Command::new("mount").args(["-o", &format!("remount,{word}")]).arg(disk.path()).output();
+        if done.as_ref().is_ok_and(|done| done.status.success()) { Ok(()) } else { Err(format!("{done:?}")) }
+    });
+}
+
+/// A file stands in its place: the daemon can't make the directory anew.
+fn occupy(place: &Path) {
+    wait_for("the place is taken", LIMIT, || {
+        let taken = fs::remove_dir_all(place).and_then(|()| fs::write(place, ""));
+        taken.map_err(|error| error.to_string())
+    });
 }
 
 /// The names of the files there that somebody needs.
-fn files(place: &Path) -> [bool; 2] {
-    ["status.json", "rules.json"].map(|name| place.join(name).is_file())
+fn files(place: &Path) -> [bool; 3] {
+    ["status.json", "rules.json", "reload.json"].map(|name| place.join(name).is_file())
 }
 
 #[test]
@@ -84,12 +95,8 @@ fn a_runtime_directory_that_is_full_read_only_or_gone_stops_nothing_and_is_writt
     config.set_up();
     let mut daemon = config.start();
     daemon.wait_streaming();
+    config.succeed(&["reload"]);
     wait_told(&config);
-    let remove = || fs::remove_dir_all(&place).expect("removed");
-    let occupy = || {
-        // A file in its place: the daemon can't make the directory anew.
-        while fs::remove_dir_all(&place).is_err() || fs::write(&place, "").is_err() {}
-    };
     let troubles = [
         Trouble {
             what: "full",
@@ -106,7 +113,7 @@ fn a_runtime_directory_that_is_full_read_only_or_gone_stops_nothing_and_is_writt
         Trouble {
             what: "taken",
             says: "can't be read",
-            begin: &occupy,
+            begin: &|| occupy(&place),
             end: &|| fs::remove_file(&place).expect("removed"),
         },
     ];
@@ -126,11 +133,11 @@ fn a_runtime_directory_that_is_full_read_only_or_gone_stops_nothing_and_is_writt
         assert!(!asked.status.success() && said.contains(says), "{what}: {said}");
         end();
         wait_told(&config);
-        assert_eq!(files(&place), [true, true], "{what}");
+        assert_eq!(files(&place), [true; 3], "{what}");
     }
-    remove();
+    fs::remove_dir_all(&place).expect("removed");
     wait_for("all files are there again", LIMIT, || {
-        if files(&place) == [true, true] { Ok(()) } else { Err(format!("{:?}", files(&place))) }
+        if files(&place) == [true; 3] { Ok(()) } else { Err(format!("{:?}", files(&place))) }
     });
     wait_told(&config);
     expect_flow(&database, &mut daemon, "gone");

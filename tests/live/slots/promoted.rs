@@ -49,7 +49,6 @@ impl Pair {
 
     /// The standby is the target from now on.
     fn promote(&self) -> Session {
-        self.primary.stop();
         self.lead(&self.standby);
         let there = self.standby.session(self.target.name());
         there.query("SELECT pg_promote()");
@@ -96,7 +95,8 @@ fn a_promoted_standby_that_has_all_that_was_written_is_gone_on_with() {
     daemon.wait_streaming();
     pair.write("a");
     daemon.barrier();
-    pair.wait_standby();
+    // In order: what is written up to the end goes to the standby.
+    pair.primary.shut_down();
     let there = pair.promote();
     pair.write("b");
     wait_codes(&there, "a b", &daemon);
