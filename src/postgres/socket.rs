@@ -87,6 +87,14 @@ pub fn is_socket_directory(host: &str) -> bool {
     host.starts_with('/')
 }
 
+/// Whether somebody listens where the database is; nothing is said to him.
+pub async fn is_reachable(database: &Database) -> bool {
+    if is_socket_directory(&database.host) {
+        return unix(&database.host, database.port).await.is_ok();
+    }
+    tcp(&database.host, database.port).await.is_ok()
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "it is the last step of map_err")]
 fn refused(error: TlsError) -> Kind {
     Kind::Tls(error.to_string())

@@ -24,6 +24,7 @@ use super::capture::{Capture, Seen};
 use super::error::Error;
 use super::gap::Gap;
 use super::inspection::Inspection;
+use super::knock;
 use super::lifeline::Lifeline;
 use super::order::{Followed, Orders};
 use super::plan::Told;
@@ -122,6 +123,7 @@ pub(in crate::daemon) async fn run(
         tokio::select! {
             () = stop.cancelled() => return stopped(&progress),
             () = wait(&mut orders, delay) => {}
+            () = knock::answered(&error, &config, &flow) => delays.succeeded(),
         }
     }
 }

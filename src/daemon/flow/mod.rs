@@ -5,14 +5,15 @@
 //! `capture` reads the stream, `drift` notices when the plan no longer fits the databases, `unheard` when a connection is dead
 //! before there is a stream, `lifeline` when the writer's is dead later; a `predecessor` is what such a connection left at a
 //! server. `inspection` compares customers with what the rules give them. `life` writes what was captured, decides what a
-//! failure means, and follows the `order`s of the process. `rest` keeps the slot of a disabled flow from holding back WAL;
-//! `surrender` gives a slot up.
+//! failure means, and follows the `order`s of the process; a `knock` tells it that a database is there again. `rest` keeps the
+//! slot of a disabled flow from holding back WAL; `surrender` gives a slot up.
 
 mod capture;
 mod drift;
 mod error;
 mod gap;
 mod inspection;
+mod knock;
 mod life;
 mod lifeline;
 mod order;

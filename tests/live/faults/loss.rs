@@ -15,7 +15,7 @@ const LONG: Duration = Duration::from_secs(32);
 /// A dead link is noticed by then, whatever the servers' own limits are.
 const NOTICED: Duration = Duration::from_secs(30);
 /// From the end of a loss until rows arrive: the last try may just have failed.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(25);
 /// The server's own limit as it is where nobody has set it: the daemon's for silence is twice that.
 const USUAL: &str = "wal_sender_timeout=60s";
 

@@ -50,3 +50,19 @@ fn servers_that_hang_are_waited_for_and_go_on_where_they_were() {
         stage.wait_said(&["the connection is taken for dead", "is in use by process"]);
     });
 }
+
+/// By then the delays between tries have grown to half a minute.
+const AWAY: Duration = Duration::from_secs(40);
+/// Whoever knocks finds out.
+const SOON: Duration = Duration::from_secs(8);
+
+#[test]
+fn a_server_that_was_away_for_long_is_found_within_seconds() {
+    let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
+    let scene = Scene::new(&source, &target);
+    let config = scene.configure();
+    scene.play(&config, |stage| {
+        let took = stage.befall("target away", || target.stop(), AWAY, || target.restart());
+        assert!(took < SOON, "rows arrive {took:?} after it is back");
+    });
+}
