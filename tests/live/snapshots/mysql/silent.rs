@@ -6,7 +6,7 @@ use acequia::fault::Fault;
 
 use super::Run;
 use super::outages::{ROWS, fill, publish_while};
-use crate::support::{Cluster, Database, LIMIT, Link, Mysql, Proxy, wait_for};
+use crate::support::{Cluster, Database, LIMIT, Link, Loss, Mysql, Proxy, skip, wait_for};
 
 /// A link that is dead is given up within this.
 const GIVEN_UP: Duration = Duration::from_secs(100);
@@ -78,4 +78,41 @@ fn a_load_is_given_up_when_nothing_reaches_the_server_any_more_and_the_next_run_
     scene.proxy.set(Link::Open);
     scene.run("three").publish().expect("published");
     assert_eq!(scene.published(), "three");
+}
+
+#[test]
+fn packets_that_are_lost_on_the_way_to_mysql_are_not_waited_for() {
+    if let Some(why) = Loss::hindrance() {
+        skip("packets lost on the way to MariaDB", &why);
+        return;
+    }
+    let scene = Scene::new();
+    scene.run("one").publish().expect("published");
+    let port = scene.server.server().port;
+    let mut run = scene.run("two");
+    run.server.port = port;
+    let began = Instant::now();
+    let mut lost = None;
+    let ended = std::thread::scope(|scope| {
+        let publishing = scope.spawn(|| run.publish().map(|_| ()));
+        let loads = "SELECT COUNT(*) FROM information_schema.processlist WHERE info LIKE 'LOAD DATA%'";
+        wait_for("rows on their way", LIMIT, || match scene.server.value(loads).as_str() {
+            "1" => Ok(()),
+            count => Err(count.to_owned()),
+        });
+        lost = Some(Loss::of_connections(port));
+        publishing.join().expect("it does not panic")
+    });
+    let error = ended.expect_err("nothing arrives");
+    assert!(began.elapsed() < GIVEN_UP, "{:?}: {error}", began.elapsed());
+    assert!(
+        error.fault() == Fault::Retry
+            && error.to_string().contains("while the server waits for this session too"),
+        "{error}"
+    );
+    assert_eq!(scene.published(), "one");
+    // What is left of the run holds nothing that the next one needs, while its packets are still lost.
+    run.named("three").publish().expect("published");
+    assert_eq!(scene.published(), "three");
+    drop(lost);
 }
