@@ -14,8 +14,6 @@ use super::error::Error;
 
 /// Between two knocks.
 const INTERVAL: Duration = Duration::from_secs(3);
-/// A server that is starting or shutting down.
-const CANNOT_CONNECT_NOW: &str = "57P03";
 
 /// Returns when both ends of the flow take connections; never, where the flow has failed for something else.
 pub(super) async fn answered(error: &Error, config: &Config, flow: &Flow) {
@@ -32,9 +30,8 @@ pub(super) async fn answered(error: &Error, config: &Config, flow: &Flow) {
     }
 }
 
-/// Nobody listens, or the server says that it is starting. What broke while it was used is tried again before anybody knocks.
+/// Nobody listens. A server that lets nobody in yet listens already: whether it does is only known by a try.
 fn is_unreachable(error: &Error) -> bool {
     let (Error::Postgres(error) | Error::Apply(apply::Error::Postgres(error))) = error else { return false };
-    let is_starting = error.sqlstate().is_some_and(|state| state.as_str() == CANNOT_CONNECT_NOW);
-    is_starting || matches!(error.kind(), Kind::Connect(..))
+    matches!(error.kind(), Kind::Connect(..))
 }
