@@ -30,12 +30,13 @@ const PREPARED_MAX: usize = 2_000;
 
 /// Plans are made for each execution: a stage has one row now and 50,000 a second later, and the plan that is right for
 /// one is a disaster for the other. Temporary tables get enough buffers to stay in memory. Nobody waits longer for one
-/// customer's lock than that. An answer that our machine does not acknowledge is one that it never gets: the flow's lock, and those of
-/// customers' rows, are not kept for it for the quarter of an hour that operating systems go on sending.
+/// customer's lock than that.
 const SETTINGS: &str = "SET plan_cache_mode = force_custom_plan; SET temp_buffers = '32MB'; SET work_mem = '32MB'; SET random_page_cost = 1.1; \
-                        SET client_min_messages = error; SET lock_timeout = '500ms'; SET tcp_user_timeout = '25s'";
-/// A server that waits for a lock notices our death, where its operating system can tell it (manual, "TCP Settings").
-const CHECK: &str = "SET client_connection_check_interval = '2s'";
+                        SET client_min_messages = error; SET lock_timeout = '500ms'";
+/// A server that waits for a lock notices our death, where its operating system can tell it (manual, "TCP Settings"). And an
+/// answer that our machine does not acknowledge is one that it never gets: the flow's lock, and those of customers' rows, are
+/// not kept for it for the quarter of an hour that operating systems go on sending.
+const CHECKS: [&str; 2] = ["SET client_connection_check_interval = '2s'", "SET tcp_user_timeout = '25s'"];
 
 impl std::ops::Deref for Statements {
     type Target = tokio_postgres::Client;
@@ -50,10 +51,12 @@ impl Statements {
         let session = postgres::open_to_write(database, application).await?;
         let statements = Self { session, prepared: Recent::new(PREPARED_MAX), asking: Asking::default() };
         statements.batch("setting up the writer's session", SETTINGS).await?;
-        match statements.batch("having the server look after the connection", CHECK).await {
-            Err(error) if error.refusal().is_none() => return Err(error),
-            Err(_refused) => tracing::debug!("the server can't look after its connections on its system"),
-            Ok(()) => {}
+        for check in CHECKS {
+            match statements.batch("having the server look after the connection", check).await {
+                Err(error) if error.refusal().is_none() => return Err(error),
+                Err(_refused) => tracing::debug!("the server can't look after its connections on its system"),
+                Ok(()) => {}
+            }
         }
         Ok(statements)
     }

@@ -44,6 +44,8 @@ const CALM: Duration = Duration::from_secs(30);
 const JOURNAL_INTERVAL: Duration = Duration::from_mins(10);
 /// How long what waits has its turn between two pieces of them.
 const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
+/// What was in the way is ended, and goes in a moment. The delays stay as they are.
+const CLEARED: Duration = Duration::from_secs(1);
 /// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
 const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
 /// … and over TCP when the keepalives of the dead session have gone unanswered.
@@ -116,7 +118,7 @@ pub(in crate::daemon) async fn run(
             followed = next;
             continue;
         }
-        let delay = delays.next_delay();
+        let delay = if turn.last.has_made_way() { CLEARED } else { delays.next_delay() };
         tracing::warn!(flow = %flow.name, retry_in_ms = delay.as_millis(), "flow interrupted: {error}");
         progress.send_modify(|progress| progress.enter(Phase::Retrying, Some(error.to_string())));
         followed = orders.interrupted();
@@ -265,10 +267,7 @@ async fn attempt(
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
-            if turn.last.make_way(config, flow, (&error, &opened)).await {
-                // Both ends answer again, and nothing is in the way any more.
-                delays.succeeded();
-            }
+            turn.last.make_way(config, flow, (&error, &opened)).await;
             return Err(error);
         }
     };

@@ -30,6 +30,9 @@ const ASK: &str = "SELECT a.pid IS NULL OR coalesce(a.wait_event IN ('ClientRead
 
 /// A role may end its own sessions.
 const END: &str = "SELECT pg_catalog.pg_terminate_backend($1)";
+/// The same where the number may be another session's by now.
+const END_NAMED: &str = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_stat_activity \
+                         WHERE pid = $1 AND application_name = $2 AND usename = current_user";
 
 /// One of the writer's sessions, as seen from outside.
 pub(super) struct Lifeline {
@@ -89,13 +92,14 @@ struct Look {
     sends: u32,
 }
 
-/// Ends a session of ours; `false` where that was not possible.
-pub(super) async fn end(database: &Database, flow: &str, pid: i32) -> bool {
+/// Ends a session of ours that has this process and this name; `false` where there is none, or where that was not possible.
+pub(super) async fn end(database: &Database, flow: &str, (pid, name): (i32, &str)) -> bool {
     let Ok(session) = postgres::open(database, &application(flow)).await else { return false };
     let ended = async {
-        session.query_one(END, &[&pid]).await.map_err(|error| postgres::Error::from_driver(ASKING, &error))
+        let ended = session.query(END_NAMED, &[&pid, &postgres::shown(name)]).await;
+        ended.map_err(|error| postgres::Error::from_driver(ASKING, &error))
     };
-    postgres::in_time(ASKING, ended).await.is_ok()
+    postgres::in_time(ASKING, ended).await.is_ok_and(|ended| ended.iter().any(|row| row.get(0)))
 }
 
 /// What DBAs see of who asks.

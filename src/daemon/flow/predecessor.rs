@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 
 use crate::apply::{self, writer};
 use crate::config::{Config, Database};
-use crate::postgres;
 use crate::rules::Flow;
 
 use super::capture;
@@ -21,58 +20,66 @@ pub(super) struct Opened {
     pub(super) reader: OnceLock<i32>,
 }
 
+/// So many are known at each server: one that an attempt has left, and those of attempts that it was in the way of.
+const KNOWN_MAX: usize = 16;
+
 /// The processes of the last attempts' connections.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Predecessor {
-    writer: Option<i32>,
-    reader: Option<i32>,
+    writers: Vec<i32>,
+    readers: Vec<i32>,
+    has_made_way: bool,
 }
 
 impl Predecessor {
-    /// After an attempt that has come to stream.
+    /// After an attempt that has come to stream: lock and slot were its own.
     pub(super) fn of(opened: &Opened) -> Self {
-        Self { writer: opened.writer.get().copied(), reader: opened.reader.get().copied() }
+        let known = |process: &OnceLock<i32>| process.get().copied().into_iter().collect();
+        Self { writers: known(&opened.writer), readers: known(&opened.reader), has_made_way: false }
     }
 
     /// After an attempt that has failed: ends the process that was in its way, if it is known here: nobody else can have left it.
-    /// Answers whether one was ended.
     pub(super) async fn make_way(
         &mut self,
         config: &Config,
         flow: &Flow,
         (error, opened): (&Error, &Opened),
-    ) -> bool {
-        let is_ended = self.release(config, flow, error).await;
-        // Where somebody else had what the attempt needs, it has come to nothing, and who is known stays known.
-        if !matches!(error, Error::Apply(apply::Error::Served { .. })) {
-            self.writer = opened.writer.get().copied().or(self.writer);
+    ) {
+        self.has_made_way = self.release(config, flow, error).await;
+        for (known, process) in [(&mut self.writers, &opened.writer), (&mut self.readers, &opened.reader)] {
+            known.extend(process.get());
+            known.drain(..known.len().saturating_sub(KNOWN_MAX));
         }
-        if !matches!(error, Error::SlotInUse { .. }) {
-            self.reader = opened.reader.get().copied().or(self.reader);
-        }
-        is_ended
+    }
+
+    /// Whether the last attempt has failed for a process that is ended now: the next one need not wait. Says so once.
+    pub(super) fn has_made_way(&mut self) -> bool {
+        std::mem::take(&mut self.has_made_way)
     }
 
     async fn release(&mut self, config: &Config, flow: &Flow, error: &Error) -> bool {
         let (source, target) = (&config.databases[&flow.source], &config.databases[&flow.target]);
-        if let Error::Apply(apply::Error::Served { pid, application, .. }) = error {
-            let is_ours = application == postgres::shown(&writer::application(&flow.name));
-            return is_ours && end(&mut self.writer, target, flow, *pid).await;
+        if let Error::Apply(apply::Error::Served { pid, .. }) = error {
+            return end(&mut self.writers, target, (flow, &writer::application(&flow.name)), *pid).await;
         }
-        if let Error::SlotInUse { pid, holder, .. } = error {
-            let is_ours = holder == postgres::shown(&capture::application(&flow.name));
-            return is_ours && end(&mut self.reader, source, flow, *pid).await;
+        if let Error::SlotInUse { pid, .. } = error {
+            return end(&mut self.readers, source, (flow, &capture::application(&flow.name)), *pid).await;
         }
         false
     }
 }
 
 /// Once: it may be long in going.
-async fn end(known: &mut Option<i32>, database: &Database, flow: &Flow, pid: i32) -> bool {
-    if *known != Some(pid) || !lifeline::end(database, &flow.name, pid).await {
+async fn end(
+    known: &mut Vec<i32>,
+    database: &Database,
+    (flow, application): (&Flow, &str),
+    pid: i32,
+) -> bool {
+    if !known.contains(&pid) || !lifeline::end(database, &flow.name, (pid, application)).await {
         return false;
     }
-    *known = None;
+    known.retain(|other| *other != pid);
     tracing::info!(flow = %flow.name, database = %database.name, "a session of the last connection was still there, and is ended");
     true
 }

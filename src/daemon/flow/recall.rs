@@ -64,7 +64,7 @@ impl Turn {
 
     /// There is a new slot: what was to come of changes before it is over.
     pub(super) fn renew(&mut self) {
-        *self = Self { last: self.last, ..Self::default() };
+        *self = Self { last: std::mem::take(&mut self.last), ..Self::default() };
     }
 
     /// Everything before it is written.

@@ -61,7 +61,7 @@ pub(super) async fn while_preparing(config: &Config, flow: &Flow, opened: &Opene
         last = now;
     }
     if let Some(pid) = opened.writer.get() {
-        lifeline::end(target, &flow.name, *pid).await;
+        lifeline::end(target, &flow.name, (*pid, &writer::application(&flow.name))).await;
     }
     Error::Unheard { from: source.name.to_string(), to: target.name.to_string() }
 }

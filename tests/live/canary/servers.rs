@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{END, play};
+use super::{END, StopAtEnd, play};
 
 #[test]
 fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_source() {
@@ -41,6 +41,7 @@ fn it_is_never_green_while_a_row_is_late_where_sessions_are_ended_again_and_agai
         for (what, database) in [("source", mine.canary.source), ("target", mine.canary.target)] {
             let stop = AtomicBool::new(false);
             std::thread::scope(|scope| {
+                let _end = StopAtEnd(&stop);
                 let end = || {
                     while !stop.load(Ordering::Relaxed) {
                         database.session().query(END);

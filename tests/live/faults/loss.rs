@@ -13,7 +13,9 @@ const SHORT: Duration = Duration::from_secs(3);
 /// Longer than a dead link is waited for: 25 s.
 const LONG: Duration = Duration::from_secs(32);
 /// A dead link is noticed by then, whatever the servers' own limits are.
-const NOTICED: Duration = Duration::from_secs(30);
+const NOTICED: Duration = Duration::from_secs(40);
+/// It is not taken for dead before.
+const SILENCE: Duration = Duration::from_secs(20);
 /// From the end of a loss until rows arrive: the last try may just have failed.
 const SOON: Duration = Duration::from_secs(25);
 /// The server's own limit as it is where nobody has set it: the daemon's for silence is twice that.
@@ -158,7 +160,7 @@ fn a_first_copy_whose_source_is_cut_off_goes_on_where_it_was() {
                     if is_copying { Ok(()) } else { Err("none is".to_owned()) }
                 });
                 let [noticed, _] = lose_until_noticed(stage, source, "flow interrupted");
-                assert!(noticed < NOTICED, "{noticed:?}");
+                assert!((SILENCE..NOTICED).contains(&noticed), "{noticed:?}");
             });
         });
     });
@@ -166,7 +168,7 @@ fn a_first_copy_whose_source_is_cut_off_goes_on_where_it_was() {
 
 /// A customer whose table takes its time for one row.
 const SLOW: &str = "CREATE FUNCTION branch.wait() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN \
-                    IF NEW.key = 'slow' THEN PERFORM pg_sleep(2); END IF; RETURN NEW; END$$; \
+                    IF NEW.key = 'slow' THEN PERFORM pg_sleep(10); END IF; RETURN NEW; END$$; \
                     CREATE TRIGGER wait BEFORE INSERT ON branch.event FOR EACH ROW EXECUTE FUNCTION branch.wait()";
 
 /// 25 s until the server has noticed, and the delay before the try after that; past 90 s the flow would be halted.
@@ -202,7 +204,7 @@ fn a_daemon_whose_machine_is_gone_is_succeeded_by_another() {
 }
 
 /// What a COPY of a table takes longer for than the test takes to notice it.
-const TABLE_ROWS: u32 = 60_000;
+const TABLE_ROWS: u32 = 150_000;
 /// A reading that is cut off ends by then.
 const READING_LIMIT: Duration = Duration::from_secs(40);
 

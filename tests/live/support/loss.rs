@@ -5,12 +5,11 @@
 //! this process is killed.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `keep.sh TABLE RULES`
-const KEEP: &str =
-    "trap '' INT TERM HUP; nft \"$2\" || exit 1; echo lost; read -r _; nft delete table inet \"$1\"";
+const KEEP: &str = "trap '' INT TERM HUP PIPE; nft \"$2\" || exit 1; echo lost; read -r _; nft delete table inet \"$1\" || { sleep 1; nft delete table inet \"$1\"; }";
 
 /// Of this machine's TCP connections as the kernel lists them: what follows the number.
 const LOCAL: usize = 1;
@@ -67,7 +66,12 @@ impl Loss {
 impl Drop for Loss {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
-        _ = self.keeper.wait();
+        let ended = self.keeper.wait();
+        let is_gone = ended.as_ref().is_ok_and(ExitStatus::success);
+        assert!(
+            is_gone || std::thread::panicking(),
+            "a rule of the packet filter is left: `nft list tables`: {ended:?}"
+        );
     }
 }
 
