@@ -133,7 +133,7 @@ fn exit_of_server(error: &mysql::Error) -> Option<Exit> {
     match error.kind() {
         mysql::Kind::Connect(..)
         | mysql::Kind::TimedOut(_)
-        | mysql::Kind::Deaf(_)
+        | mysql::Kind::Deaf { .. }
         | mysql::Kind::Mute(_)
         | mysql::Kind::Closed
         | mysql::Kind::Io(_) => Some(Exit::Unavailable),

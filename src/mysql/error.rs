@@ -41,8 +41,13 @@ pub enum Kind {
     Connect(io::ErrorKind, String),
     /// It took longer than this.
     TimedOut(Duration),
-    /// The server waits for this session while we wait for the server, for so long.
-    Deaf(Duration),
+    /// The server waits for this session while we wait for the server.
+    Deaf {
+        /// For so long.
+        silence: Duration,
+        /// The server has ended the session.
+        is_ended: bool,
+    },
     /// Neither the session nor a new one was answered for so long.
     Mute(Duration),
     /// No TLS session, or the server's certificate is not good enough.
@@ -89,8 +94,8 @@ impl Error {
     /// The connection is gone: what the server made of the last statement is not known.
     pub fn is_lost(&self) -> bool {
         match self.0.kind {
-            Kind::TimedOut(_) | Kind::Deaf(_) | Kind::Mute(_) | Kind::Closed | Kind::Io(_) => true,
-            Kind::Server(refusal) => matches!(refusal.errno, 1053 | 1927),
+            Kind::TimedOut(_) | Kind::Deaf { .. } | Kind::Mute(_) | Kind::Closed | Kind::Io(_) => true,
+            Kind::Server(refusal) => matches!(refusal.errno, 1053 | 1927 | 4031),
             Kind::Connect(..)
             | Kind::Tls(_)
             | Kind::Authentication(_)
@@ -116,7 +121,7 @@ impl Error {
         match &self.0.kind {
             Kind::Connect(..)
             | Kind::TimedOut(_)
-            | Kind::Deaf(_)
+            | Kind::Deaf { .. }
             | Kind::Mute(_)
             | Kind::Tls(_)
             | Kind::Secret(_)
@@ -144,7 +149,7 @@ impl Kind {
         match self {
             Self::Connect(..)
             | Self::TimedOut(_)
-            | Self::Deaf(_)
+            | Self::Deaf { .. }
             | Self::Mute(_)
             | Self::Closed
             | Self::Io(_) => true,
@@ -162,9 +167,10 @@ impl Kind {
         match self {
             Self::Connect(_, text) => format!("no connection ({text})"),
             Self::TimedOut(limit) => format!("no answer within {} s", limit.as_secs()),
-            Self::Deaf(silence) => format!(
-                "no answer for {} s while the server waits for this session too; the connection is taken for dead and the session was ended",
-                silence.as_secs()
+            Self::Deaf { silence, is_ended } => format!(
+                "no answer for {} s while the server waits for this session too; the connection is taken for dead{}",
+                silence.as_secs(),
+                if *is_ended { " and the session was ended" } else { "" }
             ),
             Self::Mute(silence) => format!(
                 "no answer for {} s, nor to a new session; the connection is taken for dead",
@@ -188,7 +194,7 @@ impl Kind {
                 "Check that the server runs and listens there (bind_address, port, skip_networking)."
             }
             Self::Connect(..) => "Check `host` and `port` of the server, the name service and the firewall.",
-            Self::Deaf(_) | Self::Mute(_) => {
+            Self::Deaf { .. } | Self::Mute(_) => {
                 "Look at what is between here and the server: network, tunnel, firewall, proxy; it is tried again."
             }
             Self::TimedOut(_) => "Check the network and the server's load; it is tried again.",

@@ -7,6 +7,7 @@
 //! place      where the server is, as the driver wants to know it: socket, TLS, password
 //! feed       a bounded channel of bytes that ends on purpose, or not at all
 //! progress   how far the rows of a load are
+//! mark       what a session is known by at its server
 //! watch      whether the server still works for a session: another one asks it
 //! session    open, execute, ask, load
 //! ```
@@ -17,6 +18,7 @@ pub mod identity;
 mod place;
 pub mod feed;
 mod progress;
+mod mark;
 mod watch;
 pub mod session;
 

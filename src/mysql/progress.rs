@@ -14,6 +14,7 @@ pub(super) struct Progress(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     moved: AtomicU64,
+    under_way: AtomicU64,
     hungry: AtomicBool,
     finished: AtomicBool,
 }
@@ -22,6 +23,11 @@ impl Progress {
     /// Pieces that were given to the connection.
     pub(super) fn moved(&self) -> u64 {
         self.0.moved.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the last piece that was given: the next one is taken when these are on their way.
+    pub(super) fn under_way(&self) -> u64 {
+        self.0.under_way.load(Ordering::Relaxed)
     }
 
     /// The connection would take more than there is: who brings the rows is slower.
@@ -43,6 +49,9 @@ impl Progress {
             state.hungry.store(true, Ordering::Relaxed);
             let piece = pieces.next().await;
             state.hungry.store(false, Ordering::Relaxed);
+            if let Some(Ok(piece)) = &piece {
+                state.under_way.store(piece.len() as u64, Ordering::Relaxed);
+            }
             state.moved.fetch_add(1, Ordering::Relaxed);
             state.finished.fetch_or(piece.is_none(), Ordering::Relaxed);
             Some((piece?, (pieces, Self(state))))

@@ -33,8 +33,8 @@ pub const NO_LOCAL_INFILE: [u16; 5] = [1148, 2068, 3948, 3950, 4166];
 pub const LOCKED: [u16; 2] = [1205, 1213];
 /// The server has no room.
 const FULL: [u16; 5] = [3, 1021, 1026, 1114, 1932];
-/// The server goes, has gone, or has no connection left.
-const GONE: [u16; 12] = [1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1927];
+/// The server goes, has gone, has no connection left, or somebody ended the statement or the session.
+const GONE: [u16; 14] = [1040, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1203, 1317, 1927, 4031];
 /// The server takes no writes at the moment.
 const READ_ONLY: [u16; 4] = [1290, 1792, 1836, 3100];
 /// A JSON value that the server takes for none.
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again_and_what_is_wrong_is_not() {
-        for errno in [1205, 1213, 1040, 1114, 1836] {
+        for errno in [1205, 1213, 1040, 1114, 1317, 1836, 4031] {
             assert_eq!(Refusal::new(errno, "HY000").fault(), Fault::Retry, "{errno}");
         }
         for errno in [1045, 1142, 1049, 1062, 1064, 9999] {

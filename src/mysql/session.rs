@@ -9,23 +9,22 @@ use tokio::time::timeout;
 use super::error::{Error, Kind};
 use super::feed::Food;
 use super::identity::Identity;
+use super::mark;
 use super::place;
 use super::progress::Progress;
-use super::watch::{Load, Question, Watch};
+use super::watch::{LONG_LIMIT, Load, NO_SESSION, Question, Watch};
 use crate::config::Server;
 
 /// How long all of opening may take: addresses, TLS, authentication, settings.
 const OPEN_LIMIT: Duration = Duration::from_secs(20);
 /// A statement that looks something up or changes a catalog.
 const QUICK_LIMIT: Duration = Duration::from_mins(10);
-/// A statement that goes over a whole table: an index, a checksum.
-const LONG_LIMIT: Duration = Duration::from_hours(6);
 /// One statement with rows.
 const INSERT_LIMIT: Duration = Duration::from_mins(30);
 /// A load takes as long as rows move.
 const LOAD_LIMIT: Duration = Duration::MAX;
-/// The server knows no session of that number.
-const NO_SESSION: [u16; 1] = [1094];
+/// A sign of life of an idle session.
+const TOUCH_LIMIT: Duration = Duration::from_mins(2);
 /// What cannot be read as anything else is asked for in this one row.
 const ASK: &str = "SELECT version(), @@max_allowed_packet, @@global.local_infile";
 
@@ -45,8 +44,9 @@ pub struct Answer {
 pub struct Session {
     /// `None` once it is of no use.
     conn: Option<Conn>,
+    /// A question was asked and its answer not waited for: what comes next would be taken for another's.
+    is_busy: bool,
     watch: Watch,
-    id: u32,
     server: String,
     identity: Identity,
 }
@@ -73,9 +73,9 @@ async fn connect(server: &Server) -> Result<Session, Kind> {
     if identity.too_old().is_some() {
         return Err(Kind::Protocol("it is older than MySQL 8.0.17 or MariaDB 10.6.1"));
     }
-    let id = conn.id();
-    let watch = Watch::new(server, id, identity.flavour);
-    Ok(Session { conn: Some(conn), watch, id, server: server.name.to_string(), identity })
+    let mark = mark::take(&mut conn).await.map_err(Kind::from_driver)?;
+    let watch = Watch::new(server, mark, identity.flavour);
+    Ok(Session { conn: Some(conn), is_busy: false, watch, server: server.name.to_string(), identity })
 }
 
 impl Session {
@@ -94,9 +94,9 @@ impl Session {
         self.run(doing, sql, LONG_LIMIT).await
     }
 
-    /// The server's number of this session.
-    pub fn id(&self) -> u32 {
-        self.id
+    /// Hears from the server that the session is there. That takes no time, so it is not waited for long.
+    pub async fn touch(&mut self, doing: &str) -> Result<(), Error> {
+        self.run(doing, "DO 1", TOUCH_LIMIT).await
     }
 
     /// Asks for rows; they should be few. An answer may take as long as going over a whole table does.
@@ -152,9 +152,9 @@ impl Session {
     }
 
     /// Ends another session of the same account; one that is gone already is fine.
-    pub async fn end(&mut self, id: u32) -> Result<(), Error> {
+    pub async fn end(&mut self, id: u64) -> Result<(), Error> {
         match self.execute("ending a session that was left", &format!("KILL {id}")).await {
-            Err(error) if error.is_one_of(&NO_SESSION) => Ok(()),
+            Err(error) if error.is_one_of(&[NO_SESSION]) => Ok(()),
             ended => ended,
         }
     }
@@ -173,7 +173,12 @@ impl Session {
     }
 
     fn parts(&mut self, doing: &str) -> Result<(&mut Conn, &Watch), Error> {
+        if self.is_busy {
+            self.abandon();
+        }
+        self.is_busy = true;
         let Some(conn) = &mut self.conn else {
+            self.is_busy = false;
             return Err(Error::new(format!("{doing} on server `{}`", self.server), Kind::Closed));
         };
         Ok((conn, &self.watch))
@@ -181,6 +186,7 @@ impl Session {
 
     /// The answer, or the error; nobody waits for a connection that is lost.
     fn settle<T>(&mut self, doing: &str, done: Result<T, Kind>) -> Result<T, Error> {
+        self.is_busy = false;
         let done = done.map_err(|kind| Error::new(format!("{doing} on server `{}`", self.server), kind));
         if done.as_ref().is_err_and(Error::is_lost) {
             self.abandon();

@@ -4,13 +4,16 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use acequia::config::Tls;
 use acequia::fault::Fault;
 use acequia::mysql::{self, Error, Flavour, Kind};
 use bytes::Bytes;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, OptsBuilder};
 
-use super::support::{Mysql, runtime};
+use super::support::{Mysql, Proxy, runtime};
 
 const PASSWORD: &str = "zq7leak-password";
 
@@ -128,6 +131,58 @@ fn a_statement_that_takes_long_at_the_server_is_not_taken_for_a_dead_link() {
         // Longer than a dead link is waited for.
         let slept = session.value("sleeping", "SELECT SLEEP(42)").await.expect("it is waited for");
         assert_eq!(slept.as_deref(), Some("0"));
+    });
+}
+
+/// Sessions of the account at a server, until one has this number.
+async fn session_numbered(server: &Mysql, number: u32) -> Conn {
+    let options = OptsBuilder::default()
+        .user(Some("acequia"))
+        .pass(Some(PASSWORD))
+        .prefer_socket(false)
+        .socket(server.socket().to_str());
+    loop {
+        let conn = Conn::new(options.clone()).await.expect("the account comes in");
+        if conn.id() == number {
+            return conn;
+        }
+        assert!(conn.id() < number, "{} comes after {number}", conn.id());
+        conn.disconnect().await.expect("it goes");
+    }
+}
+
+#[test]
+fn another_server_behind_the_same_address_is_not_asked_for_the_session_and_nobody_there_is_ended() {
+    let (server, other) = (Mysql::shared(), Mysql::start(&[]));
+    let proxy = Proxy::to(server.socket().to_owned());
+    let mut place = server.server_at("127.0.0.1", Tls::Off, PASSWORD);
+    place.port = proxy.port();
+    // The other server has to come to the same number later.
+    for _ in 0..30 {
+        server.execute("DO 1");
+    }
+    runtime().block_on(async {
+        let mut session = mysql::open(&place).await.expect("a session");
+        let number = session.value("asking", "SELECT CONNECTION_ID()").await.expect("an answer");
+        let number = number.and_then(|number| number.parse().ok()).expect("a number");
+        proxy.lead_to(other.socket().to_owned());
+        let mut stranger = session_numbered(&other, number).await;
+        // Longer than a dead link is waited for.
+        let slept = session.value("sleeping", "SELECT SLEEP(35)").await.expect("it is waited for");
+        assert_eq!(slept.as_deref(), Some("0"));
+        stranger.query_drop("DO 1").await.expect("it is still there");
+    });
+}
+
+#[test]
+fn a_question_that_nobody_has_waited_for_leaves_no_answer_to_the_next_one() {
+    let server = Mysql::shared().server();
+    runtime().block_on(async {
+        let mut session = mysql::open(&server).await.expect("a session");
+        let asking = session.value("sleeping", "SELECT SLEEP(5)");
+        tokio::time::timeout(Duration::from_millis(300), asking).await.expect_err("it sleeps");
+        let error = session.value("asking", "SELECT 1").await.expect_err("its answer would be the other's");
+        assert_eq!(error.kind(), &Kind::Closed);
     });
 }
 

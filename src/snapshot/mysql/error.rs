@@ -27,6 +27,16 @@ pub enum Error {
         "another run of snapshot `{0}` is at work on the server; wait for it, or look for it in SHOW PROCESSLIST"
     )]
     Busy(String),
+    /// The lock that keeps other runs away is gone while the run is at work.
+    #[error(
+        "snapshot `{snapshot}` does not hold its lock on the server any more ({why}), so another run may be at work there; it is made again. If it stays: `host` has to lead to one server, and nothing may end idle sessions within a minute"
+    )]
+    Unlocked {
+        /// The snapshot.
+        snapshot: String,
+        /// How that is known.
+        why: String,
+    },
     /// Two customers' tables would be in one database.
     #[error(
         "two customers of snapshot `{snapshot}` come to database `{database}`; put {{customer}} into `database`, or set layout = \"combined\""
@@ -99,16 +109,20 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the connection to the server is gone.
+    /// Whether a connection to the server is gone.
     pub fn is_lost(&self) -> bool {
-        matches!(self, Self::Mysql(error) if error.is_lost())
+        matches!(self, Self::Mysql(error) if error.is_lost()) || matches!(self, Self::Unlocked { .. })
     }
 
     /// Whether the same again may work.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Mysql(error) => error.fault(),
-            Self::Malformed { .. } | Self::CutOff(_) | Self::Busy(_) | Self::Differs { .. } => Fault::Retry,
+            Self::Malformed { .. }
+            | Self::CutOff(_)
+            | Self::Busy(_)
+            | Self::Unlocked { .. }
+            | Self::Differs { .. } => Fault::Retry,
             Self::OneDatabase { .. }
             | Self::Foreign { .. }
             | Self::OfAnother { .. }

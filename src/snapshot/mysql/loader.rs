@@ -12,6 +12,7 @@ use super::super::transcript::{Counts, Pass, Style};
 use super::comparison::compare;
 use super::error::{Error, told};
 use super::insert;
+use super::keeper::Hold;
 use super::ledger::qualified;
 use crate::config::{OnLoss, Server};
 use crate::failpoint;
@@ -28,6 +29,7 @@ const PIECE_BYTES: usize = 256 << 10;
 #[derive(Debug, Clone)]
 pub struct Loader {
     pub(super) server: Server,
+    pub(super) hold: Hold,
     pub(super) on_loss: OnLoss,
     pub(super) database: String,
     /// Its name when it is published, for messages.
@@ -76,15 +78,25 @@ enum Stop {
 }
 
 impl Loader {
-    /// Loads the table from a data set's feed.
+    /// Loads the table from a data set's feed, as long as the run holds its lock.
     pub async fn run(self, feeds: Feeds) -> Result<Outcome, Error> {
+        let hold = self.hold.clone();
+        tokio::select! {
+            outcome = self.fill(feeds) => outcome,
+            error = hold.until_lost() => Err(error),
+        }
+    }
+
+    async fn fill(self, feeds: Feeds) -> Result<Outcome, Error> {
         let mut session = mysql::open(&self.server).await?;
         let table = qualified(&self.database, &self.shadow);
         let doing = |what: &str| format!("{what} table {}", self.name());
+        self.hold.check(&mut session).await?;
         session.execute(&doing("making"), &format!("DROP TABLE IF EXISTS {table}")).await?;
         let create = self.layout.create(&table, Some(session.identity().flavour));
         session.execute(&doing("making"), &create).await?;
         failpoint::hit("mysql-before-load");
+        self.hold.check(&mut session).await?;
         let pass = Pass::new(&self.layout, Style::Lines);
         let (feed, food) = feed();
         let sources = self.sources;
@@ -119,6 +131,7 @@ impl Loader {
         }
         compare(&mut session, &self.name(), &table, &self.layout, &counts).await?;
         if let Some(sql) = self.layout.add_indexes(&table) {
+            self.hold.check(&mut session).await?;
             session.execute_long(&doing("indexing"), &sql).await?;
         }
         session.close().await;

@@ -7,8 +7,8 @@
 //! ledger     acequia_manifest: which tables are ours, and of which run
 //! insert     rows by INSERT, where LOAD DATA LOCAL is switched off
 //! comparison what the server has, beside what was sent
-//! loader     one table
 //! keeper     the lock that keeps a second run away
+//! loader     one table
 //! sink       all tables of a run
 //! swap       publishing
 //! ```

@@ -9,7 +9,7 @@ use super::super::ddl::mysql::{Layout, unique_names};
 use super::super::manifest::{ColumnEntry, CustomerEntry, DatasetEntry, Manifest};
 use super::super::transcript;
 use super::error::Error;
-use super::keeper::{Keeper, end_left, lock};
+use super::keeper::{Hold, Keeper, end_left, lock};
 use super::ledger::{self, LEDGER, qualified};
 use super::loader::{Loaded, Loader, Outcome};
 use super::names::Names;
@@ -64,15 +64,16 @@ impl Sink {
     pub async fn prepare(server: &Server, order: Order, bundles: &[Bundle]) -> Result<Self, Error> {
         let targets = targets(&order, bundles)?;
         let names = Names::new(&order.snapshot);
-        let mut session = lock(server, &names, &order.snapshot).await?;
+        let mut locked = lock(server, &names, &order.snapshot).await?;
+        let session = &mut locked.session;
         let databases: BTreeSet<&str> = targets.iter().map(|target| target.database.as_str()).collect();
         let empty = bundles.iter().map(|bundle| order.database_of(customer(bundle)));
         let databases: BTreeSet<String> = databases.into_iter().map(str::to_owned).chain(empty).collect();
         for database in &databases {
-            make(&mut session, database).await?;
+            make(session, database).await?;
             let wanted = targets.iter().filter(|target| &target.database == database);
             let wanted: Vec<&str> = wanted.map(|target| target.table.as_str()).collect();
-            clear(&mut session, &names, &order.snapshot, database, &wanted).await?;
+            clear(session, &names, &order.snapshot, database, &wanted).await?;
         }
         if !session.identity().local_infile {
             tracing::warn!(
@@ -81,7 +82,8 @@ impl Sink {
                 server.name
             );
         }
-        Ok(Self { server: server.clone(), order, keeper: Keeper::rest(session), targets })
+        let keeper = Keeper::rest(locked, &order.snapshot);
+        Ok(Self { server: server.clone(), order, keeper, targets })
     }
 
     /// The statements that a connection to the source begins with.
@@ -108,6 +110,7 @@ impl Sink {
         let columns = target.dataset.shape.columns.iter().map(|column| column.name.as_str().to_owned());
         Loader {
             server: self.server.clone(),
+            hold: self.keeper.hold().clone(),
             on_loss: self.order.on_loss,
             database: target.database.clone(),
             table: target.table.clone(),
@@ -187,7 +190,7 @@ impl Sink {
         let tables = targets.iter().map(|target| qualified(&target.database, &names.shadow(&target.table)));
         let tables: Vec<String> = tables.collect();
         let cleared = if is_lost {
-            clear_anew(&server, &names, &tables, keeper.id()).await
+            clear_anew(&server, &names, &tables, keeper.hold()).await
         } else {
             clear_new(keeper, &tables).await
         };
@@ -206,17 +209,14 @@ async fn clear_new(keeper: Keeper, tables: &[String]) -> Result<(), Error> {
 }
 
 /// The same by another session, which ends those of the run.
-async fn clear_anew(server: &Server, names: &Names, tables: &[String], keeper: u32) -> Result<(), Error> {
+async fn clear_anew(server: &Server, names: &Names, tables: &[String], hold: &Hold) -> Result<(), Error> {
     let mut session = mysql::open(server).await?;
-    let holder = format!("SELECT IS_USED_LOCK({})", mysql_literal(&names.lock()));
     // Where the lock is not this run's any more, the tables may be the next one's.
-    let holder = session.value("looking who holds the snapshot's lock", &holder).await?;
-    if holder == Some(keeper.to_string()) {
+    if hold.take_over(&mut session).await? {
         end_left(&mut session, names).await?;
         drop_new(&mut session, tables).await?;
-        // At last, since the next run may begin then.
-        session.end(keeper).await?;
     }
+    // With it goes the lock: the next run may begin.
     session.close().await;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod outages;
 mod room;
 mod silent;
 mod swap;
+mod unlocked;
 mod values;
 
 use acequia::config::{Layout, OnLoss, Server, Tls};

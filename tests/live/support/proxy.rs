@@ -46,7 +46,7 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
-    socket: PathBuf,
+    socket: Mutex<PathBuf>,
     link: Mutex<Link>,
     /// So many messages may pass this way before their connection is cut.
     cut: Mutex<Option<(Way, u64)>>,
@@ -83,7 +83,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let shared = Arc::new(Shared {
-            socket,
+            socket: Mutex::new(socket),
             link: Mutex::new(Link::Open),
             cut: Mutex::new(None),
             pairs: Mutex::new(Vec::new()),
@@ -106,6 +106,11 @@ impl Proxy {
         if link == Link::Down {
             self.cut();
         }
+    }
+
+    /// New connections come to another server from now on.
+    pub(crate) fn lead_to(&self, socket: PathBuf) {
+        *lock(&self.shared.socket) = socket;
     }
 
     /// Closes every connection; new ones are let in as before.
@@ -161,7 +166,7 @@ impl Shared {
                 continue;
             }
             // A server that is not there: the daemon sees its connection closed.
-            let Ok(far) = UnixStream::connect(&self.socket) else { continue };
+            let Ok(far) = UnixStream::connect(lock(&self.socket).as_path()) else { continue };
             _ = near.set_nodelay(true);
             let (dead, closed) = (AtomicBool::new(false), AtomicBool::new(false));
             let pair = Arc::new(Pair { near, far, dead, closed });
