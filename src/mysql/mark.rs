@@ -5,7 +5,8 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Error, Row, from_row_opt};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-/// Takes one for a session. `None` where the server gives no locks: then nobody can ask after the session.
+/// Takes one for a session. `None` where the server gives no locks, or knows the session by another number than the driver: what
+/// is between them numbers sessions itself, and may take a number for another session's. Then nobody can ask after it.
 pub(super) async fn take(conn: &mut Conn) -> Result<Option<String>, Error> {
     let mut random = [0; 16];
     if SystemRandom::new().fill(&mut random).is_err() {
@@ -13,7 +14,11 @@ pub(super) async fn take(conn: &mut Conn) -> Result<Option<String>, Error> {
     }
     let mark = format!("acequia_session_{:032x}", u128::from_ne_bytes(random));
     match number(conn, &format!("SELECT GET_LOCK('{mark}', 0)")).await {
-        Ok(taken) => Ok((taken == Some(1)).then_some(mark)),
+        Ok(Some(1)) => {
+            let is_direct = holder(conn, &mark).await? == Some(u64::from(conn.id()));
+            Ok(is_direct.then_some(mark))
+        }
+        Ok(_taken) => Ok(None),
         Err(Error::Server(_)) => Ok(None),
         Err(error) => Err(error),
     }

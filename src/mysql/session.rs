@@ -23,8 +23,9 @@ const QUICK_LIMIT: Duration = Duration::from_mins(10);
 const INSERT_LIMIT: Duration = Duration::from_mins(30);
 /// A load takes as long as rows move.
 const LOAD_LIMIT: Duration = Duration::MAX;
-/// A sign of life of an idle session.
-const TOUCH_LIMIT: Duration = Duration::from_mins(2);
+/// A sign of life of an idle session: who gives one every 15 seconds hears of its end before the server, which waits for
+/// 60, has forgotten it.
+const TOUCH_LIMIT: Duration = Duration::from_secs(40);
 /// What cannot be read as anything else is asked for in this one row.
 const ASK: &str = "SELECT version(), @@max_allowed_packet, @@global.local_infile";
 

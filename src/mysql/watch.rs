@@ -150,6 +150,8 @@ impl Watch {
                 // A server that does not let us look is alive, and tells nothing of the session.
                 Err(kind) if !kind.is_silence() => (alive, seen) = (Instant::now(), None),
                 Err(kind) => {
+                    // What was seen before the server fell silent says nothing of what it does after that.
+                    seen = None;
                     tracing::debug!("server `{}` is not asked for a session: {kind:?}", self.server.name);
                     if silence >= MUTE_LIMIT + question.patience() {
                         return Kind::Mute(silence);

@@ -20,7 +20,7 @@ pub(super) struct Opened {
     pub(super) reader: OnceLock<i32>,
 }
 
-/// So many are known at each server: one that an attempt has left, and those of attempts that it was in the way of.
+/// So many are known at each server: one that an attempt has left, and those of attempts that failed after it.
 const KNOWN_MAX: usize = 16;
 
 /// The processes of the last attempts' connections.
@@ -46,9 +46,12 @@ impl Predecessor {
         (error, opened): (&Error, &Opened),
     ) {
         self.has_made_way = self.release(config, flow, error).await;
-        for (known, process) in [(&mut self.writers, &opened.writer), (&mut self.readers, &opened.reader)] {
-            known.extend(process.get());
-            known.drain(..known.len().saturating_sub(KNOWN_MAX));
+        // Where somebody else had what the attempt needs, it never had it.
+        if !matches!(error, Error::Apply(apply::Error::Served { .. })) {
+            add(&mut self.writers, &opened.writer);
+        }
+        if !matches!(error, Error::SlotInUse { .. }) {
+            add(&mut self.readers, &opened.reader);
         }
     }
 
@@ -67,6 +70,11 @@ impl Predecessor {
         }
         false
     }
+}
+
+fn add(known: &mut Vec<i32>, process: &OnceLock<i32>) {
+    known.extend(process.get());
+    known.drain(..known.len().saturating_sub(KNOWN_MAX));
 }
 
 /// Once: it may be long in going.

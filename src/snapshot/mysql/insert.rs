@@ -1,7 +1,12 @@
 //! Rows by INSERT, where the server has LOAD DATA LOCAL switched off. The same lines are read as it would read them.
+//!
+//! Between two statements the session does nothing, so another run could not tell that it is at work: before each it is
+//! asked whether this run holds its lock still.
 
 use super::super::ddl::mysql::Layout;
-use crate::mysql::{Answer, Error, Food, Kind, Session};
+use super::error::Error;
+use super::keeper::Hold;
+use crate::mysql::{self, Answer, Food, Kind, Session};
 
 /// Rows of one statement, and bytes of it at most; one row may be longer alone.
 const STATEMENT_ROWS: usize = 500;
@@ -11,7 +16,7 @@ const BOUND_VALUES: usize = 65_000;
 
 /// Inserts all lines into a table, quoted already.
 pub(super) async fn insert(
-    session: &mut Session,
+    (session, hold): (&mut Session, &Hold),
     doing: &str,
     table: &str,
     layout: &Layout,
@@ -27,24 +32,24 @@ pub(super) async fn insert(
     let mut batch = Batch::default();
     let mut line = Vec::new();
     let mut rows = 0;
-    while let Some(piece) = food.next().await.map_err(|_| Error::new(doing, Kind::Starved))? {
+    while let Some(piece) = food.next().await.map_err(|_| mysql::Error::new(doing, Kind::Starved))? {
         let mut rest = &piece[..];
         while let Some(end) = memchr::memchr(b'\n', rest) {
             line.extend_from_slice(&rest[..end]);
             rest = &rest[end + 1..];
             if batch.rows > 0 && batch.bytes + line.len() > STATEMENT_BYTES {
-                rows += batch.send(session, doing, &statement(batch.rows)).await?;
+                rows += batch.send((session, hold), doing, &statement(batch.rows)).await?;
             }
             batch.add(&line);
             line.clear();
             if batch.rows == most {
-                rows += batch.send(session, doing, &full).await?;
+                rows += batch.send((session, hold), doing, &full).await?;
             }
         }
         line.extend_from_slice(rest);
     }
     if batch.rows > 0 {
-        rows += batch.send(session, doing, &statement(batch.rows)).await?;
+        rows += batch.send((session, hold), doing, &statement(batch.rows)).await?;
     }
     Ok(Answer { rows, warnings: 0 })
 }
@@ -64,7 +69,13 @@ impl Batch {
         self.bytes += line.len();
     }
 
-    async fn send(&mut self, session: &mut Session, doing: &str, sql: &str) -> Result<u64, Error> {
+    async fn send(
+        &mut self,
+        (session, hold): (&mut Session, &Hold),
+        doing: &str,
+        sql: &str,
+    ) -> Result<u64, Error> {
+        hold.check(session).await?;
         let batch = std::mem::take(self);
         session.insert(doing, sql, batch.values).await?;
         Ok(batch.rows as u64)

@@ -112,16 +112,20 @@ impl Loader {
         let loading = async {
             if session.identity().local_infile {
                 let load = self.load_data(&table, session.identity().flavour);
-                session.load(&doing("loading"), (&self.database, &self.shadow), &load, food).await
+                let loaded =
+                    session.load(&doing("loading"), (&self.database, &self.shadow), &load, food).await;
+                loaded.map_err(Error::from)
             } else {
-                insert::insert(&mut session, &doing("loading"), &table, &self.layout, food).await
+                let under = (&mut session, &self.hold);
+                insert::insert(under, &doing("loading"), &table, &self.layout, food).await
             }
         };
         let (counts, answer) = tokio::join!(converted, loading);
         let (counts, answer) = match (counts, answer) {
             // What is wrong with the rows explains why the server got no end of them.
             (Err(Some(error)), _) => return Err(error),
-            (_, Err(error)) => return self.refused(error),
+            (_, Err(Error::Mysql(error))) => return self.refused(error),
+            (_, Err(error)) => return Err(error),
             (Err(None), Ok(_)) => return Err(Error::Broken),
             (Ok(counts), Ok(answer)) => (counts, answer),
         };

@@ -35,7 +35,12 @@ fn a_run_whose_lock_is_gone_ends_and_publishes_nothing() {
     run("one").publish().expect("published");
     let there = tables(&server, "snap_unlocked_north");
     // Before the next table is made, another session is asked for the lock.
-    let error = publish_while(&run("two"), &proxy, || end_keeper(&server)).expect_err("the lock is gone");
+    let strike = || {
+        proxy.set(Link::Slow(SLOW));
+        end_keeper(&server);
+        proxy.set(Link::Open);
+    };
+    let error = publish_while(&run("two"), &proxy, strike).expect_err("the lock is gone");
     assert!(matches!(error, Error::Unlocked { .. }) && error.fault() == Fault::Retry, "{error}");
     assert_eq!(published(), "one");
     run("three").publish().expect("published");
