@@ -273,13 +273,14 @@ fn is_green(address: SocketAddr) -> bool {
 }
 
 /// Has the daemon tell how it is; answers where. Rows that are refused are parked, and late when they are older than
-/// `max_parked_age`: a day, unless the file says otherwise as it does here.
+/// `max_parked_age`: a day, unless the file says otherwise as it does here. It is looked at once a second.
 fn listen(config: &Config<'_>) -> SocketAddr {
     let free = free_address();
     let text = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the file");
     let more = format!(
-        "[daemon]\nlisten = \"{free}\"\nmax_lag = \"{}s\"\nmax_parked_age = \"{0}s\"\n",
-        MAX_LAG.as_secs()
+        "[daemon]\nlisten = \"{free}\"\nmax_lag = \"{}s\"\nmax_parked_age = \"{}s\"\n",
+        MAX_LAG.as_secs(),
+        MAX_LAG.as_secs() - 2
     );
     config.write("acequia.toml", &text.replacen("[daemon]\n", &more, 1));
     free

@@ -76,6 +76,12 @@ pub(super) struct Capture {
     pub(super) seen: watch::Sender<Seen>,
 }
 
+/// A server that shuts down waits until we have confirmed all that it has written, and asks again as soon as it has an answer.
+/// Nothing else has it ask so often.
+const ASKS_AGAIN: Duration = Duration::from_millis(250);
+/// So long it is kept from going at the most: what we have not written by then is read again when it is back.
+const KEPT_UP: Duration = Duration::from_secs(5);
+
 struct Reading {
     assembler: Assembler,
     batch: Batch,
@@ -84,6 +90,8 @@ struct Reading {
     /// Nothing before this position is left to come.
     passed: Lsn,
     idle_at: Instant,
+    /// Since when, and when last, the server has asked again and again.
+    asked: Option<(Instant, Instant)>,
     /// The transaction that commits there is not taken any more.
     stop_before: Option<Lsn>,
     /// It has come to there.
@@ -122,6 +130,10 @@ impl Capture {
                 frame = reader.next(), if !reading.batch.is_full() && !reading.stopped => {
                     let reply = self.take(frame?, &mut reading).await?;
                     if reply {
+                        if reading.is_asked_for(Instant::now()) > KEPT_UP {
+                            return Err(Error::GoingDown { database: self.source.name.to_string() });
+                        }
+                        rest(&mut reading, *applied.borrow(), None, true);
                         self.confirm(&mut writer, &applied, &reading, false).await?;
                     }
                 }
@@ -146,7 +158,7 @@ impl Capture {
                     let awaited = self.awaited.borrow().filter(|awaited| *awaited > *applied.borrow());
                     let ask = silent > SILENCE_ASK || awaited.is_some_and(|awaited| awaited > reading.passed);
                     self.confirm(&mut writer, &applied, &reading, ask).await?;
-                    rest(&mut reading, *applied.borrow(), awaited);
+                    rest(&mut reading, *applied.borrow(), awaited, false);
                 }
             }
         }
@@ -159,6 +171,7 @@ impl Capture {
             handed: start,
             passed: start,
             idle_at: Instant::now(),
+            asked: None,
             stop_before: None,
             stopped: false,
             drift: self.drift.another(),
@@ -272,17 +285,27 @@ impl Capture {
     }
 }
 
+impl Reading {
+    /// The server wants an answer. How long it has asked without a pause.
+    fn is_asked_for(&mut self, now: Instant) -> Duration {
+        let since = self.asked.filter(|(_, last)| now - *last < ASKS_AGAIN).map_or(now, |(since, _)| since);
+        self.asked = Some((since, now));
+        now - since
+    }
+}
+
 /// The earlier one of two positions.
 fn earlier(one: Option<Lsn>, other: Option<Lsn>) -> Option<Lsn> {
     [one, other].into_iter().flatten().min()
 }
 
 /// With nothing in flight, the position that the source has reached is worth writing down: else an idle flow would
-/// hold back the WAL of a busy server.
-fn rest(reading: &mut Reading, applied: Lsn, awaited: Option<Lsn>) {
+/// hold back the WAL of a busy server, and keep one up that shuts down and has asked for it.
+fn rest(reading: &mut Reading, applied: Lsn, awaited: Option<Lsn>, is_asked: bool) {
     let quiet = reading.batch.is_empty() && !reading.assembler.in_transaction() && reading.handed <= applied;
     let ahead = reading.passed.bytes_since(applied);
-    let due = ahead >= IDLE_BYTES_AT_ONCE
+    let due = (is_asked && ahead > 0)
+        || ahead >= IDLE_BYTES_AT_ONCE
         || (ahead >= IDLE_BYTES && reading.idle_at.elapsed() >= IDLE_INTERVAL)
         || awaited.is_some_and(|awaited| awaited <= reading.passed && awaited > applied);
     if quiet && due {

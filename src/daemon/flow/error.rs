@@ -128,6 +128,15 @@ pub enum Error {
         /// The source.
         database: String,
     },
+    /// The source shuts down, and waits for what can't be written now.
+    #[error(
+        "the server of database {database} is shutting down, and waits for rows to be confirmed that can't be written at the \
+         moment: the connection was closed, so that it can go; they are read again when it is back"
+    )]
+    GoingDown {
+        /// The source.
+        database: String,
+    },
     /// A task of ours ended in a way that it must not.
     #[error(
         "the task that reads the stream broke down; this is a fault of Acequia, please report it with what it printed before"
@@ -191,6 +200,7 @@ impl Error {
             | Self::Ordered
             | Self::SlotInUse { .. }
             | Self::StreamEnded { .. }
+            | Self::GoingDown { .. }
             | Self::Deaf { .. }
             | Self::Unheard { .. }
             | Self::Silent { .. } => Fault::Retry,

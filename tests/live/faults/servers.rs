@@ -1,9 +1,10 @@
 //! Servers that go, hang and come back while rows are written.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::scene::Scene;
+use super::{LIMIT, wait_for};
 use crate::support::Cluster;
 
 /// Long enough for several tries.
@@ -64,5 +65,59 @@ fn a_server_that_was_away_for_long_is_found_within_seconds() {
     scene.play(&config, |stage| {
         let took = stage.befall("target away", || target.stop(), AWAY, || target.restart());
         assert!(took < SOON, "rows arrive {took:?} after it is back");
+    });
+}
+
+/// What a server may be kept from going by a flow of ours, with room for a busy machine.
+const KEPT_UP: Duration = Duration::from_secs(20);
+
+/// A server that goes on in the end, also where the test fails.
+struct GoesOn<'a>(&'a Cluster);
+
+impl Drop for GoesOn<'_> {
+    fn drop(&mut self) {
+        self.0.signal("CONT");
+    }
+}
+
+#[test]
+fn a_source_that_is_shut_down_in_order_does_not_wait_for_the_flow() {
+    let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
+    let scene = Scene::new(&source, &target);
+    let config = scene.configure();
+    let _goes_on = GoesOn(&target);
+    let shut_down = |what: &str| {
+        let began = Instant::now();
+        source.shut_down();
+        let took = began.elapsed();
+        println!("{what}: down after {:.1} s", took.as_secs_f64());
+        assert!(took < KEPT_UP, "{what}: {took:?}");
+    };
+    scene.play(&config, |stage| {
+        // Its end comes after the last commit, and is nothing that a flow is told of.
+        let open = stage.scene.here.session();
+        open.query("BEGIN; INSERT INTO hq.event (key, value) VALUES ('never', 0)");
+        stage.befall("a transaction is open", || shut_down("open"), WHILE, || source.restart());
+        drop(open);
+        let harm = || {
+            target.signal("STOP");
+            // Rows that the flow has to write are on their way.
+            let session = scene.here.session();
+            let written = || {
+                let sum = session.query("SELECT sum(value) FROM hq.counter").remove(0).remove(0);
+                sum.and_then(|sum| sum.parse::<f64>().ok()).expect("a number")
+            };
+            let before = written();
+            wait_for("rows to write", LIMIT, || {
+                let now = written();
+                if now > before + 20.0 { Ok(()) } else { Err(format!("{now} after {before}")) }
+            });
+            shut_down("the target hangs");
+        };
+        let heal = || {
+            source.restart();
+            target.signal("CONT");
+        };
+        stage.befall("the target hangs", harm, WHILE, heal);
     });
 }
