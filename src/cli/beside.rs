@@ -36,6 +36,15 @@ impl Beside {
         }
     }
 
+    /// The daemon; `None`: there is none. Where it can't be told that is an error, which says why.
+    pub(super) fn known(self) -> anyhow::Result<Option<Box<DaemonState>>> {
+        match self {
+            Self::Daemon(state) => Ok(Some(state)),
+            Self::Nobody => Ok(None),
+            Self::Unknown(why) => Err(anyhow::Error::msg(why)),
+        }
+    }
+
     /// The daemon, where one is seen.
     pub(super) fn daemon(&self) -> Option<&DaemonState> {
         match self {

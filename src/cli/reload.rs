@@ -44,11 +44,7 @@ pub(super) async fn reload(directory: &Path, dry_run: bool, output: Output) -> a
             place.display()
         )
     };
-    let before = match Beside::look(place) {
-        Beside::Daemon(before) => before,
-        Beside::Nobody => return Err(nobody()),
-        Beside::Unknown(why) => bail!("{why}"),
-    };
+    let before = Beside::look(place).known()?.ok_or_else(nobody)?;
     if dry_run {
         return dry(&config, output);
     }
@@ -90,11 +86,7 @@ fn ask(place: &Path, daemon: &DaemonState) -> anyhow::Result<bool> {
 async fn have_refused(directory: &Path, sha256: &str) {
     let place = runtime_directory(directory);
     let refused = async {
-        let before = match Beside::look(&place) {
-            Beside::Daemon(before) => before,
-            Beside::Nobody => return Ok(()),
-            Beside::Unknown(why) => bail!("{why}"),
-        };
+        let Some(before) = Beside::look(&place).known()? else { return anyhow::Ok(()) };
         if !ask(&place, &before)? {
             return Ok(());
         }
@@ -145,10 +137,8 @@ async fn answer(place: &Path, before: u64, sha256: &str) -> anyhow::Result<Optio
     let began = Instant::now();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        let state = match Beside::look(place) {
-            Beside::Daemon(state) => state,
-            Beside::Nobody => bail!("the daemon has ended meanwhile; its log says why"),
-            Beside::Unknown(why) => bail!("{why}"),
+        let Some(state) = Beside::look(place).known()? else {
+            bail!("the daemon has ended meanwhile; its log says why");
         };
         let DaemonState { reloads_begun, reloads_ended, .. } = *state;
         let last = if reloads_ended > before {
