@@ -51,6 +51,22 @@ CREATE TABLE acequia.route_count (
   last_at    timestamptz NOT NULL DEFAULT now()
 );
 
+-- When each route got what: a row for each minute in which a target transaction wrote something for it. No row value.
+CREATE TABLE acequia.applied (
+  route       integer NOT NULL REFERENCES acequia.route,
+  minute      timestamptz NOT NULL,              -- by the target's clock, when it was committed
+  created     bigint NOT NULL,                   -- the same counts as above, of this minute
+  updated     bigint NOT NULL,
+  deleted     bigint NOT NULL,
+  skipped     bigint NOT NULL,
+  parked      bigint NOT NULL,
+  from_lsn    pg_lsn NOT NULL,                   -- where the first source transaction among them ends (of a copy: where the flow was)
+  to_lsn      pg_lsn NOT NULL,                   -- ... and the last; what was parked comes later, in a row of its minute
+  commit_time timestamptz,                       -- of the last one at the source; NULL: all of it had waited or was copied
+  PRIMARY KEY (route, minute)
+) WITH (fillfactor = 70);                        -- a busy minute's row is written over and over: on its own page
+CREATE INDEX applied_minute ON acequia.applied (minute);
+
 -- The crosswalk: source row <-> the customer's row. One narrow table for each source customer, data set and customer
 -- (acequia.x_<id>: s... the source's identity, r... what children refer to, t... the customer's primary key); this is their list.
 CREATE TABLE acequia.crosswalk (

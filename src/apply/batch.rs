@@ -34,6 +34,8 @@ pub struct Batch {
     projections: HashMap<u32, Option<(usize, Arc<Projection>)>>,
     /// The last whole transaction in it.
     pub commit: Option<CommitPoint>,
+    /// Where the first one ends.
+    pub(super) first: Option<Lsn>,
     /// Ends inside a transaction.
     pub open: bool,
     /// Nothing was in flight, and the source has come this far.
@@ -83,6 +85,7 @@ impl Batch {
             notices: Notices::default(),
             projections: HashMap::new(),
             commit: None,
+            first: None,
             open: false,
             idle: None,
             transactions: 0,
@@ -270,6 +273,7 @@ impl Batch {
         self.notices.commit(point);
         self.transaction += 1;
         self.first_wave = self.waves.len().saturating_sub(1);
+        self.first.get_or_insert(point.end);
         self.oldest_us.get_or_insert(point.time_us);
     }
 

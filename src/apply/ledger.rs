@@ -1,7 +1,9 @@
-//! Who wrote how much: the route's number in the target, and counts that move with the data.
+//! Who wrote how much, and when: the route's number in the target, and counts that move with the data. They are kept twice:
+//! as one sum for each route, and for each minute in which something was written, with the positions of what came then.
 
 use std::collections::HashMap;
 
+use crate::lsn::Lsn;
 use crate::name::{Ident, array_text};
 use crate::postgres;
 use crate::rules::{Plan, Route};
@@ -16,6 +18,44 @@ pub(super) struct Tally {
     pub(super) deleted: u64,
     pub(super) skipped: u64,
     pub(super) parked: u64,
+    /// From where what had waited among them came; `None` where nothing had.
+    pub(super) waited: Option<Span>,
+}
+
+/// Where source transactions end, from the first to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) from: Lsn,
+    pub(super) to: Lsn,
+}
+
+impl Span {
+    /// Both, and what is between them.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self { from: self.from.min(other.from), to: self.to.max(other.to) }
+    }
+
+    fn join(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.map(|one| other.map_or(one, |other| one.with(other))).or(other)
+    }
+}
+
+/// What a target transaction brings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Brought {
+    /// The source transactions that the stream brought; `None` where it brought none.
+    pub(super) stream: Option<Span>,
+    /// Commit time of the last of them, microseconds since 2000-01-01.
+    pub(super) time_us: Option<i64>,
+    /// Where the flow is with it: the position of what was copied.
+    pub(super) at: Lsn,
+}
+
+impl Brought {
+    /// From where the rows of a route came.
+    fn span(&self, tally: &Tally) -> Span {
+        Span::join(self.stream, tally.waited).unwrap_or(Span { from: self.at, to: self.at })
+    }
 }
 
 impl Tally {
@@ -25,6 +65,7 @@ impl Tally {
         self.deleted += other.deleted;
         self.skipped += other.skipped;
         self.parked += other.parked;
+        self.waited = Span::join(self.waited, other.waited);
     }
 }
 
@@ -34,7 +75,6 @@ const WANTED: &str = "WITH w AS (SELECT $1::text AS flow, sync, from_customer, t
     i::text[] AS image_columns, md5(k || ' ' || i) AS columns_md5, n \
     FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) \
     WITH ORDINALITY u (sync, from_customer, to_customer, dataset, k, i, n))";
-/// Without a look first, every start would use up a number for each route that is known.
 /// How many rows came in through circles, by route.
 #[derive(Debug, Default)]
 pub(super) struct Circled(HashMap<usize, u64>);
@@ -53,6 +93,7 @@ impl Circled {
     }
 }
 
+/// Without a look first, every start would use up a number for each route that is known.
 const REGISTER: &str = "INSERT INTO acequia.route (flow, sync, from_customer, to_customer, dataset, key_columns, image_columns, \
     columns_md5) SELECT flow, sync, from_customer, to_customer, dataset, key_columns, image_columns, columns_md5 FROM w \
     WHERE NOT EXISTS (SELECT FROM acequia.route r WHERE (r.flow, r.sync, r.from_customer, r.to_customer, r.dataset, \
@@ -61,8 +102,18 @@ const REGISTER: &str = "INSERT INTO acequia.route (flow, sync, from_customer, to
 const NUMBERS: &str = "SELECT r.id FROM w JOIN acequia.route r USING (flow, sync, from_customer, to_customer, dataset, \
     columns_md5) ORDER BY w.n";
 
-const ADD: &str = "INSERT INTO acequia.route_count AS c (route, created, updated, deleted, skipped, parked) \
-    SELECT * FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[]) \
+/// One statement for both: `$1` routes, `$2` to `$6` counts, `$7` `$8` positions, `$9` the commit time.
+const ADD: &str = "WITH n AS (SELECT * FROM unnest($1::int4[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], \
+    $7::text[], $8::text[]) u (route, created, updated, deleted, skipped, parked, from_lsn, to_lsn)), \
+    h AS (INSERT INTO acequia.applied AS a (route, minute, created, updated, deleted, skipped, parked, from_lsn, to_lsn, \
+    commit_time) SELECT route, date_trunc('minute', clock_timestamp()), created, updated, deleted, skipped, parked, \
+    from_lsn::pg_lsn, to_lsn::pg_lsn, '2000-01-01 00:00:00+00'::timestamptz + $9::int8 * interval '1 microsecond' FROM n \
+    ON CONFLICT (route, minute) DO UPDATE SET created = a.created + excluded.created, updated = a.updated + excluded.updated, \
+    deleted = a.deleted + excluded.deleted, skipped = a.skipped + excluded.skipped, parked = a.parked + excluded.parked, \
+    from_lsn = least(a.from_lsn, excluded.from_lsn), to_lsn = greatest(a.to_lsn, excluded.to_lsn), \
+    commit_time = greatest(a.commit_time, excluded.commit_time)) \
+    INSERT INTO acequia.route_count AS c (route, created, updated, deleted, skipped, parked) \
+    SELECT route, created, updated, deleted, skipped, parked FROM n \
     ON CONFLICT (route) DO UPDATE SET created = c.created + excluded.created, updated = c.updated + excluded.updated, \
     deleted = c.deleted + excluded.deleted, skipped = c.skipped + excluded.skipped, parked = c.parked + excluded.parked, \
     last_at = now()";
@@ -119,6 +170,7 @@ pub(super) async fn add(
     statements: &mut Statements,
     numbers: &[i32],
     tallies: &[Tally],
+    brought: Brought,
 ) -> Result<(), postgres::Error> {
     let busy: Vec<usize> = (0..tallies.len()).filter(|&i| tallies[i] != Tally::default()).collect();
     if busy.is_empty() {
@@ -128,6 +180,9 @@ pub(super) async fn add(
         busy.iter().map(|&i| i64::try_from(count(&tallies[i])).unwrap_or(i64::MAX)).collect()
     };
     let routes: Vec<i32> = busy.iter().map(|&i| numbers[i]).collect();
+    let spans = busy.iter().map(|&i| brought.span(&tallies[i]));
+    let (from, to): (Vec<String>, Vec<String>) =
+        spans.map(|span| (span.from.to_string(), span.to.to_string())).unzip();
     statements
         .execute(
             "counting what was written",
@@ -139,6 +194,9 @@ pub(super) async fn add(
                 &column(|tally| tally.deleted),
                 &column(|tally| tally.skipped),
                 &column(|tally| tally.parked),
+                &from,
+                &to,
+                &brought.time_us,
             ],
         )
         .await?;

@@ -1,4 +1,5 @@
-//! The journal is kept for so long, and no bigger than so: the oldest images go, a piece at a time.
+//! The journal is kept for so long, and no bigger than so: the oldest images go, a piece at a time. So do, as old, the minutes
+//! of the history.
 //!
 //! How big it is, is estimated: live rows as the server counts them, times the width of a sample. Freed space does not count,
 //! since it is used again. The server's count lags behind, so what is too much is worked off before it is asked again.
@@ -30,6 +31,9 @@ pub(super) struct Surplus {
 
 const OLD: &str = "DELETE FROM acequia.journal WHERE ctid = ANY (ARRAY(SELECT ctid FROM acequia.journal \
     WHERE at < now() - make_interval(days => $1) LIMIT $2))";
+/// As long as an image: when each customer got what.
+const OLD_MINUTES: &str = "DELETE FROM acequia.applied WHERE ctid = ANY (ARRAY(SELECT ctid FROM acequia.applied \
+    WHERE minute < now() - make_interval(days => $1) LIMIT $2))";
 const TOO_MUCH: &str = "DELETE FROM acequia.journal WHERE ctid = ANY (ARRAY(SELECT ctid FROM acequia.journal \
     WHERE at <= $1::text::timestamptz LIMIT $2))";
 
@@ -54,6 +58,9 @@ pub(super) async fn piece(
     let days = i32::try_from(keep.days).unwrap_or(i32::MAX);
     let piece = i64::try_from(PIECE).unwrap_or(i64::MAX);
     if statements.execute("pruning the journal", OLD, &[&days, &piece]).await? == PIECE {
+        return Ok(true);
+    }
+    if statements.execute("pruning the history", OLD_MINUTES, &[&days, &piece]).await? == PIECE {
         return Ok(true);
     }
     if surplus.images == 0 {

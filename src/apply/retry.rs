@@ -2,13 +2,13 @@
 //!
 //! They go through the same stage and the same statements as the stream, always the careful way.
 
-use std::collections::HashSet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio_postgres::Row;
 
 use crate::config::Mode;
+use crate::lsn::Lsn;
 use crate::rules::{Plan, Route, SourceTable};
 
 use super::customer::ILLEGIBLE;
@@ -17,7 +17,7 @@ use super::error::Error;
 use super::failure::{Cost, Failure};
 use super::fold::Op;
 use super::holds::covering;
-use super::ledger::Tally;
+use super::ledger::{Span, Tally};
 use super::stage::{Staged, StagedRow, set_number};
 use super::statements::Statements;
 
@@ -185,13 +185,14 @@ pub(super) async fn again(
         .statements
         .query(
             "reading parked rows",
-            "SELECT id, from_customer, dataset, op, unchanged, moved_from IS NOT NULL FROM acequia.parked \
+            "SELECT id, from_customer, dataset, op, unchanged, moved_from IS NOT NULL, first_lsn::text, last_lsn::text \
+             FROM acequia.parked \
              WHERE id = ANY ($1) AND sqlstate IS DISTINCT FROM $2 ORDER BY first_lsn, id",
             // What can't be read waits until the source changes it.
             &[&ids, &ILLEGIBLE],
         )
         .await?;
-    let mut staged = restore(engine, customer, &rows).await?;
+    let (mut staged, spans) = restore(engine, customer, &rows).await?;
     engine.statements.batch("setting a savepoint", "SAVEPOINT again").await?;
     let mut tallies = vec![Tally::default(); plan.routes.len()];
     let mut part = engine.part(&plan, &mut staged, customer);
@@ -216,6 +217,9 @@ pub(super) async fn again(
         if plan.routes[route].mode != Mode::Override {
             tally.skipped = 0;
         }
+        if tally != Tally::default() {
+            tally.waited = spans.get(&plan.routes[route].source).copied();
+        }
         total.add(tally);
     }
     engine.note_arrivals(&staged, Some(customer)).await?;
@@ -223,8 +227,13 @@ pub(super) async fn again(
     Ok(None)
 }
 
-/// Stages parked rows of a customer, but for those whose routes are held.
-async fn restore(engine: &mut Engine, customer: usize, rows: &[Row]) -> Result<Vec<Staged>, Error> {
+/// Stages parked rows of a customer, but for those whose routes are held. Answers also from where those of each source table
+/// came, by its place in the plan.
+async fn restore(
+    engine: &mut Engine,
+    customer: usize,
+    rows: &[Row],
+) -> Result<(Vec<Staged>, HashMap<usize, Span>), Error> {
     let plan = Arc::clone(&engine.plan);
     let mut tables: Vec<Restored> = Vec::new();
     for row in rows {
@@ -242,19 +251,27 @@ async fn restore(engine: &mut Engine, customer: usize, rows: &[Row]) -> Result<V
                 ids: Vec::new(),
                 ops: Vec::new(),
                 sets: Vec::new(),
+                span: span(row),
             });
             tables.len() - 1
         });
         tables[place].push(row, &plan.sources[source]);
     }
     let mut all = Vec::with_capacity(tables.len());
-    for Restored { staged, ids, ops, sets } in tables {
+    let spans = tables.iter().map(|table| (table.staged.source, table.span)).collect();
+    for Restored { staged, ids, ops, sets, .. } in tables {
         let source = &plan.sources[staged.source];
         engine.ensure_stage(staged.source, source).await?;
         engine.statements.execute("staging parked rows", &source.stage.restore, &[&ids, &ops, &sets]).await?;
         all.push(staged);
     }
-    Ok(all)
+    Ok((all, spans))
+}
+
+/// When a parked row came, first and last.
+fn span(row: &Row) -> Span {
+    let at = |column: usize| row.get::<_, &str>(column).parse().unwrap_or(Lsn::ZERO);
+    Span { from: at(6), to: at(7) }
 }
 
 /// Parked rows of one source table on their way to its stage.
@@ -265,12 +282,14 @@ struct Restored {
     ops: Vec<&'static str>,
     /// The set of columns that each lacks.
     sets: Vec<i32>,
+    span: Span,
 }
 
 impl Restored {
     /// Adds a parked row: two staged rows where one is to be replaced.
     fn push(&mut self, row: &Row, source: &SourceTable) {
         let (op, has_moved): (&str, bool) = (row.get(3), row.get(5));
+        self.span = self.span.with(span(row));
         if op != "upsert" {
             self.staged.rows.push(StagedRow::new(Op::Delete, false, 0));
             self.ids.push(row.get(0));

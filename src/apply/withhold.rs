@@ -154,15 +154,21 @@ impl Engine {
         if kept <= self.parked_limit {
             return Ok(());
         }
+        let new =
+            NewHold { reason: Reason::Overflow, customer: to, dataset: None, what: None, sqlstate: None };
+        put(&mut self.statements, flow, &new).await?;
+        // What is dropped is missing since it came.
+        let date = format!(
+            "UPDATE acequia.hold SET since = least(since, (SELECT min(first_at) FROM acequia.parked WHERE flow = $1 AND \
+             to_customer = $2 AND reason IN {HELD})) WHERE flow = $1 AND to_customer = $2 AND reason = 'overflow'"
+        );
+        self.statements.execute("dating a hold", &date, &[&flow, &to]).await?;
         let forget =
             format!("DELETE FROM acequia.parked WHERE flow = $1 AND to_customer = $2 AND reason IN {HELD}");
         self.statements.execute("dropping what was kept back", &forget, &[&flow, &to]).await?;
         self.kept.remove(to);
         let end = "DELETE FROM acequia.hold WHERE flow = $1 AND to_customer = $2 AND reason = 'locked'";
         self.statements.execute("ending holds", end, &[&flow, &to]).await?;
-        let new =
-            NewHold { reason: Reason::Overflow, customer: to, dataset: None, what: None, sqlstate: None };
-        put(&mut self.statements, flow, &new).await?;
         self.read_holds().await?;
         tracing::error!(
             customer = to,

@@ -20,7 +20,7 @@ use super::copier::{self, CREATE_ASIDE};
 use super::drain;
 use super::engine::Engine;
 use super::error::Error;
-use super::ledger::{self, Tally};
+use super::ledger::{self, Brought, Span, Tally};
 use super::origin::Origin;
 use super::prune::{self, Keep, Surplus};
 use super::recent::Recent;
@@ -85,6 +85,8 @@ pub struct Writer {
     /// A target transaction is open for a source transaction that has not ended.
     open: bool,
     pending: Applied,
+    /// Where the first source transaction of the target transaction at hand ends.
+    first: Option<Lsn>,
     applied: Lsn,
     /// Holds whose time has come, the longest due first.
     due: Vec<i64>,
@@ -134,6 +136,7 @@ impl Writer {
             engine,
             open: false,
             pending: Applied::default(),
+            first: None,
             applied: Lsn::ZERO,
             due: Vec::new(),
             repairs: false,
@@ -183,6 +186,7 @@ impl Writer {
         self.pending.transactions += batch.transactions;
         self.pending.changes += batch.changes as u64;
         self.pending.time_us = batch.commit.map(|point| point.time_us).or(self.pending.time_us);
+        self.first = self.first.or(batch.first);
         self.open = batch.open;
         if batch.open {
             return Ok(None);
@@ -335,7 +339,10 @@ impl Writer {
     }
 
     async fn commit(&mut self, lsn: Lsn) -> Result<Applied, Error> {
-        ledger::add(&mut self.engine.statements, &self.engine.context.numbers, &self.engine.tallies).await?;
+        let stream = self.first.take().map(|from| Span { from, to: lsn });
+        let brought = Brought { stream, time_us: self.pending.time_us, at: lsn };
+        let Engine { statements, context, tallies, .. } = &mut self.engine;
+        ledger::add(statements, &context.numbers, tallies, brought).await?;
         let (flow, position, time) =
             (self.engine.plan.flow.name.clone(), lsn.to_string(), self.pending.time_us);
         self.engine.statements

@@ -38,8 +38,8 @@ struct Whom {
 }
 
 pub(super) const AFTER_HELP: &str = "\
-For a customer that left: its links, its parked rows, its journal and counts, in every database. Its
-own tables are not touched. Take it out of the rules first, then `acequia reload`.
+For a customer that left: its links, its parked rows, its journal, history and counts, in every
+database. Its own tables are not touched. Take it out of the rules first, then `acequia reload`.
 
 For a flow that no rule needs any more: its slot and its publication at the source, its checkpoint,
 and all that belongs to it at the target. A slot that nobody reads keeps WAL until the disk is full.
@@ -53,7 +53,7 @@ What is forgotten can't be had back: `acequia journal revert` comes before.
 Exit status: 0 forgotten, 1 a rule still names it, it is in use, nobody knows it, or --yes is missing";
 
 /// What stands in the control schema: table, what it is called, which rows are the customer's (`$1`).
-const OF_CUSTOMER: [(&str, &str, &str); 10] = [
+const OF_CUSTOMER: [(&str, &str, &str); 11] = [
     ("parked", "parked rows", EITHER),
     ("hold", "holds", "to_customer = $1"),
     ("wish", "wishes", "to_customer = $1"),
@@ -69,6 +69,11 @@ const OF_CUSTOMER: [(&str, &str, &str); 10] = [
         "counts",
         "route IN (SELECT id FROM acequia.route WHERE from_customer = $1 OR to_customer = $1)",
     ),
+    (
+        "applied",
+        "minutes of history",
+        "route IN (SELECT id FROM acequia.route WHERE from_customer = $1 OR to_customer = $1)",
+    ),
     ("route", "routes", EITHER),
     ("source_column", "remembered columns", "from_customer = $1"),
     ("source_table", "remembered tables", "from_customer = $1"),
@@ -76,7 +81,7 @@ const OF_CUSTOMER: [(&str, &str, &str); 10] = [
 const EITHER: &str = "(from_customer = $1 OR to_customer = $1)";
 
 /// The same for a flow.
-const OF_FLOW: [(&str, &str, &str); 12] = [
+const OF_FLOW: [(&str, &str, &str); 13] = [
     ("parked", "parked rows", "flow = $1"),
     ("hold", "holds", "flow = $1"),
     ("wish", "wishes", "flow = $1"),
@@ -85,6 +90,7 @@ const OF_FLOW: [(&str, &str, &str); 12] = [
     ("outbox", "events", "flow = $1"),
     ("journal", "old images", "route IN (SELECT id FROM acequia.route WHERE flow = $1)"),
     ("route_count", "counts", "route IN (SELECT id FROM acequia.route WHERE flow = $1)"),
+    ("applied", "minutes of history", "route IN (SELECT id FROM acequia.route WHERE flow = $1)"),
     ("route", "routes", "flow = $1"),
     ("source_column", "remembered columns", "flow = $1"),
     ("source_table", "remembered tables", "flow = $1"),

@@ -12,6 +12,7 @@ mod show;
 use clap::Subcommand;
 
 pub(super) use moment::Moment;
+pub(super) use scope::Scope;
 
 use super::console::Exit;
 use crate::config::Config;

@@ -12,6 +12,7 @@ mod dumps;
 mod effective;
 mod explain;
 mod forget;
+mod history;
 mod holds;
 mod journal;
 mod links;
@@ -66,8 +67,8 @@ const AFTER_RUN: &str = "\
 Logs go to the journal where systemd has started it, with fields such as ACEQUIA_FLOW; else to
 standard error. RUST_LOG=debug says more. A line that comes again within a minute is counted. What heals by itself (a server that is down,
 a password that is about to be changed) is tried again for ever. What somebody has to mend halts
-its flow; where no flow can start, the exit status is 78, and 70 after a fault of Acequia. SIGTERM ends the
-daemon with 0. It may be killed at any time and loses nothing.";
+its flow, which looks again by itself; where no flow can start and none ever has, the exit status is 78,
+and 70 after a fault of Acequia. SIGTERM ends the daemon with 0. It may be killed at any time and loses nothing.";
 
 const AFTER_RELOAD: &str = "\
 All or nothing. The daemon reads the files anew and compares them with the databases, while
@@ -106,6 +107,9 @@ A flow is one of:
   stopped     no daemon runs on this host
   unknown     the daemon's state may not be read (run this as root or as the daemon's user), or is old
               while its process is there: it says which
+
+A customer is as \"stale\" as the oldest commit of the source that it lacks, be that on its way,
+parked or held; the reason stands beside it. 0 s: it has all. \"?\": nobody knows.
 
   acequia status --watch 5             again every five seconds, with rows per second
 
@@ -348,6 +352,9 @@ enum Command {
         #[command(subcommand)]
         command: journal::Journal,
     },
+    /// Tell when each customer got what, minute by minute
+    #[command(after_help = history::AFTER_HELP)]
+    History(history::Question),
     /// Tell what operators and the daemon have done: who, when, what
     #[command(after_help = audit::AFTER_HELP)]
     Audit(audit::Question),
@@ -440,6 +447,7 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Links(question) => links::links(&load(&directory)?, &question).await,
         Command::Verify(question) => verify::verify(&load(&directory)?, &question).await,
         Command::Journal { command } => journal::journal(&load(&directory)?, command).await,
+        Command::History(question) => history::history(&load(&directory)?, &question).await,
         Command::Audit(question) => audit::audit(&load(&directory)?, &question).await,
         Command::Forget(wanted) => forget::forget(&load(&directory)?, &wanted).await,
         Command::Snapshot { command } => snapshot::snapshot(&load(&directory)?, command).await,

@@ -29,6 +29,8 @@ struct FlowReport {
     rests: bool,
     lag_bytes: Option<i64>,
     lag_seconds: Option<f64>,
+    /// Nothing where nobody knows.
+    stale_seconds: Option<f64>,
     retained_bytes: Option<i64>,
     applied: Option<String>,
     /// What a streaming daemon with nothing in flight has received.
@@ -51,7 +53,12 @@ struct CustomerReport {
     parked: i64,
     oldest_parked_seconds: Option<f64>,
     last_at: Option<String>,
+    /// Age and reason of the oldest that it lacks though it has come to the target.
+    missing: Option<(f64, String)>,
 }
+
+/// Why a customer is stale that lacks nothing which has come to the target.
+const LAG: &str = "lag";
 
 /// All that is told at one moment.
 pub(super) struct Look {
@@ -128,6 +135,14 @@ impl Look {
 impl CustomerReport {
     fn written(&self) -> i64 {
         self.created + self.updated + self.deleted
+    }
+
+    /// Seconds since the oldest commit of the source that it lacks, nothing where nobody knows; and why, if it lacks something.
+    fn stale(&self, flow: Option<f64>) -> (Option<f64>, Option<&str>) {
+        match &self.missing {
+            Some((age, reason)) if flow.is_none_or(|flow| flow <= *age) => (Some(*age), Some(reason)),
+            _ => (flow, flow.filter(|flow| *flow > 0.0).map(|_| LAG)),
+        }
     }
 }
 
@@ -233,6 +248,9 @@ fn from_daemon(flow: Flow, beside: &Beside) -> FlowReport {
         rests: false,
         lag_bytes: None,
         lag_seconds: own.map(|own| own.lag_seconds),
+        stale_seconds: own
+            .zip(beside.daemon())
+            .and_then(|(own, daemon)| own.stale_seconds(seconds_ago(daemon))),
         retained_bytes: None,
         applied: None,
         idle_at: own
@@ -320,6 +338,7 @@ async fn customers(target: &Session, flow: &Flow) -> Result<Vec<CustomerReport>,
         parked: row.get(5),
         oldest_parked_seconds: row.get(6),
         last_at: row.get(7),
+        missing: row.get::<_, Option<f64>>(8).zip(row.get(9)),
     };
     Ok(rows.iter().map(customer).collect())
 }
@@ -327,13 +346,15 @@ async fn customers(target: &Session, flow: &Flow) -> Result<Vec<CustomerReport>,
 fn as_json(reports: &[FlowReport], running: &Running) -> Value {
     let flows = reports.iter().map(|report| {
         let customers = report.customers.iter().map(|customer| {
+            let (stale, why) = customer.stale(report.stale_seconds);
             json!({ "customer": customer.customer, "created": customer.created, "updated": customer.updated,
                     "deleted": customer.deleted, "skipped": customer.skipped, "parked": customer.parked,
-                    "oldest_parked_seconds": customer.oldest_parked_seconds, "last_at": customer.last_at })
+                    "oldest_parked_seconds": customer.oldest_parked_seconds,
+                    "stale_seconds": stale, "stale_reason": why, "last_at": customer.last_at })
         });
         json!({ "name": report.flow.name, "source": report.flow.source.as_str(), "target": report.flow.target.as_str(),
                 "slot": report.flow.slot, "state": report.state, "reason": report.reason, "new_rules_from": report.new_rules_from, "lag_bytes": report.lag_bytes,
-                "lag_seconds": report.lag_seconds, "retained_wal_bytes": report.retained_bytes,
+                "lag_seconds": report.lag_seconds, "stale_seconds": report.stale_seconds, "retained_wal_bytes": report.retained_bytes,
                 "applied_lsn": report.applied, "commit_time": report.commit_time,
                 "unknown": report.unknown.as_ref().map(ToString::to_string),
                 "verified": report.verified, "customers": customers.collect::<Vec<_>>(),
@@ -415,13 +436,19 @@ fn print_customers(report: &FlowReport, rates: Option<&Rates<'_>>) {
             customer.skipped.to_string(),
             customer.parked.to_string(),
             oldest,
+            match customer.stale(report.stale_seconds) {
+                (None, _) => "?".to_owned(),
+                (Some(age), Some(why)) if age >= 0.5 => format!("{age:.0} s, {why}"),
+                (Some(age), _) => format!("{age:.0} s"),
+            },
         ];
         row.extend(rate.map(|rate| format!("{rate:.1}")));
         row.push(customer.last_at.clone().unwrap_or_else(|| "-".to_owned()));
         row
     });
-    let mut headings = vec!["customer", "created", "updated", "deleted", "skipped", "parked", "oldest"];
+    let mut headings =
+        vec!["customer", "created", "updated", "deleted", "skipped", "parked", "oldest", "stale"];
     headings.extend(rates.map(|_| "rows/s"));
     headings.push("last written");
-    say!("\n{}", table(&headings, rows.collect(), &[1, 2, 3, 4, 5, 6, 7][..headings.len() - 2]));
+    say!("\n{}", table(&headings, rows.collect(), &[1, 2, 3, 4, 5, 6, 7, 8][..headings.len() - 2]));
 }

@@ -321,7 +321,7 @@ impl NotifyEvent {
 pub struct Daemon {
     /// For the lock file and the control socket. `$RUNTIME_DIRECTORY` unless the file says another, else `/run/acequia`.
     pub runtime_directory: PathBuf,
-    /// `journal_keep`: for how many days old images are kept. 30 unless the file says another.
+    /// `journal_keep`: for how many days old images and the history are kept. 30 unless the file says another.
     pub journal_keep_days: u32,
     /// `journal_max`: of old images so many bytes are kept in one database. 10 GB unless the file says another.
     pub journal_max_bytes: u64,

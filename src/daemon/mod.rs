@@ -57,7 +57,7 @@ const LEFT_INTERVAL: Duration = Duration::from_hours(1);
 pub enum Ended {
     /// Told to stop.
     Stopped,
-    /// No flow could start with this configuration.
+    /// No flow could start, and none ever has.
     Refused,
 }
 
@@ -86,7 +86,7 @@ struct Process {
     service: Service,
 }
 
-/// Runs every flow until `shutdown` is ready, or until no flow can ever start. Each hangup has the files in `directory` read
+/// Runs every flow until `shutdown` is ready, or until no flow can start and none ever has. Each hangup has the files in `directory` read
 /// anew; those that come while that is being done are answered together afterwards.
 pub async fn run(
     config: Config,

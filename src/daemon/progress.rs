@@ -18,8 +18,8 @@ pub(crate) struct Progress {
     pub(crate) reason: Option<String>,
     pub(crate) since: i64,
     pub(crate) has_streamed: bool,
-    /// It is halted for want of a slot of use: a command heals that while the daemon runs.
-    pub(crate) has_gap: bool,
+    /// It is halted and never began, in this life or an earlier one.
+    pub(crate) is_refused: bool,
     pub(crate) applied: Lsn,
     pub(crate) received: Lsn,
     /// Commit time of the oldest transaction received and not written, microseconds since 2000-01-01.
@@ -45,7 +45,7 @@ pub(crate) fn first_state(name: &str) -> Progress {
         reason: None,
         since: unix_seconds(),
         has_streamed: false,
-        has_gap: false,
+        is_refused: false,
         applied: Lsn::ZERO,
         received: Lsn::ZERO,
         oldest_us: None,
@@ -66,7 +66,7 @@ impl Progress {
             self.since = unix_seconds();
         }
         self.phase = phase;
-        self.has_gap = false;
+        self.is_refused = false;
         self.reason = reason;
         self.has_streamed |= phase == Phase::Streaming;
         if phase != Phase::Streaming {
@@ -74,8 +74,15 @@ impl Progress {
         }
     }
 
+    /// Waits for somebody to mend what the reason says.
+    pub(crate) fn halt(&mut self, reason: String, is_refused: bool) {
+        self.enter(Phase::Halted, Some(reason));
+        self.is_refused = is_refused;
+    }
+
     /// Another attempt begins: what is retried or halted stays so until it has come to something.
     pub(crate) fn begin(&mut self) {
+        self.is_refused = false;
         if !matches!(self.phase, Phase::Retrying | Phase::Halted) {
             self.enter(Phase::Starting, None);
         }

@@ -66,10 +66,12 @@ impl Tasks {
 
     /// `passes`: what happened before is not for it.
     fn start(&mut self, flow: &Flow, config: &Arc<Config>, passes: bool) {
-        if let Some(resting) = self.resting.remove(&flow.name) {
-            // What it is doing is whole in itself; the flow waits for its slot and its lock.
+        let rested = self.resting.remove(&flow.name);
+        if let Some(resting) = &rested {
+            // What it is doing is whole in itself; the flow waits for its slot and its lock. It may not have come to anything yet.
             resting.stop.cancel();
         }
+        let passes = passes || rested.is_some();
         let first = Order { number: 0, config: Some(Arc::clone(config)), when: When::AtOnce };
         let (orders, seen) = watch::channel(vec![first]);
         let Some(seen) = Orders::new(seen) else { return };
@@ -166,17 +168,14 @@ impl Tasks {
         states
     }
 
-    /// Ready when every flow is halted and none has ever streamed.
+    /// Ready when every flow is halted and none has ever begun.
     pub(super) async fn all_refused(&self) {
         let watched: Vec<watch::Receiver<Progress>> =
             self.running.values().map(|running| running.progress.clone()).collect();
         if watched.is_empty() {
             return std::future::pending().await;
         }
-        // One that a command heals is worth staying for.
-        let refused = |progress: &Progress| {
-            progress.phase == Phase::Halted && !progress.has_streamed && !progress.has_gap
-        };
+        let refused = |progress: &Progress| progress.phase == Phase::Halted && progress.is_refused;
         loop {
             for seen in &watched {
                 if seen.clone().wait_for(refused).await.is_err() {

@@ -93,6 +93,9 @@ impl Refusal {
                 "two rows have the same key",
                 "The key's collation takes two values for one; please report it with the version of the server.",
             ),
+            1264 | 1265 | 1292 | 1366 => {
+                ("a value does not fit its column", "Leave the column out with `exclude`, and report it.")
+            }
             3159 => (
                 "the server asks for TLS",
                 "Set sslmode = \"verify-full\" for the server, and take out `insecure`.",

@@ -97,11 +97,11 @@ pub struct Health {
 /// Holds that a rule asks for are no fault.
 const SCHEDULED: &str = "scheduled";
 /// What was there before is copied, and what comes now waits for that.
-const BACKFILL: &str = "backfill";
+pub(super) const BACKFILL: &str = "backfill";
 /// The same, and somebody has to say yes first.
-const UNCONFIRMED: &str = "unconfirmed";
+pub(super) const UNCONFIRMED: &str = "unconfirmed";
 /// Rows that went over `parked_limit` are not even kept.
-const OVERFLOW: &str = "overflow";
+pub(super) const OVERFLOW: &str = "overflow";
 
 impl Health {
     /// Judges what is known, `seconds_ago` after it was written.
@@ -362,12 +362,18 @@ fn wal_of(slot: &SlotVital) -> (Level, String) {
         slot.safe_wal_bytes.is_some_and(|safe| u64::try_from(safe).map_or(true, |safe| safe < kept));
     let level = if matches!(status, "unreserved" | "lost") || limit.is_some_and(|limit| kept > limit) {
         Level::Fail
-    } else if is_short || limit.is_some_and(|limit| kept > limit / 2) {
+    } else if is_short || slot.is_much_without_a_bound() || limit.is_some_and(|limit| kept > limit / 2) {
         Level::Warn
     } else {
         Level::Ok
     };
-    let limit = limit.map_or_else(|| "no limit".to_owned(), |limit| format!("given up past {limit} bytes"));
+    let limit = match limit {
+        Some(limit) => format!("given up past {limit} bytes"),
+        None if slot.is_much_without_a_bound() => {
+            "and nothing bounds it before the source's disk is full: set max_retained_wal".to_owned()
+        }
+        None => "no limit".to_owned(),
+    };
     (level, format!("slot {} keeps {kept} bytes of WAL ({status}), {limit}", slot.name))
 }
 

@@ -63,6 +63,8 @@ metrics! {
     FLOW_SINCE Gauge "acequia_flow_state_since_timestamp_seconds" ["flow"], "when the flow came into its state";
     LAG Gauge "acequia_lag_seconds" ["flow"],
         "age of the oldest transaction that was received and is not committed in the target, 0 when there is none";
+    FLOW_STALE Gauge "acequia_flow_stale_seconds" ["flow"],
+        "since the oldest commit of the source that may not have come to the target, 0 when all have; absent where nobody knows";
     HEARTBEAT_AGE Gauge "acequia_heartbeat_age_seconds" ["flow"],
         "age of the oldest heartbeat that is on its way from the source's WAL to a commit in the target, 0 when all have come";
     HEARTBEAT_DURATION Gauge "acequia_heartbeat_duration_seconds" ["flow"],
@@ -86,6 +88,8 @@ metrics! {
 
     ROWS_WRITTEN Counter "acequia_rows_written_total" ["flow", "customer", "operation"],
         "rows of a customer that were created, updated, deleted, or left alone, since the flow began";
+    CUSTOMER_STALE Gauge "acequia_customer_stale_seconds" ["flow", "customer"],
+        "how stale a customer is: since the oldest commit of the source that it lacks, be it on its way, parked or held; 0 when it has all. What a rule holds for its time does not count";
     PARKED_ROWS Gauge "acequia_parked_rows" ["flow", "customer", "reason"], "rows that wait, by the reason";
     PARKED_AGE Gauge "acequia_parked_oldest_age_seconds" ["flow", "customer"],
         "age of the oldest row that is parked because of what it is: rejected, ambiguous, missing a parent; absent without one";

@@ -2,7 +2,7 @@
 //!
 //! `state` is what is known: what each flow says of itself, and `vital`: what somebody else saw who asked the databases
 //! without it. `health` judges that, and is the only place that does: the probe, the monitoring plug-in, the metrics and
-//! systemd's status line all tell what it says.
+//! systemd's status line all tell what it says. `stale` says how old the oldest is that a customer lacks.
 //!
 //! `http` answers who asks from outside, with what was `seen` last: `probe` says whether it lives and is ready; `gather` makes
 //! `sample`s of the `metric`s, with what the system says of the process `own`, and `scrape` writes them as text.
@@ -16,6 +16,7 @@ mod probe;
 mod sample;
 mod scrape;
 mod seen;
+mod stale;
 mod state;
 /// What systemd is told.
 pub mod systemd;
@@ -30,4 +31,4 @@ pub use state::{
     SnapshotPhase, SnapshotState, Verified, is_beside, read, read_outline, read_reload, remove, take_asked,
     write, write_asked, write_outline, write_reload,
 };
-pub use vital::{CustomerVital, HoldVital, Side, SlotVital, Vital};
+pub use vital::{CustomerVital, HoldVital, Side, SlotVital, UNBOUNDED_WAL_BYTES, Vital};

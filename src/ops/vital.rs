@@ -52,6 +52,9 @@ pub struct Side {
     pub problem: Option<String>,
 }
 
+/// Where nothing bounds what a slot keeps, so much is worth a word: 10 GB, as PostgreSQL counts.
+pub const UNBOUNDED_WAL_BYTES: u64 = 10 << 30;
+
 /// A replication slot, as the server shows it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SlotVital {
@@ -67,6 +70,18 @@ pub struct SlotVital {
     pub safe_wal_bytes: Option<i64>,
     /// Somebody reads from it.
     pub active: bool,
+}
+
+impl SlotVital {
+    /// More than [`UNBOUNDED_WAL_BYTES`] without any bound: nothing ends this before the source's disk is full.
+    pub fn is_much_without_a_bound(&self) -> bool {
+        self.has_no_bound() && self.retained_wal_bytes > UNBOUNDED_WAL_BYTES
+    }
+
+    /// Neither `max_retained_wal` nor the server's `max_slot_wal_keep_size`.
+    pub fn has_no_bound(&self) -> bool {
+        self.max_retained_wal_bytes.is_none() && self.safe_wal_bytes.is_none()
+    }
 }
 
 /// One customer.

@@ -479,7 +479,7 @@ fn a_slot_that_somebody_else_reads_is_waited_for_and_the_reader_is_named() {
 }
 
 #[test]
-fn a_second_daemon_ends_with_78_and_names_the_first() {
+fn a_second_daemon_stays_and_names_the_first() {
     let database = two_customers(Cluster::shared());
     let config = rules_over(&database);
     config.set_up();
@@ -487,12 +487,15 @@ fn a_second_daemon_ends_with_78_and_names_the_first() {
     first.wait_streaming();
     let pid = database.value("SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'acequia writer %' AND datname = current_database()");
     let second = rules_over(&database);
-    let log = refused_run(&second);
-    assert_says(&log, &["is served by another Acequia", "acequia writer ", "stop that one"]);
-    assert_says(&log, &[&format!("session {pid}")]);
+    let waiting = second.start();
+    wait_state(&second, "halted");
+    let words =
+        ["is served by another Acequia", "acequia writer ", "stop that one", &format!("session {pid}")];
+    wait_log(&waiting, &words);
     database.execute("INSERT INTO hq.code (code) VALUES ('a')");
     first.barrier();
     assert_eq!(database.value("SELECT count(*) FROM north.code"), "1");
+    waiting.stop();
     first.stop();
 }
 

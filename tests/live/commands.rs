@@ -114,6 +114,7 @@ Commands:
   links        Say whether both sides agree about who is who: rows linked, alone or there twice
   verify       Compare customers with what the rules give them, while the stream goes on
   journal      See what rows were before they were changed or deleted, and put them back
+  history      Tell when each customer got what, minute by minute
   audit        Tell what operators and the daemon have done: who, when, what
   forget       Drop what is remembered of a customer that left, or of a flow that no rule needs
   snapshot     Dump all tables of customers at one moment; list, check and load what was dumped
@@ -204,6 +205,10 @@ fn every_command_has_a_help_that_teaches() {
         (
             &["journal", "revert"],
             &["--dry-run", "--yes", "--until <TIME>", "writes over it again", "Exit status"],
+        ),
+        (
+            &["history"],
+            &["--since <TIME>", "--customer <NAME>", "--lsn <LSN>", "journal_keep", "Exit status"],
         ),
         (&["forget"], &["--customer <NAME>", "--flow <NAME>", "--yes", "journal revert", "Exit status"]),
         (&["config"], &["show"]),

@@ -4,6 +4,7 @@
 //! that "once" is not concluded from the end state alone.
 
 mod certificates;
+mod clock;
 mod disks;
 mod loss;
 mod matrix;
@@ -11,6 +12,7 @@ mod network;
 mod outages;
 mod places;
 mod refusals;
+mod restarts;
 mod scene;
 mod servers;
 
@@ -286,5 +288,12 @@ fn check_end(database: &Database, load: &Load) {
     for (column, op) in [("created", "INSERT"), ("updated", "UPDATE"), ("deleted", "DELETE")] {
         assert_eq!(count(&sum(column)), count(&recorded(op)), "the count of rows {column}");
     }
+    nothing(
+        "a count that its minutes do not add up to",
+        "SELECT route FROM (SELECT route, sum(created) created, sum(updated) updated, sum(deleted) deleted, sum(skipped) skipped,
+           sum(parked) parked FROM acequia.applied GROUP BY 1) a FULL JOIN acequia.route_count c USING (route)
+           WHERE (a.created, a.updated, a.deleted, a.skipped, a.parked)
+             IS DISTINCT FROM (c.created, c.updated, c.deleted, c.skipped, c.parked)",
+    );
     nothing("parked", "SELECT dataset, reason FROM acequia.parked");
 }

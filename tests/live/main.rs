@@ -14,6 +14,7 @@ mod explain;
 mod faults;
 mod forget;
 mod health;
+mod history;
 mod holds;
 mod journal;
 mod leaks;

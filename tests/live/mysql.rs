@@ -3,7 +3,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use acequia::config::Tls;
@@ -52,7 +53,7 @@ fn a_certificate_of_another_name_or_another_authority_is_refused() {
     let error = cipher(&other_name).expect_err("the certificate is for localhost");
     assert!(matches!(error.kind(), Kind::Tls(_)), "{error}");
     let strange = tempfile::tempdir().expect("a directory");
-    let openssl = std::process::Command::new("openssl")
+    let openssl = Command::new("openssl")
         .args("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=other -keyout k.pem -out c.pem".split(' '))
         .current_dir(strange.path())
         .output();
@@ -65,6 +66,35 @@ fn a_certificate_of_another_name_or_another_authority_is_refused() {
         server.server_at("localhost", Tls::VerifyFull { root_certificates: None, client: None }, PASSWORD);
     let error = cipher(&system).expect_err("no authority of the system's signed it");
     assert!(matches!(error.kind(), Kind::Tls(_)), "{error}");
+}
+
+/// Signs the server's request anew, good for so many days from now.
+fn certify(directory: &Path, days: &str) {
+    let arguments = "x509 -req -sha256 -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile extensions -out server.pem";
+    let openssl = Command::new("openssl")
+        .args(arguments.split(' '))
+        .args(["-days", days])
+        .current_dir(directory)
+        .output();
+    let output = openssl.expect("openssl runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_certificate_of_the_server_that_has_expired_is_refused_until_it_is_replaced() {
+    let server = Mysql::start(&[]);
+    let secure = server.server_at("localhost", verified(server.authority()), PASSWORD);
+    cipher(&secure).expect("it is good");
+    let authority = server.authority();
+    let directory = authority.parent().expect("a directory");
+    certify(directory, "-1");
+    server.execute("FLUSH SSL");
+    let error = cipher(&secure).expect_err("it has expired");
+    assert!(matches!(error.kind(), Kind::Tls(_)) && error.to_string().contains("expired"), "{error}");
+    assert_eq!(error.fault(), Fault::Retry);
+    certify(directory, "2");
+    server.execute("FLUSH SSL");
+    cipher(&secure).expect("it is good again");
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use serde_json::Value;
 
 use super::support::{CODES, Cluster, Config, Database, LIMIT, free_address, skip, wait_for};
 
@@ -140,7 +143,7 @@ fn a_plug_in_says_how_the_daemon_is_without_a_database() {
     // An error in the files is no fault of the daemon that runs by those from before.
     config.write("conf.d/rules.toml", "[[sync]]\nname = 7");
     let (status, text) = ping(&["--output", "json"]);
-    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let json: Value = serde_json::from_str(&text).expect("JSON");
     assert!(matches!(status, Some(0 | 2)) && json["checks"].as_array().is_some(), "{text}");
     // A daemon that hangs.
     daemon.signal("STOP");
@@ -179,5 +182,102 @@ fn status_is_shown_again_and_again_until_somebody_ends_it() {
     let line = format!("kill -INT {}", watching.id());
     assert!(Command::new("sh").args(["-c", &line]).status().expect("a shell").success());
     assert!(watching.wait().expect("it ends").success());
+    daemon.stop();
+}
+
+/// Headquarters and two customers, each in a schema.
+fn with_two_customers(database: &Database) -> (Config<'_>, SocketAddr) {
+    database.execute(
+        "CREATE SCHEMA south; CREATE TABLE south.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE)",
+    );
+    let rules = CODES.replace("[\"north\"]", "[\"north\", \"south\"]");
+    let customers = ["hq", "north", "south"].map(|name| (name, database, name));
+    let (config, address) = (Config::new(&customers, &rules), free_address());
+    config.write("conf.d/told.toml", &format!("[daemon]\nlisten = \"{address}\"\nmax_lag = \"10s\"\n"));
+    (config, address)
+}
+
+/// How stale a customer is: by status, with the reason, and by the metric.
+type Stale = (Option<f64>, String, Option<f64>);
+
+/// North and south.
+fn stale(config: &Config<'_>, address: SocketAddr) -> Result<[Stale; 2], String> {
+    let status: Value = serde_json::from_str(&config.succeed(&["status", "--output", "json"])).expect("JSON");
+    let metrics = get(address, "/metrics").map_or_else(|_| String::new(), |(_, text)| text);
+    let of = |name: &str| {
+        let customers = status["flows"][0]["customers"].as_array()?;
+        let customer = customers.iter().find(|customer| customer["customer"] == name)?;
+        let why = customer["stale_reason"].as_str().unwrap_or_default().to_owned();
+        let metric = metrics.lines().find_map(|line| {
+            let (labels, value) = line.strip_prefix("acequia_customer_stale_seconds{")?.split_once("} ")?;
+            labels.ends_with(&format!("customer=\"{name}\"")).then(|| value.parse().expect("a number"))
+        });
+        Some((customer["stale_seconds"].as_f64(), why, metric))
+    };
+    of("north").zip(of("south")).map(|(north, south)| [north, south]).ok_or_else(|| status.to_string())
+}
+
+/// Waits until north is as stale as this, for this reason, while south has all.
+fn wait_stale(config: &Config<'_>, address: SocketAddr, least: f64, reason: &str) -> f64 {
+    wait_for(&format!("north is stale ({reason}) and south is not"), LIMIT, || {
+        let seen = stale(config, address)?;
+        let [(north, why, metric), south] = &seen;
+        let is_so = |age: &Option<f64>| age.is_some_and(|age| age >= least);
+        let is_well = (south.0, south.2) == (Some(0.0), Some(0.0));
+        if is_so(north) && is_so(metric) && why == reason && is_well {
+            Ok(north.unwrap_or_default())
+        } else {
+            Err(format!("{seen:?}"))
+        }
+    })
+}
+
+fn wait_nobody_stale(config: &Config<'_>, address: SocketAddr) {
+    wait_for("nobody is stale", LIMIT, || {
+        let seen = stale(config, address)?;
+        let well = (Some(0.0), String::new(), Some(0.0));
+        if seen == [well.clone(), well] { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+}
+
+#[test]
+fn who_is_locked_or_paused_is_stale_as_long_as_it_lacks_a_row_and_the_others_are_not() {
+    let database = practice();
+    let (config, address) = with_two_customers(&database);
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    wait_nobody_stale(&config, address);
+    let locker = database.session();
+    locker.query("BEGIN");
+    locker.query("LOCK TABLE north.code IN ACCESS EXCLUSIVE MODE");
+    database.execute("INSERT INTO hq.code (code) VALUES ('a')");
+    let before = wait_stale(&config, address, 2.0, "locked");
+    wait_stale(&config, address, before + 2.0, "locked");
+    let said = config.succeed(&["status"]);
+    assert!(said.contains("STALE") && said.contains(" s, locked"), "{said}");
+    locker.query("ROLLBACK");
+    wait_nobody_stale(&config, address);
+    // Somebody who is paused and lacks nothing is not stale, and who paused it does not make it less so.
+    config.succeed(&["pause", "--customer", "north"]);
+    daemon.barrier();
+    wait_nobody_stale(&config, address);
+    let began = Instant::now();
+    database.execute("INSERT INTO hq.code (code) VALUES ('b')");
+    let paused = wait_stale(&config, address, 1.0, "paused");
+    assert!(paused <= began.elapsed().as_secs_f64(), "it counts from the row on: {paused}");
+    let metrics = get(address, "/metrics").expect("it answers").1;
+    check_metrics(&metrics);
+    daemon.stop();
+    // Nobody knows what the source has written since, but the row is as old as it is.
+    let [(north, why, _), (south, _, _)] = stale(&config, address).expect("it is told");
+    assert!(
+        north.is_some_and(|age| age >= paused) && why == "paused" && south.is_none(),
+        "{north:?} {why} {south:?}"
+    );
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    config.succeed(&["resume", "--customer", "north"]);
+    wait_nobody_stale(&config, address);
     daemon.stop();
 }

@@ -29,7 +29,7 @@ package() {
         echo "audit: there is no package in $built/debian: run make deb first" >&2
         return 1
     fi
-    # As a user who may do nothing: lintian warns of root.
+    # It warns when root runs it, and in CI root does.
     lintian --allow-root --fail-on error,warning "${packages[@]}"
 }
 

@@ -3,7 +3,7 @@
 # and MariaDB, openssl.
 #
 #     install.sh         what every run needs
-#     install.sh test    and what tests are skipped without, by name: a container with systemd, promtool, mandoc, nft
+#     install.sh test    and what tests are skipped without, by name: a container with systemd, promtool, mandoc, nft, faketime
 #     install.sh package only what makes the Debian package: the C compiler, dpkg-dev, cargo-deb; no server
 #     install.sh ci      all of it, and what looks over the package and its licences: lintian, cargo-deny, debootstrap
 #
@@ -44,6 +44,8 @@ find_missing() {
     command -v mandoc >/dev/null || missing+=(mandoc)
     # It has system calls refused.
     command -v strace >/dev/null || missing+=(strace)
+    # It gives a process another time.
+    command -v faketime >/dev/null || missing+=(faketime)
     # It drops packets, which only root can have dropped.
     ((EUID != 0)) || command -v nft >/dev/null || missing+=(nftables)
     # The service and its package are tried under a systemd of their own, which only root can boot.

@@ -9,7 +9,8 @@
 #
 # Then it waits. When its standard input closes (the owner is gone, however it went) or it gets TERM, it stops the
 # server at once and removes DIR. Until then the owner may write lines: `stop` (at once, as a crash would), `shutdown` (in
-# order, but waiting for nobody), `start`. Each is answered: `stopped`, or the `ready` line again.
+# order, but waiting for nobody), `start`. Each is answered: `stopped` (after a shutdown that took a minute: that it did), or the
+# `ready` line again.
 #
 # The superuser is `postgres`; data, log and socket are DIR/data, DIR/log and DIR/sock. The settings are those that
 # logical replication and tests want, without fsync for speed; `-c` overrides them (all go to postgresql.conf, so
@@ -150,12 +151,24 @@ start() {
     printf 'ready %s %s\n' "$dir/sock" "$port"
 }
 
-# `stop` or `stop INT`.
 stop() {
     [[ -n $server_pid ]] || return 0
-    kill "-${1:-QUIT}" "$server_pid" 2>/dev/null || true
+    kill -QUIT "$server_pid" 2>/dev/null || true
+    # One that a test has stopped would not hear it.
+    kill -CONT "$server_pid" 2>/dev/null || true
     wait "$server_pid" 2>/dev/null || true
     server_pid=''
+}
+
+# One that is kept from going is ended after a minute, so that whoever waits for it learns that.
+shut_down() {
+    [[ -n $server_pid ]] || { echo stopped; return; }
+    local how=stopped tenths=600
+    kill -INT "$server_pid" 2>/dev/null || true
+    while ((tenths-- > 0)) && kill -0 "$server_pid" 2>/dev/null; do sleep 0.1; done
+    ! kill -0 "$server_pid" 2>/dev/null || how='did not stop within a minute'
+    stop
+    echo "$how"
 }
 
 # shellcheck disable=SC2317  # called by the trap
@@ -182,7 +195,7 @@ main() {
     while read -r line; do
         case $line in
             stop) stop && echo stopped ;;
-            shutdown) stop INT && echo stopped ;;
+            shutdown) shut_down ;;
             start) [[ -n $server_pid ]] || start ;;
             *) fail "not understood on standard input: $line" ;;
         esac

@@ -7,7 +7,6 @@ use super::scope::{ENTRIES, Scope};
 use crate::cli::console::{Exit, Output, say};
 use crate::cli::table::table;
 use crate::config::Config;
-use crate::postgres::Error;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
@@ -41,19 +40,8 @@ pub(super) fn words(op: &str) -> &'static str {
 }
 
 pub(super) async fn list(config: &Config, question: &List) -> anyhow::Result<Exit> {
-    let mut rows: Vec<Row> = Vec::new();
-    for (target, scope) in question.scope.open(config).await? {
-        let sql = format!("{SELECT} {ENTRIES} {GROUP}");
-        let mut params = scope.list().to_vec();
-        params.push(&question.limit);
-        let found = target.query(&sql, &params).await;
-        rows.extend(found.map_err(|error| Error::from_driver("listing the journal", &error))?);
-    }
-    if rows.is_empty() {
-        question.scope.expect_known(config)?;
-    }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.get::<_, std::time::SystemTime>("at")));
-    rows.truncate(usize::try_from(question.limit).unwrap_or(usize::MAX));
+    let sql = format!("{SELECT} {ENTRIES} {GROUP}");
+    let rows = question.scope.latest(config, "journal", (&sql, &[]), ("at", question.limit)).await?;
     match question.output {
         Output::Json => {
             say!("{}", serde_json::to_string_pretty(&rows.iter().map(as_json).collect::<Vec<_>>())?);

@@ -65,7 +65,7 @@ pub(super) async fn revert(config: &Config, wanted: &Revert) -> anyhow::Result<E
         until: wanted.until,
     };
     let (mut reports, mut failure) = (Vec::new(), None);
-    for (target, parameters) in scope.open(config).await? {
+    for (target, parameters) in scope.open(config, "journal").await? {
         for (customer, datasets) in concerned(&target, &parameters).await? {
             let one = Customer { config, target: &target, parameters: &parameters, name: &customer };
             match one.revert(&datasets, wanted.yes).await {

@@ -1,5 +1,9 @@
-//! Whose entries of the journal are meant.
+//! Whose entries of the journal, or of the history, are meant.
 
+use std::cmp::Reverse;
+use std::time::SystemTime;
+
+use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use super::moment::Moment;
@@ -12,7 +16,7 @@ use crate::postgres::{Error, Session};
 
 /// What is left out means all.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     /// Only what this sync group wrote
     #[arg(long, value_name = "NAME")]
     pub(super) sync: Option<String>,
@@ -37,7 +41,7 @@ pub(super) const ENTRIES: &str = "FROM acequia.journal j JOIN acequia.route r ON
 
 /// A scope as one database understands it.
 #[derive(Debug, Clone)]
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     pub(super) sync: Option<String>,
     pub(super) customer: Option<String>,
     pub(super) dataset: Option<String>,
@@ -47,17 +51,21 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// As parameters of a statement.
-    pub(super) fn list(&self) -> [&(dyn ToSql + Sync); 5] {
+    pub(crate) fn list(&self) -> [&(dyn ToSql + Sync); 5] {
         [&self.sync, &self.customer, &self.dataset, &self.since, &self.until]
     }
 }
 
 impl Scope {
-    /// Sessions with the databases that may have something to say, each with the scope's parameters there.
-    pub(super) async fn open(&self, config: &Config) -> Result<Vec<(Session, Parameters)>, Error> {
+    /// Sessions of a command with the databases that may have something to say, each with the scope's parameters there.
+    pub(crate) async fn open(
+        &self,
+        config: &Config,
+        command: &str,
+    ) -> Result<Vec<(Session, Parameters)>, Error> {
         let mut opened = Vec::new();
         for database in self.databases(config) {
-            let target = session(database, "journal").await?;
+            let target = session(database, command).await?;
             if !has_control(&target).await? {
                 continue;
             }
@@ -87,8 +95,33 @@ impl Scope {
         names.into_iter().filter_map(|name| config.databases.get(name)).collect()
     }
 
+    /// The latest rows of all these databases by the moment in the column `by`, at most `limit`. `$1` to `$5` of the question are
+    /// the scope, `$6` the limit, and `more` comes behind.
+    pub(crate) async fn latest(
+        &self,
+        config: &Config,
+        command: &str,
+        (sql, more): (&str, &[&(dyn ToSql + Sync)]),
+        (by, limit): (&str, i64),
+    ) -> anyhow::Result<Vec<Row>> {
+        let mut rows: Vec<Row> = Vec::new();
+        for (target, scope) in self.open(config, command).await? {
+            let mut params = scope.list().to_vec();
+            params.push(&limit);
+            params.extend(more);
+            let found = target.query(sql, &params).await;
+            rows.extend(found.map_err(|error| Error::from_driver(format!("reading the {command}"), &error))?);
+        }
+        if rows.is_empty() {
+            self.expect_known(config)?;
+        }
+        rows.sort_by_key(|row| Reverse(row.get::<_, SystemTime>(by)));
+        rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(rows)
+    }
+
     /// Where nothing was found: a name that is mistyped must not look like one of which nothing is there.
-    pub(super) fn expect_known(&self, config: &Config) -> anyhow::Result<()> {
+    pub(crate) fn expect_known(&self, config: &Config) -> anyhow::Result<()> {
         known("customer", self.customer.as_deref(), config.customers.keys().map(CustomerName::as_str))?;
         known(
             "sync group",

@@ -61,7 +61,7 @@ type Current = BTreeMap<(String, String, String), BTreeMap<String, Option<String
 
 pub(super) async fn show(config: &Config, question: &Show) -> anyhow::Result<Exit> {
     let mut told = Vec::new();
-    for (target, scope) in question.scope.open(config).await? {
+    for (target, scope) in question.scope.open(config, "journal").await? {
         let sql = format!("{SELECT} {ENTRIES} ORDER BY j.id DESC LIMIT $6");
         let mut params = scope.list().to_vec();
         params.push(&question.limit);

@@ -76,8 +76,8 @@ const STATUSES: Terms = &[
     ("75", "`snapshot run`: another run of it is at work."),
     (
         "78",
-        "The configuration is wrong, or the server refuses its role or password. `run`: no flow can start, and starting again \
-         would not help.",
+        "The configuration is wrong, or the server refuses its role or password. `run`: no flow can start and none ever has, \
+         so starting again would not help.",
     ),
 ];
 

@@ -25,8 +25,9 @@ const KEY: Bond = Bond::Needs("sslkey", "sslcert");
 /// `[databases.NAME]`
 pub(super) static DATABASE: Chapter = Chapter {
     keys: &DATABASE_KEYS,
-    about: "How to reach one PostgreSQL database. Everything is read again at each new connection: a password that was \
-            changed, or a certificate that was renewed, needs no restart.",
+    about: "How to reach one PostgreSQL database. Files are read again at each new connection: a certificate that was renewed, \
+            or a password that was changed in its file, needs no restart. A credential of systemd is what it was when the \
+            service started.",
     groups: &[
         Group { title: None, entries: DATABASE_ENTRIES },
         Group { title: Some("How a connection is protected"), entries: PROTECTION },
@@ -55,8 +56,8 @@ const DATABASE_ENTRIES: &[Entry] = &[
         shape: Shape::Text(&SIZE),
         default: None,
         about: "The most WAL that a slot in this database may keep. Past half of it the daemon warns, past it the slot is given up \
-                on purpose and its flow needs a resync. Without it only max_slot_wal_keep_size of the server is a bound. 1024 to \
-                a step, as PostgreSQL counts.",
+                on purpose and its flow needs a resync. Without it only max_slot_wal_keep_size of the server is a bound; \
+                without that too the daemon warns past 10 GB. 1024 to a step, as PostgreSQL counts.",
     },
     Entry {
         key: "failover",
@@ -106,8 +107,8 @@ const PROTECTION: &[Entry] = &[
         key: "password",
         shape: Shape::Table(&PASSWORD),
         default: None,
-        about: "Where the password is, never the password itself. Without it, PostgreSQL's ~/.pgpass is looked at. It is read \
-                anew for each connection.",
+        about: "Where the password is, never the password itself. Without it, PostgreSQL's ~/.pgpass is looked at. The file is \
+                read anew for each connection.",
     },
     Entry {
         key: "sslmode",
@@ -161,6 +162,7 @@ const PASSWORD_ENTRIES: &[Entry] = &[
         key: "credential",
         shape: Shape::Text(&CREDENTIAL),
         default: None,
-        about: "A credential of systemd: NAME of LoadCredential=NAME:PATH in the unit.",
+        about: "A credential of systemd: NAME of LoadCredential=NAME:PATH in the unit. systemd copies it once, when the service \
+                starts: after a rotation, `systemctl restart acequia`.",
     },
 ];

@@ -31,7 +31,7 @@ const DAEMON_ENTRIES: &[Entry] = &[
         key: "journal_keep",
         shape: Shape::Text(&DAYS),
         default: Some("\"30d\""),
-        about: "For how long the old images of changed and deleted rows are kept.",
+        about: "For how long the old images of changed and deleted rows are kept, and what `acequia history` tells.",
     },
     Entry {
         key: "journal_max",

@@ -21,6 +21,7 @@ use crate::source::duplex::{ReplicationStream, ReplicationWriter};
 use crate::source::frame::Frame;
 use crate::source::pgoutput;
 
+use super::departure;
 use super::drift::Watch;
 use super::error::Error;
 use super::order::Orders;
@@ -54,6 +55,8 @@ pub(super) fn application(flow: &str) -> String {
 
 /// Everything that the reading loop owns.
 pub(super) struct Capture {
+    /// The flow's name, for what DBAs see of its sessions.
+    pub(super) flow: String,
     pub(super) source: Database,
     /// A server that is silent for longer is gone, whatever TCP says. None where the server sends no keepalives.
     pub(super) silence_limit: Option<Duration>,
@@ -92,6 +95,8 @@ struct Reading {
     idle_at: Instant,
     /// Since when, and when last, the server has asked again and again.
     asked: Option<(Instant, Instant)>,
+    /// When everything was here last that the server had.
+    level: watch::Sender<tokio::time::Instant>,
     /// The transaction that commits there is not taken any more.
     stop_before: Option<Lsn>,
     /// It has come to there.
@@ -100,11 +105,23 @@ struct Reading {
 }
 
 impl Capture {
-    /// Reads until the stream fails or the writer is gone.
+    /// Reads until the stream fails, the server has to go or the writer is gone.
     pub(super) async fn run(self, stream: ReplicationStream) -> Result<(), Error> {
+        let (level, was_level) = watch::channel(tokio::time::Instant::now());
+        tokio::select! {
+            ended = self.read(stream, level) => ended,
+            gone = departure::noticed(&self.source, &self.flow, was_level, KEPT_UP) => Err(gone),
+        }
+    }
+
+    async fn read(
+        &self,
+        stream: ReplicationStream,
+        level: watch::Sender<tokio::time::Instant>,
+    ) -> Result<(), Error> {
         let ReplicationStream { mut reader, mut writer } = stream;
         let (mut applied, mut orders) = (self.applied.clone(), self.orders.clone());
-        let mut reading = self.begin(*applied.borrow_and_update());
+        let mut reading = self.begin(*applied.borrow_and_update(), level);
         reading.stop_before = earlier(self.stop_before, self.mark(&orders).await?);
         let mut feedback = tokio::time::interval(FEEDBACK_INTERVAL);
         feedback.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -114,6 +131,7 @@ impl Capture {
             {
                 return Err(Error::Reached { at });
             }
+            let takes = !reading.batch.is_full() && !reading.stopped;
             tokio::select! {
                 permit = self.batches.reserve(), if reading.batch.is_ready() => {
                     let Ok(permit) = permit else { return Ok(()) };
@@ -127,7 +145,7 @@ impl Capture {
                     }
                     permit.send(batch);
                 }
-                frame = reader.next(), if !reading.batch.is_full() && !reading.stopped => {
+                frame = reader.next(), if takes => {
                     let reply = self.take(frame?, &mut reading).await?;
                     if reply {
                         if reading.is_asked_for(Instant::now()) > KEPT_UP {
@@ -152,8 +170,11 @@ impl Capture {
                 }
                 _ = feedback.tick() => {
                     let silent = self.seen.borrow().heard_at.elapsed();
-                    if self.silence_limit.is_some_and(|limit| silent > limit) && !reading.batch.is_full() && !reading.stopped {
+                    if takes && self.silence_limit.is_some_and(|limit| silent > limit) {
                         return Err(Error::Silent { database: self.source.name.to_string(), seconds: silent.as_secs() });
+                    }
+                    if takes && silent >= FEEDBACK_INTERVAL / 2 {
+                        reading.level.send_replace(tokio::time::Instant::now());
                     }
                     let awaited = self.awaited.borrow().filter(|awaited| *awaited > *applied.borrow());
                     let ask = silent > SILENCE_ASK || awaited.is_some_and(|awaited| awaited > reading.passed);
@@ -164,7 +185,7 @@ impl Capture {
         }
     }
 
-    fn begin(&self, start: Lsn) -> Reading {
+    fn begin(&self, start: Lsn, level: watch::Sender<tokio::time::Instant>) -> Reading {
         let mut reading = Reading {
             assembler: Assembler::new(start, self.plan.cascades()),
             batch: Batch::new(Arc::clone(&self.plan)),
@@ -172,6 +193,7 @@ impl Capture {
             passed: start,
             idle_at: Instant::now(),
             asked: None,
+            level,
             stop_before: None,
             stopped: false,
             drift: self.drift.another(),
@@ -190,6 +212,10 @@ impl Capture {
         let (position, reply) = match frame {
             Frame::Ended => return Err(Error::StreamEnded { database: self.source.name.to_string() }),
             Frame::Keepalive { end, reply_requested, .. } => {
+                // It comes when there is nothing left to send; one that wants an answer may wait for us.
+                if !reply_requested || reading.handed <= *self.applied.borrow() {
+                    reading.level.send_replace(tokio::time::Instant::now());
+                }
                 if !reading.assembler.in_transaction() {
                     reading.passed = reading.passed.max(end);
                     // Everything that commits before is here.

@@ -128,10 +128,10 @@ pub enum Error {
         /// The source.
         database: String,
     },
-    /// The source shuts down, and waits for what can't be written now.
+    /// The source shuts down, and waits for what is not written yet.
     #[error(
-        "the server of database {database} is shutting down, and waits for rows to be confirmed that can't be written at the \
-         moment: the connection was closed, so that it can go; they are read again when it is back"
+        "the server of database {database} is shutting down, and waits for rows to be confirmed that are not written yet: the \
+         connection was closed, so that it can go; they are read again when it is back"
     )]
     GoingDown {
         /// The source.

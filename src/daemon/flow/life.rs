@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::apply::{self, Batch, Keep, Writer};
-use crate::config::{Config, Database, NotifyEvent, Tls};
+use crate::config::{Config, NotifyEvent};
 use crate::fault::{Delays, Fault};
 use crate::logging::TURN;
 use crate::lsn::Lsn;
@@ -27,8 +27,9 @@ use super::inspection::Inspection;
 use super::knock;
 use super::lifeline::Lifeline;
 use super::order::{Followed, Orders};
+use super::past;
 use super::plan::Told;
-use super::predecessor::{Opened, Predecessor};
+use super::predecessor::{self, Opened, Predecessor};
 use super::recall::Turn;
 use super::start::{self, Prepared};
 use super::unheard;
@@ -46,10 +47,6 @@ const JOURNAL_INTERVAL: Duration = Duration::from_mins(10);
 const JOURNAL_PAUSE: Duration = Duration::from_secs(1);
 /// What was in the way is ended, and goes in a moment. The delays stay as they are.
 const CLEARED: Duration = Duration::from_secs(1);
-/// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
-const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
-/// … and over TCP when the keepalives of the dead session have gone unanswered.
-const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
 
 /// What was handed to the writer is committed if that takes no longer, once the flow is told to stop; else it is rolled back, and
 /// done again after the next start.
@@ -108,12 +105,11 @@ pub(in crate::daemon) async fn run(
         held_since = is_held.then(|| held_since.unwrap_or_else(Instant::now));
         // One that has streamed is its own predecessor: its last statement may still be running.
         let patient = progress.borrow().has_streamed;
-        if fault(&error, &config, &flow, held_since.filter(|_| !patient)) == Fault::Halt {
+        if predecessor::fault(&error, &config, &flow, held_since.filter(|_| !patient)) == Fault::Halt {
             if halted.replace(error.to_string()).as_ref() != Some(&error.to_string()) {
                 tracing::error!(flow = %flow.name, "flow halted: {error}");
             }
-            let target = &config.databases[&flow.target];
-            let ended = halt(&mut orders, (target, &flow, &mut heard), &error, (&progress, &stop)).await;
+            let ended = halt(&mut orders, (&config, &flow, &mut heard), &error, (&progress, &stop)).await;
             let Some(next) = ended else { return };
             followed = next;
             continue;
@@ -134,21 +130,24 @@ pub(in crate::daemon) async fn run(
 /// told to stop.
 async fn halt(
     orders: &mut Orders,
-    (target, flow, heard): (&Database, &Flow, &mut i64),
+    (config, flow, heard): (&Config, &Flow, &mut i64),
     error: &Error,
     (progress, stop): (&watch::Sender<Progress>, &CancellationToken),
 ) -> Option<Followed> {
-    progress.send_modify(|progress| {
-        progress.enter(Phase::Halted, Some(error.to_string()));
-        progress.has_gap = matches!(error, Error::Gap(_));
-    });
+    let has_streamed = progress.borrow().has_streamed;
+    progress.send_modify(|progress| progress.halt(error.to_string(), false));
+    let is_refused = tokio::select! {
+        () = stop.cancelled() => return None,
+        refused = past::is_refused(error, (config, flow), has_streamed) => refused,
+    };
+    progress.send_modify(|progress| progress.halt(error.to_string(), is_refused));
     let followed = orders.halted();
     if followed != Followed::Same {
         return Some(followed);
     }
     tokio::select! {
         () = stop.cancelled() => return None,
-        () = wished(target, &flow.name, heard) => {}
+        () = wished(&config.databases[&flow.target], &flow.name, heard) => {}
         () = wait(orders, HALTED_INTERVAL) => {}
     }
     Some(orders.halted())
@@ -240,17 +239,6 @@ fn stopped(progress: &watch::Sender<Progress>) {
     progress.send_modify(|progress| progress.enter(Phase::Stopping, None));
 }
 
-/// A lock that somebody holds may be that of our own predecessor, killed a moment ago.
-fn fault(error: &Error, config: &Config, flow: &Flow, held_since: Option<Instant>) -> Fault {
-    if let Error::Apply(apply::Error::Served { .. }) = error {
-        let socket = config.databases.get(&flow.target).is_some_and(|database| database.tls == Tls::Socket);
-        let wait = if socket { LOCK_WAIT_SOCKET } else { LOCK_WAIT_TCP };
-        let waited = held_since.map_or(Duration::ZERO, |since| since.elapsed());
-        return if waited < wait { Fault::Retry } else { Fault::Halt };
-    }
-    error.fault()
-}
-
 /// Brings the flow up and streams until something fails or it is told to stop.
 async fn attempt(
     (config, orders): (&Config, &Orders),
@@ -334,6 +322,7 @@ async fn stream(
     let seen = Seen { received: *applied.borrow(), heard_at: Instant::now(), oldest_us: None };
     let (seen, watched) = watch::channel(seen);
     let capture = Capture {
+        flow: flow.name.clone(),
         source: source.clone(),
         silence_limit,
         plan,

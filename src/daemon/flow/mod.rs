@@ -2,13 +2,15 @@
 //!
 //! `start` brings a flow up to its stream: `plan` makes its plan, `publish` its publication, `recall` tells what has changed
 //! since the last time, `position` finds where it goes on and `gap` why it can't; `wished` hears who asks for a new slot then.
-//! `capture` reads the stream, `drift` notices when the plan no longer fits the databases, `unheard` when a connection is dead
-//! before there is a stream, `lifeline` when the writer's is dead later; a `predecessor` is what such a connection left at a
-//! server. `inspection` compares customers with what the rules give them. `life` writes what was captured, decides what a
-//! failure means, and follows the `order`s of the process; a `knock` tells it that a database is there again. `rest` keeps the
-//! slot of a disabled flow from holding back WAL; `surrender` gives a slot up.
+//! `capture` reads the stream, the `departure` of a server is noticed that shuts down while the flow is behind, `drift` when the
+//! plan no longer fits the databases, `unheard` when a connection is dead before there is a stream, `lifeline` when the writer's
+//! is dead later; a `predecessor` is what such a connection left at a server. `inspection` compares customers with what the rules
+//! give them. `life` writes what was captured, decides what a failure means, and follows the `order`s of the process; a `knock`
+//! tells it that a database is there again, and the `past` whether a flow that is halted has ever begun. `rest` keeps the slot of
+//! a disabled flow from holding back WAL; `surrender` gives a slot up.
 
 mod capture;
+mod departure;
 mod drift;
 mod error;
 mod gap;
@@ -17,6 +19,7 @@ mod knock;
 mod life;
 mod lifeline;
 mod order;
+mod past;
 mod plan;
 mod position;
 mod predecessor;

@@ -17,6 +17,7 @@ use crate::rules::{self, Flow, Plan, Problem, Scope, Severity};
 use super::super::trail::Start;
 use super::drift::{Side, application};
 use super::error::Error;
+use super::past;
 use super::publish::publish;
 use super::recall::{self, Note, Turn};
 
@@ -228,18 +229,8 @@ async fn refuse(flow: &Flow, problems: &[Problem], there: &Session) -> Result<()
     let errors: Vec<&Problem> = problems.iter().filter(|problem| problem.is_error()).collect();
     let of_flow = errors.iter().find(|problem| problem.scope == Scope::Flow);
     let Some(first) = of_flow.or(errors.first()) else { return Ok(()) };
-    if of_flow.is_none() && has_begun(flow, there).await? {
+    if of_flow.is_none() && past::has_begun(there, flow).await? {
         return Ok(());
     }
     Err(Error::Rules { count: errors.len(), first: first.message.clone() })
-}
-
-async fn has_begun(flow: &Flow, there: &Session) -> Result<bool, postgres::Error> {
-    let failed = |error| postgres::Error::from_driver("looking whether the flow has begun", &error);
-    let known = there.query_one("SELECT to_regclass('acequia.checkpoint') IS NOT NULL", &[]).await;
-    if !known.map_err(failed)?.get::<_, bool>(0) {
-        return Ok(false);
-    }
-    let sql = "SELECT EXISTS (SELECT FROM acequia.checkpoint WHERE flow = $1 AND state <> 'creating')";
-    Ok(there.query_one(sql, &[&flow.name]).await.map_err(failed)?.get(0))
 }

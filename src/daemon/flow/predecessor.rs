@@ -2,9 +2,11 @@
 //! slot and the flow's lock for sessions that nobody serves any more, until its own limits are reached.
 
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use crate::apply::{self, writer};
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, Tls};
+use crate::fault::Fault;
 use crate::rules::Flow;
 
 use super::capture;
@@ -22,6 +24,10 @@ pub(super) struct Opened {
 
 /// So many are known at each server: one that an attempt has left, and those of attempts that failed after it.
 const KNOWN_MAX: usize = 16;
+/// The lock of a daemon that was killed is free once the server has noticed: at once on a socket …
+const LOCK_WAIT_SOCKET: Duration = Duration::from_secs(10);
+/// … and over TCP when the keepalives of the dead session have gone unanswered.
+const LOCK_WAIT_TCP: Duration = Duration::from_secs(90);
 
 /// The processes of the last attempts' connections.
 #[derive(Debug, Clone, Default)]
@@ -70,6 +76,17 @@ impl Predecessor {
         }
         false
     }
+}
+
+/// A lock that somebody holds may be that of our own predecessor, killed a moment ago.
+pub(super) fn fault(error: &Error, config: &Config, flow: &Flow, held_since: Option<Instant>) -> Fault {
+    if let Error::Apply(apply::Error::Served { .. }) = error {
+        let socket = config.databases.get(&flow.target).is_some_and(|database| database.tls == Tls::Socket);
+        let wait = if socket { LOCK_WAIT_SOCKET } else { LOCK_WAIT_TCP };
+        let waited = held_since.map_or(Duration::ZERO, |since| since.elapsed());
+        return if waited < wait { Fault::Retry } else { Fault::Halt };
+    }
+    error.fault()
 }
 
 fn add(known: &mut Vec<i32>, process: &OnceLock<i32>) {

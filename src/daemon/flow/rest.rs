@@ -74,13 +74,17 @@ pub(in crate::daemon) async fn run(
     }
 }
 
-/// A flow that was disabled and enabled again before it had come to its end: it goes on from now all the same.
+/// A flow that was disabled and is enabled again, though it may not have come to its end or to rest before: it goes on from now all
+/// the same.
 pub(in crate::daemon) async fn pass(config: &Config, flow: &Flow) -> Result<(), Error> {
     let target = &config.databases[&flow.target];
     limited(async {
         let there = postgres::open(target, &application(flow)).await?;
         if let Some(Checkpoint { lsn, creating: false, .. }) = Checkpoint::look(&there, &flow.name).await? {
-            Checkpoint::rest(&there, &flow.name, lsn).await?;
+            // Its last writer may still be about to go.
+            while !Checkpoint::rest(&there, &flow.name, lsn).await? {
+                tokio::time::sleep(SOON).await;
+            }
         }
         Ok(())
     })

@@ -1,13 +1,14 @@
 //! When something is to be said about the WAL that a slot keeps: once when it gets much, and again only after it was little.
 
 use crate::catalog::Slot;
-use crate::ops::SlotVital;
+use crate::ops::{SlotVital, UNBOUNDED_WAL_BYTES};
 
 /// What was said already.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
     half: bool,
     short: bool,
+    unbounded: bool,
 }
 
 impl Guard {
@@ -28,6 +29,14 @@ impl Guard {
         } else {
             self.half = false;
         }
+        if slot.is_much_without_a_bound() && !self.unbounded {
+            said.push(format!(
+                "{keeps}, and nothing bounds it: neither max_retained_wal nor max_slot_wal_keep_size of its server. Past the end of \
+                 its disk the server stops. Set max_retained_wal; `acequia status` says what holds the slot back"
+            ));
+            self.unbounded = true;
+        }
+        self.unbounded &= slot.has_no_bound() && kept >= UNBOUNDED_WAL_BYTES / 2;
         // Negative where the server takes it away at its next checkpoint.
         let left = slot.safe_wal_bytes.map(|left| u64::try_from(left).unwrap_or(0));
         if left.is_some_and(|left| left < kept) && !self.short {
@@ -84,6 +93,19 @@ mod tests {
         assert_eq!([400, 501, 900, 400, 600, 249, 501].map(&mut said), [0, 1, 0, 0, 0, 0, 1]);
         assert!(!is_past(&slot(1_000, Some(1_000), None)) && is_past(&slot(1_001, Some(1_000), None)));
         assert!(!is_past(&slot(u64::MAX, None, None)), "without a limit it is never given up");
+    }
+
+    #[test]
+    fn without_any_bound_much_is_warned_of_once_until_little_is_kept_again() {
+        const GB: u64 = 1 << 30;
+        let mut guard = Guard::default();
+        let mut said = |kept| guard.look(("main:east", "main"), &slot(kept * GB, None, None));
+        assert_eq!([9, 10, 11, 30, 6, 11, 4, 11].map(|kept| said(kept).len()), [0, 0, 1, 0, 0, 0, 0, 1]);
+        let said = Guard::default().look(("main:east", "main"), &slot(11 * GB, None, None)).concat();
+        assert!(said.contains("nothing bounds it") && said.contains("Set max_retained_wal"), "{said}");
+        for bounded in [slot(11 * GB, Some(40 * GB), None), slot(11 * GB, None, Some(1 << 40))] {
+            assert_eq!(Guard::default().look(("main:east", "main"), &bounded), [""; 0]);
+        }
     }
 
     #[test]

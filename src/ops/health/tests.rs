@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::ops::{Side, Verified, Vital};
+use crate::ops::{Side, UNBOUNDED_WAL_BYTES, Verified, Vital};
 
 /// A flow in which all is well.
 fn well() -> FlowState {
@@ -135,6 +135,29 @@ fn a_slot_is_red_when_it_is_lost_or_past_its_limit() {
         });
         assert_eq!(red, [("wal", FAIL)], "{status}");
     }
+}
+
+#[test]
+fn a_slot_that_nothing_bounds_is_warned_of_before_it_fills_the_disk() {
+    let slot = |kept, max, safe| {
+        let slot = SlotVital {
+            retained_wal_bytes: kept,
+            max_retained_wal_bytes: max,
+            safe_wal_bytes: safe,
+            ..SlotVital::default()
+        };
+        wal_of(&slot)
+    };
+    let much = UNBOUNDED_WAL_BYTES + 1;
+    let (level, text) = slot(much, None, None);
+    assert_eq!(level, WARN);
+    assert!(
+        text.ends_with("nothing bounds it before the source's disk is full: set max_retained_wal"),
+        "{text}"
+    );
+    assert_eq!(slot(UNBOUNDED_WAL_BYTES, None, None).0, Level::Ok);
+    assert_eq!(slot(much, Some(2 * much), None).0, Level::Ok, "a bound of ours");
+    assert_eq!(slot(much, None, Some(i64::MAX)).0, Level::Ok, "one of the server");
 }
 
 #[test]

@@ -1,31 +1,10 @@
 //! What befalls the customer's rows and tables, and the daemon.
 
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use super::super::support::{Database, Disk, Session};
-use super::{END, play};
-
-/// A transaction that somebody leaves open.
-struct Left<'a> {
-    database: &'a Database,
-    session: Mutex<Option<Session>>,
-}
-
-impl<'a> Left<'a> {
-    fn none(database: &'a Database) -> Self {
-        Self { database, session: Mutex::new(None) }
-    }
-
-    fn begin(&self, sql: &str) {
-        let session = self.database.session();
-        session.query(&format!("BEGIN; {sql}"));
-        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
-    }
-
-    fn end(&self) {
-        drop(self.session.lock().unwrap_or_else(PoisonError::into_inner).take());
-    }
-}
+use super::super::support::Disk;
+use super::lookout::Course;
+use super::{END, Left, play};
 
 #[test]
 fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_rows_and_the_daemon() {
@@ -33,7 +12,7 @@ fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_rows_and_the_daemo
         let (here, there) = (mine.canary.source, mine.canary.target);
         let run = |sql: &str| _ = there.session().query(sql);
         let name = there.name();
-        mine.suffer("the daemon hangs", || daemon.signal("STOP"), || daemon.signal("CONT"));
+        mine.suffer_mutely("the daemon hangs", || daemon.signal("STOP"), || daemon.signal("CONT"));
         let left = Left::none(there);
         for (what, sql) in [
             ("the customer's table is locked", "LOCK TABLE branch.bird IN SHARE MODE"),
@@ -126,5 +105,37 @@ fn it_is_never_green_while_a_row_is_late_where_the_customers_tables_have_no_room
             );
         };
         mine.suffer("the target's tables have no room", fill, || disk.free());
+    });
+}
+
+#[test]
+fn it_is_never_green_while_a_row_is_late_where_somebody_is_at_it_again_and_again() {
+    play(|mine, _daemon, _config| {
+        let (here, there) = (mine.canary.source, mine.canary.target);
+        let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'acequia writer%'";
+        let (at_source, at_target) = (here.session(), there.session());
+        let pause = Duration::from_millis(1);
+        mine.suffer_again_and_again(
+            "the writer's statements are cancelled again and again",
+            Course::Borne,
+            pause,
+            || {
+                at_target.query(cancel);
+            },
+        );
+        let pause = Duration::from_millis(300);
+        for (what, session, table) in
+            [("source", &at_source, "hq.bird"), ("customer", &at_target, "branch.bird")]
+        {
+            mine.suffer_again_and_again(
+                &format!("{what}: tables are altered again and again"),
+                Course::Borne,
+                pause,
+                || {
+                    session.query(&format!("ALTER TABLE {table} ADD COLUMN note text"));
+                    session.query(&format!("ALTER TABLE {table} DROP COLUMN note"));
+                },
+            );
+        }
     });
 }

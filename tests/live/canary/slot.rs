@@ -4,7 +4,8 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use super::super::support::{Config, Daemon, Database, LIMIT, Reader, wait_for};
-use super::play;
+use super::lookout::Canary;
+use super::{Left, play};
 
 /// The only one there is.
 fn slot(source: &Database) -> String {
@@ -24,7 +25,9 @@ fn behind_its_back(source: &Database, daemon: &Daemon<'_>, mut harm: impl FnMut(
 }
 
 /// An operator has the flow begin anew.
-fn resync(config: &Config<'_>, source: &Database, target: &Database) {
+fn resync(config: &Config<'_>, canary: &Canary<'_>) {
+    let (source, target) = (canary.source, canary.target);
+    canary.is_copied();
     config.set_up();
     config.succeed(&["resync", "--flow", &format!("{}:{}", source.name(), target.name()), "--yes"]);
 }
@@ -97,7 +100,8 @@ fn it_is_never_green_while_a_row_is_late_whatever_keeps_the_source_from_giving_i
 #[test]
 fn it_is_never_green_while_a_row_is_late_that_the_slot_does_not_bring_any_more() {
     play(|mine, daemon, config| {
-        let (here, there) = (mine.canary.source, mine.canary.target);
+        let canary = mine.canary;
+        let here = canary.source;
         let run = |sql: &str| _ = here.session().query(sql);
         let ahead = || {
             let advance =
@@ -107,7 +111,7 @@ fn it_is_never_green_while_a_row_is_late_that_the_slot_does_not_bring_any_more()
             // Past rows that nobody has read.
             behind_its_back(here, daemon, || count() > rows + 5 && here.session().try_execute(&advance));
         };
-        mine.suffer("the slot was moved ahead", ahead, || resync(config, here, there));
+        mine.suffer("the slot was moved ahead", ahead, || resync(config, canary));
         let given_up = || {
             for setting in
                 ["max_slot_wal_keep_size = '1MB'", "min_wal_size = '32MB'", "max_wal_size = '32MB'"]
@@ -127,13 +131,21 @@ fn it_is_never_green_while_a_row_is_late_that_the_slot_does_not_bring_any_more()
         let begin_anew = || {
             run("ALTER SYSTEM RESET max_slot_wal_keep_size");
             run("SELECT pg_reload_conf()");
-            resync(config, here, there);
+            resync(config, canary);
         };
         mine.suffer("the server gave the slot up", given_up, begin_anew);
         let drop = || {
             let publication = here.session().query("SELECT pubname FROM pg_publication").remove(0).remove(0);
             run(&format!("DROP PUBLICATION \"{}\"", publication.expect("a name")));
         };
-        mine.suffer("the publication is dropped", drop, || resync(config, here, there));
+        mine.suffer("the publication is dropped", drop, || resync(config, canary));
+        let left = Left::none(here);
+        let begin_anew_behind = || {
+            left.begin("SELECT pg_current_xact_id()");
+            let drop = format!("SELECT pg_drop_replication_slot('{}')", slot(here));
+            behind_its_back(here, daemon, || here.session().try_execute(&drop));
+            resync(config, canary);
+        };
+        mine.suffer("an old transaction holds up another slot", begin_anew_behind, || left.end());
     });
 }

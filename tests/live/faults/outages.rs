@@ -5,8 +5,6 @@ use std::time::Instant;
 use super::{Config, Database, LIMIT, configure, make_tables, poll, wait_for};
 use crate::support::{Cluster, Daemon};
 
-/// The number that stands for "the configuration, or what it stands on, has to be changed".
-const REFUSED: i32 = 78;
 /// Rows of the large transaction. A million of them is for the benchmark.
 const LARGE_ROWS: u64 = 300_000;
 /// What the daemon may take of memory, however large a transaction is.
@@ -28,14 +26,6 @@ fn assert_in_step(database: &Database) {
     assert!(twice.is_empty(), "written twice: {twice:?}");
 }
 
-/// Starts a daemon that must refuse to work, and answers what it says.
-fn refused(config: &Config<'_>) -> String {
-    let output = config.run(&["run"]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(REFUSED), "{said}");
-    said
-}
-
 fn assert_says(said: &str, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "{word:?} is not in what the daemon says:\n{said}");
@@ -47,7 +37,7 @@ fn slot(database: &Database) -> String {
 }
 
 #[test]
-fn a_second_daemon_waits_a_while_and_then_names_the_first() {
+fn a_second_daemon_waits_a_while_then_names_the_first_and_takes_over_when_that_one_stops() {
     let database = Cluster::shared().database();
     make_tables(&database);
     let config = configure(&database);
@@ -56,14 +46,27 @@ fn a_second_daemon_waits_a_while_and_then_names_the_first() {
     let holder = database.value(
         "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'acequia writer%'",
     );
-    let said = refused(&config);
+    let beside = configure(&database);
+    let second = beside.start();
+    wait_for("the second one halted", LIMIT, || {
+        let said = second.log();
+        if said.contains("flow halted") { Ok(()) } else { Err(said) }
+    });
     assert_says(
-        &said,
+        &second.log(),
         &["is served by another Acequia", &format!("session {holder}"), "acequia writer", "stop that one"],
     );
     add_events(&database, 1, 5);
     first.barrier();
     assert_in_step(&database);
+    first.stop();
+    add_events(&database, 6, 10);
+    wait_for("the second one has taken over", LIMIT, || {
+        let seen = database.value("SELECT count(*) FROM follows.event");
+        if seen == "10" { Ok(()) } else { Err(seen) }
+    });
+    assert_in_step(&database);
+    second.stop();
 }
 
 #[test]

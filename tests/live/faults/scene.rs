@@ -281,6 +281,11 @@ impl Stage<'_, '_> {
         self.befall(what, strike, Duration::ZERO, || {});
     }
 
+    /// How often the daemon has said this since it was started.
+    pub(super) fn said(&self, words: &str) -> usize {
+        self.daemon.log_of_this_start().matches(words).count()
+    }
+
     /// Waits until the daemon has said all of these words since it was started.
     pub(super) fn wait_said(&mut self, words: &[&str]) {
         let daemon = &*self.daemon;

@@ -70,6 +70,8 @@ fn a_server_that_was_away_for_long_is_found_within_seconds() {
 
 /// What a server may be kept from going by a flow of ours, with room for a busy machine.
 const KEPT_UP: Duration = Duration::from_secs(20);
+/// What a flow says that leaves a server.
+const LEAVES: &str = "waits for rows to be confirmed that are not written yet";
 
 /// A server that goes on in the end, also where the test fails.
 struct GoesOn<'a>(&'a Cluster);
@@ -80,25 +82,27 @@ impl Drop for GoesOn<'_> {
     }
 }
 
+fn shut_down(source: &Cluster, what: &str) {
+    let began = Instant::now();
+    source.shut_down();
+    let took = began.elapsed();
+    println!("{what}: down after {:.1} s", took.as_secs_f64());
+    assert!(took < KEPT_UP, "{what}: {took:?}");
+}
+
 #[test]
 fn a_source_that_is_shut_down_in_order_does_not_wait_for_the_flow() {
     let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
     let scene = Scene::new(&source, &target);
     let config = scene.configure();
     let _goes_on = GoesOn(&target);
-    let shut_down = |what: &str| {
-        let began = Instant::now();
-        source.shut_down();
-        let took = began.elapsed();
-        println!("{what}: down after {:.1} s", took.as_secs_f64());
-        assert!(took < KEPT_UP, "{what}: {took:?}");
-    };
     scene.play(&config, |stage| {
         // Its end comes after the last commit, and is nothing that a flow is told of.
         let open = stage.scene.here.session();
         open.query("BEGIN; INSERT INTO hq.event (key, value) VALUES ('never', 0)");
-        stage.befall("a transaction is open", || shut_down("open"), WHILE, || source.restart());
+        stage.befall("a transaction is open", || shut_down(&source, "open"), WHILE, || source.restart());
         drop(open);
+        assert_eq!(stage.said(LEAVES), 0, "there was nothing to write");
         let harm = || {
             target.signal("STOP");
             // Rows that the flow has to write are on their way.
@@ -112,12 +116,80 @@ fn a_source_that_is_shut_down_in_order_does_not_wait_for_the_flow() {
                 let now = written();
                 if now > before + 20.0 { Ok(()) } else { Err(format!("{now} after {before}")) }
             });
-            shut_down("the target hangs");
+            shut_down(&source, "the target hangs");
         };
         let heal = || {
             source.restart();
             target.signal("CONT");
         };
         stage.befall("the target hangs", harm, WHILE, heal);
+        stage.wait_said(&[LEAVES]);
+    });
+}
+
+/// More than batches and sockets have room for.
+const FLOOD: &str = "INSERT INTO hq.event (key, value) SELECT 'flood ' || nextval('flood') || repeat(' ', 2000), i FROM generate_series(1, 15000) i";
+/// The same where the target takes some of them meanwhile.
+const MANY: &str =
+    "INSERT INTO hq.event (key, value) SELECT 'many ' || i, i FROM generate_series(1, 60000) i";
+/// A walsender gets rid of nothing, as far as can be seen at a glance …
+const STUCK: &str =
+    "SELECT FROM pg_stat_activity WHERE backend_type = 'walsender' AND wait_event = 'WalSenderWriteData'";
+/// … and so many glances in a row.
+const GLANCES: u32 = 10;
+/// Somebody of ours waits for the end of the server.
+const WAITING: &str = "SELECT FROM pg_stat_activity WHERE application_name LIKE 'acequia waiting %'";
+/// Each row takes the target a while.
+const TAKES_LONG: &str = "CREATE FUNCTION public.take_long() RETURNS trigger LANGUAGE plpgsql AS \
+    $$BEGIN PERFORM pg_sleep(0.0002); RETURN NEW; END$$; \
+    CREATE TRIGGER take_long BEFORE INSERT ON branch.event FOR EACH ROW EXECUTE FUNCTION public.take_long()";
+
+#[test]
+fn a_source_that_is_shut_down_while_the_flow_is_behind_does_not_wait_for_it() {
+    let (source, target) = (Cluster::start(&[]), Cluster::start(&[]));
+    let scene = Scene::new(&source, &target);
+    let config = scene.configure();
+    let _goes_on = GoesOn(&target);
+    scene.here.execute("CREATE SEQUENCE flood");
+    let wait_seen = |what: &str, sql: &str, times: u32| {
+        let (session, mut glances) = (scene.here.session(), 0);
+        wait_for(what, LIMIT, || {
+            glances = if session.query(sql).is_empty() { 0 } else { glances + 1 };
+            if glances >= times { Ok(()) } else { Err(format!("{glances} glances")) }
+        });
+    };
+    let write = |sql: &str| _ = scene.here.session().query(sql);
+    scene.play(&config, |stage| {
+        for (times, what, seen, glances) in
+            [(1, "there is no room", STUCK, GLANCES), (2, "there has been no room for long", WAITING, 1)]
+        {
+            let harm = || {
+                target.signal("STOP");
+                write(FLOOD);
+                wait_seen(what, seen, glances);
+                shut_down(&source, what);
+            };
+            let heal = || {
+                source.restart();
+                target.signal("CONT");
+            };
+            stage.befall(what, harm, WHILE, heal);
+            assert_eq!(stage.said(LEAVES), times, "{what}");
+        }
+        wait_for("nobody waits for the end any more", LIMIT, || {
+            let waiting = scene.here.session().query(WAITING);
+            if waiting.is_empty() { Ok(()) } else { Err("somebody does".to_owned()) }
+        });
+        let harm = || {
+            scene.there.session().query(TAKES_LONG);
+            write(MANY);
+            wait_seen("it is behind", WAITING, 1);
+            shut_down(&source, "the target is slow");
+        };
+        let heal = || {
+            scene.there.session().query("DROP TRIGGER take_long ON branch.event");
+            source.restart();
+        };
+        stage.befall("the target is slow", harm, WHILE, heal);
     });
 }

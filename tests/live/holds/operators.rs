@@ -109,6 +109,7 @@ fn past_its_limit_a_customer_needs_a_resync_and_says_so() {
     practice.execute("INSERT INTO source.word SELECT 'x' || i, i FROM generate_series(1, 90) i");
     daemon.barrier();
     assert_eq!(practice.database.value("SELECT count(*) FROM acequia.parked"), "90");
+    let first = practice.database.value("SELECT min(first_at) FROM acequia.parked");
     practice.execute("INSERT INTO source.word SELECT 'y' || i, i FROM generate_series(1, 90) i");
     daemon.barrier();
     practice.wait_equal(&mut daemon, "south");
@@ -117,6 +118,8 @@ fn past_its_limit_a_customer_needs_a_resync_and_says_so() {
         "0",
         "nothing is kept any more"
     );
+    let since = practice.database.value("SELECT since FROM acequia.hold WHERE reason = 'overflow'");
+    assert_eq!(since, first, "it lacks what was dropped since the oldest of that came");
     let told = |text: &str| assert!(text.contains("needs a resync"), "{text}");
     told(&config.succeed(&["status"]));
     told(&daemon.log());

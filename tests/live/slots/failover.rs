@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::super::support::{Cluster, Config, Database, LIMIT, skip, wait_for};
 use super::super::versions::versions;
-use super::history::touch;
 use super::{RULES, make_tables, rows};
 
 /// From this version on there are such slots.
@@ -52,25 +51,6 @@ fn a_slot_is_made_so_that_a_standby_keeps_a_copy_unless_the_file_says_otherwise(
 const COPIES: &str =
     "hot_standby_feedback = on\nsync_replication_slots = on\nprimary_slot_name = 'standby'\n";
 
-/// Makes `standby` a physical standby of `primary`, from a cold copy; both run then.
-pub(super) fn follow(primary: &Cluster, standby: &Cluster, more: &str) {
-    primary.stop();
-    standby.stop();
-    let (from, to) = (primary.data(), standby.data());
-    std::fs::remove_dir_all(&to).expect("the standby's own files");
-    let copied = std::process::Command::new("cp").arg("-a").arg(&from).arg(&to).status().expect("cp");
-    assert!(copied.success(), "cp: {copied}");
-    let (here, there) = (primary.socket().display().to_string(), standby.socket().display().to_string());
-    let file = to.join("postgresql.conf");
-    let settings = std::fs::read_to_string(&file).expect("the settings").replace(&here, &there);
-    let conninfo =
-        format!("primary_conninfo = 'host={here} port={} user=postgres dbname=postgres'\n", primary.port());
-    std::fs::write(&file, settings + more + &conninfo).expect("the settings can be written");
-    touch(&to, "standby.signal");
-    primary.restart();
-    standby.restart();
-}
-
 /// Has a link lead to a server's socket.
 pub(super) fn lead(link: &Path, cluster: &Cluster) {
     let beside = link.with_extension("new");
@@ -91,7 +71,7 @@ fn after_a_failover_the_flow_goes_on_by_the_copy_of_its_slot_and_loses_nothing()
     source.execute("SELECT pg_create_physical_replication_slot('standby')");
     let config = Config::new(&[("hq", &source, "hq"), ("north", &target, "north")], RULES);
     config.set_up();
-    follow(&primary, &standby, COPIES);
+    standby.follow(&primary, COPIES);
     let directory = tempfile::Builder::new().prefix("acequia-now-").tempdir().expect("a directory");
     let link = directory.path().join("now");
     lead(&link, &primary);

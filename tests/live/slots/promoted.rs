@@ -3,7 +3,7 @@
 use tempfile::TempDir;
 
 use super::super::support::{Cluster, Config, Daemon, Database, LIMIT, Session, wait_for};
-use super::failover::{follow, lead};
+use super::failover::lead;
 use super::{MISSING, RULES, halted, make_tables};
 
 /// Two servers of which one follows the other; the flow finds the one that leads by a link.
@@ -20,7 +20,7 @@ const CODES: &str = "SELECT string_agg(code, ' ' ORDER BY code) FROM {schema}.co
 impl Pair {
     fn new() -> Self {
         let (primary, standby) = (Cluster::start(&[]), Cluster::start(&[]));
-        follow(&primary, &standby, "");
+        standby.follow(&primary, "");
         let (source, target) = (Cluster::shared().database(), primary.database());
         make_tables(&source, "hq", 1);
         make_tables(&target, "north", 1000);

@@ -2,7 +2,9 @@
 //! ones, and whatever goes wrong leaves what is published as it is.
 
 mod commands;
+mod links;
 mod outages;
+mod refusals;
 mod room;
 mod silent;
 mod swap;

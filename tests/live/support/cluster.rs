@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
-use super::database::{Database, Session, connect, run};
+use super::database::{Database, Session, connect, connect_within, run};
 
 /// A server of the tests. The script owns it, and ends with our end of its input: also when this process is killed.
 pub(crate) struct Cluster {
@@ -148,14 +149,61 @@ impl Cluster {
         assert!(answer.starts_with("ready "), "the server did not start again: {answer}");
     }
 
+    /// Makes it a physical standby of another one, from a cold copy; both run then. `settings` are lines of its file.
+    pub(crate) fn follow(&self, primary: &Self, settings: &str) {
+        primary.stop();
+        self.stop();
+        let (from, to) = (primary.data(), self.data());
+        std::fs::remove_dir_all(&to).expect("the standby's own files");
+        let copied = Command::new("cp").arg("-a").arg(&from).arg(&to).status().expect("cp");
+        assert!(copied.success(), "cp: {copied}");
+        let (here, there) = (primary.socket().display().to_string(), self.socket().display().to_string());
+        let file = to.join("postgresql.conf");
+        let own = std::fs::read_to_string(&file).expect("the settings").replace(&here, &there);
+        let conninfo = format!(
+            "primary_conninfo = 'host={here} port={} user=postgres dbname=postgres'\n",
+            primary.port()
+        );
+        std::fs::write(&file, own + settings + &conninfo).expect("the settings can be written");
+        let signal = to.join("standby.signal");
+        let marked = Command::new("cp").arg("-p").arg(&file).arg(&signal).status().expect("cp");
+        assert!(marked.success(), "cp: {marked}");
+        primary.restart();
+        self.restart();
+    }
+
     /// A session of the superuser with a database that another server has made: this one is its standby.
     pub(crate) fn session(&self, dbname: &str) -> Session {
         Session::new(self.client(dbname))
     }
 
+    /// Where it lets in.
+    pub(crate) fn door(&self) -> Door {
+        Door { socket: self.socket.clone(), port: self.port }
+    }
+
     /// A session of the superuser.
     pub(super) fn client(&self, dbname: &str) -> tokio_postgres::Client {
         connect(&self.socket, self.port, dbname, "postgres")
+    }
+}
+
+/// Where a server lets in, for whoever outlives the borrowing of it.
+#[derive(Clone)]
+pub(crate) struct Door {
+    socket: PathBuf,
+    port: u16,
+}
+
+impl Door {
+    /// The socket's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.socket.join(format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// A session of the superuser, if the server gives one in time.
+    pub(crate) fn session_within(&self, dbname: &str, limit: Duration) -> Option<Session> {
+        connect_within(&self.socket, self.port, dbname, limit).map(Session::new)
     }
 }
 

@@ -93,9 +93,7 @@ impl Database {
 
     /// The same, if the server gives one in time.
     pub(crate) fn session_within(&self, limit: Duration) -> Option<Session> {
-        let opened = try_connect(&self.socket, self.port, &self.name, "postgres");
-        let client = runtime().block_on(async { tokio::time::timeout(limit, opened).await });
-        client.ok()?.ok().map(|client| Session { client })
+        connect_within(&self.socket, self.port, &self.name, limit).map(Session::new)
     }
 
     /// Listens to a channel of NOTIFY, from now on.
@@ -221,6 +219,12 @@ fn rows(messages: Vec<SimpleQueryMessage>) -> Rows {
 pub(super) fn connect(socket: &Path, port: u16, dbname: &str, user: &str) -> Client {
     let client = runtime().block_on(try_connect(socket, port, dbname, user));
     client.expect("the test's server takes connections")
+}
+
+/// A client of the superuser, if the server gives one in time.
+pub(super) fn connect_within(socket: &Path, port: u16, dbname: &str, limit: Duration) -> Option<Client> {
+    let opened = try_connect(socket, port, dbname, "postgres");
+    runtime().block_on(async { tokio::time::timeout(limit, opened).await }).ok()?.ok()
 }
 
 async fn try_connect(

@@ -16,6 +16,7 @@
 //! The functions block; none sleeps for luck. What a test that is killed
 //! leaves behind is gone with its servers, or with the next run.
 
+mod certificates;
 mod cluster;
 mod config;
 mod daemon;
@@ -30,7 +31,8 @@ mod reader;
 mod skip;
 mod wait;
 
-pub(crate) use cluster::Cluster;
+pub(crate) use certificates::Certificates;
+pub(crate) use cluster::{Cluster, Door};
 pub(crate) use config::{ACEQUIA, CODES, Config};
 pub(crate) use daemon::{Daemon, LIMIT};
 pub(crate) use database::{Database, Ears, Rows, Session, runtime};

@@ -1,4 +1,4 @@
-//! A proxy between the daemon and a server: it cuts after a message, stalls, drips, and closes the door.
+//! A proxy between the daemon and a server: it cuts after a message, stalls, drips, alters a word, and closes the door.
 //!
 //! The daemon's side is TCP on 127.0.0.1, the server's side is its socket in the file system, so that no password is asked
 //! for. Both systems' TCP stays alive whatever the proxy does, as with a tunnel that is dead in the middle.
@@ -50,6 +50,8 @@ struct Shared {
     link: Mutex<Link>,
     /// So many messages may pass this way before their connection is cut.
     cut: Mutex<Option<(Way, u64)>>,
+    /// What the daemon says, and what the server hears instead, once.
+    altered: Mutex<Option<(String, String)>>,
     pairs: Mutex<Vec<Arc<Pair>>>,
     carried: AtomicU64,
     ended: AtomicBool,
@@ -75,7 +77,7 @@ impl Pair {
 impl Proxy {
     /// A proxy before a server of the tests.
     pub(crate) fn before(cluster: &Cluster) -> Self {
-        Self::to(cluster.socket().join(format!(".s.PGSQL.{}", cluster.port())))
+        Self::to(cluster.door().file())
     }
 
     /// A proxy before any server that listens on a socket in the file system.
@@ -86,6 +88,7 @@ impl Proxy {
             socket: Mutex::new(socket),
             link: Mutex::new(Link::Open),
             cut: Mutex::new(None),
+            altered: Mutex::new(None),
             pairs: Mutex::new(Vec::new()),
             carried: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -128,6 +131,18 @@ impl Proxy {
     /// Whether the cut that was asked for is still to come.
     pub(crate) fn is_to_cut(&self) -> bool {
         lock(&self.shared.cut).is_some()
+    }
+
+    /// The next time that the daemon says `from`, the server hears `to`, of the same length. It has to come in one piece, as
+    /// short statements do.
+    pub(crate) fn alter(&self, from: &str, to: &str) {
+        assert_eq!(from.len(), to.len(), "messages keep their lengths: {from:?} and {to:?}");
+        *lock(&self.shared.altered) = Some((from.to_owned(), to.to_owned()));
+    }
+
+    /// Whether what is to be altered has still to be said.
+    pub(crate) fn is_to_alter(&self) -> bool {
+        lock(&self.shared.altered).is_some()
     }
 
     /// On the connections of now nothing passes ever again, and nobody is told; new ones are let in as before.
@@ -191,6 +206,9 @@ impl Shared {
             if count == 0 || !self.may_pass(pair) {
                 break;
             }
+            if way == Way::Out {
+                self.alter(&mut bytes[..count]);
+            }
             let passing = self.passing(&mut frames, way, &bytes[..count]);
             if !self.send(pair, way, &bytes[..passing]) || frames.is_cut {
                 break;
@@ -216,6 +234,17 @@ impl Shared {
                 return true;
             }
             std::thread::sleep(LOOK);
+        }
+    }
+
+    fn alter(&self, bytes: &mut [u8]) {
+        let mut altered = lock(&self.altered);
+        let said = |(from, _): &(String, String)| {
+            bytes.windows(from.len()).position(|piece| piece == from.as_bytes())
+        };
+        let Some(at) = altered.as_ref().and_then(said) else { return };
+        if let Some((_, to)) = altered.take() {
+            bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
         }
     }
 
