@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::config::Database;
-use crate::postgres;
+use crate::postgres::{self, Kind};
 
 use super::error::Error;
 
@@ -45,25 +45,33 @@ pub(super) async fn noticed(
 
 /// Returns when nobody is let in any more, and our patience has ended.
 async fn goes(source: &Database, flow: &str, behind_since: Instant, patience: Duration) {
-    let mut was_in = false;
+    let (mut was_in, mut was_away) = (false, false);
     tokio::time::sleep_until(behind_since + patience).await;
     loop {
         match postgres::open(source, &application(flow)).await {
             Ok(session) => {
-                was_in = true;
+                (was_in, was_away) = (true, false);
                 session.closed().await;
             }
-            // Another address of its name, or a proxy before it, may say so in other words.
-            Err(error) if is_closed(&error) || was_in && !is_refused(&error) => return,
-            Err(error) => tracing::debug!(%flow, "whether the source shuts down is not known: {error}"),
+            Err(error) if is_closed(&error) => return,
+            Err(error) => {
+                // Another address of its name, or a proxy before it, says it in these words. Once may be chance, and the
+                // stream is worth more than that.
+                let is_away = was_in && is_away(&error);
+                if is_away && was_away {
+                    return;
+                }
+                was_away = is_away;
+                tracing::debug!(%flow, "whether the source shuts down is not known: {error}");
+            }
         }
         tokio::time::sleep(patience).await;
     }
 }
 
-/// It is there, and lets others in.
-fn is_refused(error: &postgres::Error) -> bool {
-    error.sqlstate().is_some_and(|state| matches!(state.class(), "28" | "53"))
+/// Nobody is there to answer.
+fn is_away(error: &postgres::Error) -> bool {
+    matches!(error.kind(), Kind::Connect(..) | Kind::Closed | Kind::Io(_))
 }
 
 fn is_closed(error: &postgres::Error) -> bool {

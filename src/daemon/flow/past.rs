@@ -17,7 +17,7 @@ use crate::rules::Flow;
 use super::error::Error;
 use super::surrender::Memory;
 
-/// So long it may take to ask. It is before the flow says that it is halted.
+/// So long it may take to ask. Meanwhile the flow says that it is halted.
 const LIMIT: Duration = Duration::from_secs(10);
 
 const DOING: &str = "asking whether the flow has begun";
