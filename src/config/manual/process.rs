@@ -37,7 +37,7 @@ const DAEMON_ENTRIES: &[Entry] = &[
         key: "journal_max",
         shape: Shape::Text(&SIZE),
         default: Some("\"10GB\""),
-        about: "How much room all of them take in one database; then the oldest go.",
+        about: "How much room all of them take in one database, and ten times what the history takes; then the oldest go.",
     },
     Entry {
         key: "parked_limit",
