@@ -40,14 +40,15 @@ impl Service {
     /// Each second, by the process's own loop: it is a loop that has to work, too.
     pub(super) fn tick(&mut self, state: &DaemonState, pulses: &[(String, Pulse)]) {
         let phases: Vec<Phase> = state.flows.iter().map(|flow| flow.state).collect();
-        if !self.is_ready && has_started(&phases, self.began.elapsed()) {
-            self.is_ready = true;
-            systemd::tell(&Sign::Ready);
-        }
         let line = systemd::summary(state);
         if line != self.line {
             systemd::tell(&Sign::Status(line.clone()));
             self.line = line;
+        }
+        // After the line, which whoever waited for the start reads next.
+        if !self.is_ready && has_started(&phases, self.began.elapsed()) {
+            self.is_ready = true;
+            systemd::tell(&Sign::Ready);
         }
         let Some(limit) = self.watchdog else { return };
         let ages: Vec<Option<Duration>> = pulses.iter().map(|(_, pulse)| pulse.age()).collect();
