@@ -1,6 +1,5 @@
--- What a flow has written, per customer, what is parked there now, and since when the customer lacks something that came to
--- the target, with the reason: a row that is parked or held, or rows that were dropped or are yet to be copied. What a rule
--- holds for its time is where it should be.
+-- What a flow has written, per customer, what is parked there now, and since when the customer lacks a row that is parked or
+-- held, with the reason. What a rule holds for its time is where it should be; what does not wait is told by lacking.sql.
 -- $1 flow.
 WITH written AS (
   SELECT r.to_customer, sum(c.created)::int8 AS created, sum(c.updated)::int8 AS updated, sum(c.deleted)::int8 AS deleted,
@@ -13,13 +12,9 @@ WITH written AS (
 ), waiting AS (
   SELECT to_customer, sum(parked)::int8 AS parked, extract(epoch FROM now() - min(since))::float8 AS oldest
   FROM parked GROUP BY to_customer
-), lacking AS (
-  SELECT to_customer, reason, since FROM parked WHERE reason <> 'scheduled'
-  UNION ALL
-  SELECT to_customer, reason, since FROM acequia.hold WHERE flow = $1 AND reason IN ('overflow', 'backfill') AND to_customer IS NOT NULL
 ), missing AS (
   SELECT DISTINCT ON (to_customer) to_customer, reason, extract(epoch FROM now() - since)::float8 AS age
-  FROM lacking ORDER BY to_customer, since, reason
+  FROM parked WHERE reason <> 'scheduled' ORDER BY to_customer, since, reason
 )
 SELECT to_customer, coalesce(w.created, 0), coalesce(w.updated, 0), coalesce(w.deleted, 0), coalesce(w.skipped, 0),
        coalesce(p.parked, 0), p.oldest, to_char(w.last_at, 'YYYY-MM-DD HH24:MI:SSOF'), greatest(m.age, 0), m.reason

@@ -18,7 +18,8 @@ in a line of its own minute with the positions of its own time, or of the batch 
 large transaction that is the position before it. `committed` is when the last one
 committed at the source; nothing stands there where all of it had waited or was copied. A copy
 (backfill, resync) has the position where the flow was. No value of a row is in it. It is written in
-the transaction that writes the rows, and stays for [daemon] journal_keep.
+the transaction that writes the rows, and stays for [daemon] journal_keep, but takes no more room than
+about a tenth of journal_max.
 
   acequia history --since 2h
   acequia history --customer north --dataset cpt_code --since \"2026-11-22 13:00\" --until 2026-11-23
@@ -55,9 +56,10 @@ const SCOPE: &str = "a JOIN acequia.route r ON r.id = a.route \
     AND ($5::text IS NULL OR a.minute < $5::text::timestamptz) \
     ORDER BY a.minute DESC, r.to_customer, r.dataset, r.sync, r.id LIMIT $6";
 /// What had waited says the position at which it was set aside, which is the end of all that the flow wrote at once: so a
-/// position, `$7`, is sought in the minutes around it, and in what overlaps these. Found before it is put in order: a walk in
-/// the order of time would look at every minute there is.
-const AROUND: &str = "(SELECT m.* FROM acequia.applied m JOIN (SELECT route, max(to_lsn) AS top FROM acequia.applied \
+/// position, `$7`, is sought in the minutes around it, and in what overlaps the narrowest of these: a minute in which something
+/// was let in that had waited for long is wide. Found before it is put in order: a walk in the order of time would look at
+/// every minute there is.
+const AROUND: &str = "(SELECT m.* FROM acequia.applied m JOIN (SELECT route, min(to_lsn) AS top FROM acequia.applied \
     WHERE from_lsn <= $7::text::pg_lsn AND to_lsn >= $7::text::pg_lsn GROUP BY route) w ON w.route = m.route \
     WHERE m.to_lsn >= $7::text::pg_lsn AND m.from_lsn <= w.top OFFSET 0)";
 

@@ -109,7 +109,8 @@ A flow is one of:
               while its process is there: it says which
 
 A customer is as \"stale\" as the oldest commit of the source that it lacks, be that on its way,
-parked or held; the reason stands beside it. 0 s: it has all. \"?\": nobody knows.
+parked, held or yet to be copied; the reason stands beside it. 0 s: it has all. \"?\": nobody knows.
+\"-\": no enabled group gives it anything.
 
   acequia status --watch 5             again every five seconds, with rows per second
 

@@ -1,9 +1,10 @@
 //! `acequia status`: how far every flow and every customer is, from the databases and the daemon's own state file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tokio_postgres::Row;
 
 use super::beside::{Beside, now_seconds};
 use super::console::{Exit, Output, say, session};
@@ -15,6 +16,7 @@ use crate::catalog::Slot;
 use crate::config::Config;
 use crate::daemon::{self, LeftBehind};
 use crate::lsn::Lsn;
+use crate::name::CustomerName;
 use crate::ops::{DaemonState, FlowState, Health, Level, Phase, Verified};
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
@@ -53,9 +55,14 @@ struct CustomerReport {
     parked: i64,
     oldest_parked_seconds: Option<f64>,
     last_at: Option<String>,
-    /// Age and reason of the oldest that it lacks though it has come to the target.
+    /// Age and reason of the oldest that it lacks though its flow has come further.
     missing: Option<(f64, String)>,
+    /// The rules give it something.
+    is_given: bool,
 }
+
+const STATUS: &str = include_str!("../../sql/control/status.sql");
+const LACKING: &str = include_str!("../../sql/control/lacking.sql");
 
 /// Why a customer is stale that lacks nothing which has come to the target.
 const LAG: &str = "lag";
@@ -137,8 +144,28 @@ impl CustomerReport {
         self.created + self.updated + self.deleted
     }
 
-    /// Seconds since the oldest commit of the source that it lacks, nothing where nobody knows; and why, if it lacks something.
+    /// One that nothing has been written for so far.
+    fn new(customer: String) -> Self {
+        Self {
+            customer,
+            created: 0,
+            updated: 0,
+            deleted: 0,
+            skipped: 0,
+            parked: 0,
+            oldest_parked_seconds: None,
+            last_at: None,
+            missing: None,
+            is_given: true,
+        }
+    }
+
+    /// Seconds since the oldest commit of the source that it lacks, nothing where nobody knows or the rules give it nothing; and
+    /// why, if it lacks something.
     fn stale(&self, flow: Option<f64>) -> (Option<f64>, Option<&str>) {
+        if !self.is_given {
+            return (None, None);
+        }
         match &self.missing {
             Some((age, reason)) if flow.is_none_or(|flow| flow <= *age) => (Some(*age), Some(reason)),
             _ => (flow, flow.filter(|flow| *flow > 0.0).map(|_| LAG)),
@@ -271,7 +298,7 @@ async fn from_databases(config: &Config, report: &mut FlowReport) -> Result<(), 
     let flow = report.flow.clone();
     let target = session(&config.databases[&flow.target], "status").await?;
     let checkpoint = checkpoint(&target, &flow.name).await?;
-    report.customers = customers(&target, &flow).await?;
+    report.customers = customers(&target, &flow, &flow.customers(config)).await?;
     if checkpoint.is_some() {
         report.holds = holds(&target, &flow.name).await?;
         report.copies = copies(&target, &flow.name, [None; 3]).await?;
@@ -321,15 +348,17 @@ pub(super) async fn has_control(target: &Session) -> Result<bool, postgres::Erro
     Ok(row.get(0))
 }
 
-async fn customers(target: &Session, flow: &Flow) -> Result<Vec<CustomerReport>, postgres::Error> {
+async fn customers(
+    target: &Session,
+    flow: &Flow,
+    given: &BTreeSet<CustomerName>,
+) -> Result<Vec<CustomerReport>, postgres::Error> {
     if !has_control(target).await? {
         return Ok(Vec::new());
     }
-    let rows = target
-        .query(include_str!("../../sql/control/status.sql"), &[&flow.name])
-        .await
-        .map_err(|error| postgres::Error::from_driver("reading what was written", &error))?;
-    let customer = |row: &tokio_postgres::Row| CustomerReport {
+    let failed = |error| postgres::Error::from_driver("reading what was written", &error);
+    let rows = target.query(STATUS, &[&flow.name]).await.map_err(failed)?;
+    let customer = |row: &Row| CustomerReport {
         customer: row.get(0),
         created: row.get(1),
         updated: row.get(2),
@@ -339,8 +368,22 @@ async fn customers(target: &Session, flow: &Flow) -> Result<Vec<CustomerReport>,
         oldest_parked_seconds: row.get(6),
         last_at: row.get(7),
         missing: row.get::<_, Option<f64>>(8).zip(row.get(9)),
+        is_given: true,
     };
-    Ok(rows.iter().map(customer).collect())
+    let reports = rows.iter().map(customer).map(|report| (report.customer.clone(), report));
+    let mut reports: BTreeMap<String, CustomerReport> = reports.collect();
+    for row in target.query(LACKING, &[&flow.name]).await.map_err(failed)? {
+        let name: String = row.get("to_customer");
+        let report = reports.entry(name.clone()).or_insert_with(|| CustomerReport::new(name));
+        let (age, reason): (f64, String) = (row.get("oldest"), row.get("reason"));
+        if report.missing.as_ref().is_none_or(|(known, _)| *known < age) {
+            report.missing = Some((age.max(0.0), reason));
+        }
+    }
+    for report in reports.values_mut() {
+        report.is_given = given.iter().any(|name| name.as_str() == report.customer);
+    }
+    Ok(reports.into_values().collect())
 }
 
 fn as_json(reports: &[FlowReport], running: &Running) -> Value {
@@ -437,6 +480,7 @@ fn print_customers(report: &FlowReport, rates: Option<&Rates<'_>>) {
             customer.parked.to_string(),
             oldest,
             match customer.stale(report.stale_seconds) {
+                _ if !customer.is_given => "-".to_owned(),
                 (None, _) => "?".to_owned(),
                 (Some(age), Some(why)) if age >= 0.5 => format!("{age:.0} s, {why}"),
                 (Some(age), _) => format!("{age:.0} s"),

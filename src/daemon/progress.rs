@@ -103,6 +103,7 @@ impl Progress {
             silent_seconds: self.heard_at.elapsed().as_secs_f64(),
             verified: self.verified.clone(),
             new_rules_from: None,
+            customers: Vec::new(),
             vital: None,
         }
     }

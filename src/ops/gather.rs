@@ -2,8 +2,6 @@
 //!
 //! Ages are as of now: what has gone by since the state was told is added to them.
 
-use std::collections::BTreeSet;
-
 use super::health::Level;
 use super::metric as of;
 use super::own::Figures;
@@ -83,8 +81,7 @@ fn flow(samples: &mut Samples, state: &FlowState, ago: f64) {
     if let Some(seen) = &state.vital {
         vital(samples, &state.name, seen, ago);
         samples.put_known(&of::FLOW_STALE, &flow, state.stale_seconds(ago));
-        let held = seen.holds.iter().filter_map(|hold| hold.customer.as_ref());
-        for name in seen.customers.keys().chain(held).collect::<BTreeSet<_>>() {
+        for name in &state.customers {
             let seconds = state.customer_stale_seconds(name, ago);
             samples.put_known(&of::CUSTOMER_STALE, &[flow[0], name], seconds);
         }

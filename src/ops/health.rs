@@ -97,11 +97,11 @@ pub struct Health {
 /// Holds that a rule asks for are no fault.
 const SCHEDULED: &str = "scheduled";
 /// What was there before is copied, and what comes now waits for that.
-pub(super) const BACKFILL: &str = "backfill";
+const BACKFILL: &str = "backfill";
 /// The same, and somebody has to say yes first.
-pub(super) const UNCONFIRMED: &str = "unconfirmed";
+const UNCONFIRMED: &str = "unconfirmed";
 /// Rows that went over `parked_limit` are not even kept.
-pub(super) const OVERFLOW: &str = "overflow";
+const OVERFLOW: &str = "overflow";
 
 impl Health {
     /// Judges what is known, `seconds_ago` after it was written.

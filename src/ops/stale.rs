@@ -3,15 +3,11 @@
 //! A customer is as stale as its flow, which is what is on its way to all, or as the oldest of its own rows that is parked or
 //! held and should be there. What waits because a rule says when it is written is where it should be.
 
-use super::health::{BACKFILL, OVERFLOW, UNCONFIRMED};
 use super::state::{FlowState, Phase};
 use super::vital::Vital;
 
 /// A heartbeat that is younger is simply on its way, and says nothing of rows; a state that is older says nothing of now.
 const FRESH_SECONDS: f64 = 5.0;
-
-/// While such a hold is there, rows are missing that don't wait in the target: they were dropped, or are yet to be copied.
-const LACKING: [&str; 3] = [OVERFLOW, BACKFILL, UNCONFIRMED];
 
 impl FlowState {
     /// How stale all customers of the flow are at least, in seconds, `ago` seconds after this was told: 0 where all that was
@@ -25,7 +21,8 @@ impl FlowState {
         let (lag, beat) = (growing(self.lag_seconds), growing(vital.heartbeat_age_seconds));
         let comes = vital.heartbeat_took_seconds.is_some() && beat <= FRESH_SECONDS;
         if comes && self.state == Phase::Streaming && ago <= FRESH_SECONDS {
-            return Some(lag);
+            // It is the source's clock that says when a transaction was committed, which may differ from ours.
+            return Some(vital.heartbeat_came_seconds.map_or(lag, |came| lag.min(came + ago)));
         }
         // It receives nothing, or nobody knows how much is to come: that may begin where the checkpoint moved last.
         let unmoved = vital.commit_age_seconds? + ago;
@@ -33,10 +30,15 @@ impl FlowState {
     }
 
     /// How stale a customer is, in seconds, `ago` seconds after this was told. Where that of the flow is not known, it is at
-    /// least as stale as its own oldest row.
+    /// least as stale as its own oldest row. Nothing of one that the rules give nothing.
     pub fn customer_stale_seconds(&self, customer: &str, ago: f64) -> Option<f64> {
-        let missing = self.vital.as_ref().and_then(|vital| vital.missing_seconds(customer));
-        let missing = missing.map(|age| age + ago);
+        if !self.customers.iter().any(|given| given == customer) {
+            return None;
+        }
+        let vital = self.vital.as_ref()?;
+        // Before anybody has looked at what waits for it, nobody knows.
+        vital.counted_seconds_ago?;
+        let missing = vital.missing_seconds(customer).map(|age| age + ago);
         [self.stale_seconds(ago), missing].into_iter().flatten().reduce(f64::max)
     }
 }
@@ -44,15 +46,9 @@ impl FlowState {
 impl Vital {
     /// Age of the oldest that a customer lacks though it has come to the target; nothing where it lacks nothing.
     fn missing_seconds(&self, customer: &str) -> Option<f64> {
-        let own = self.customers.get(customer);
-        let rows =
-            own.into_iter().flat_map(|own| [own.oldest_parked_seconds, own.oldest_held_seconds]).flatten();
-        let is_its = |named: &Option<String>| named.as_deref().is_none_or(|named| named == customer);
-        let lacking = self
-            .holds
-            .iter()
-            .filter(|hold| is_its(&hold.customer) && LACKING.contains(&hold.reason.as_str()));
-        rows.chain(lacking.map(|hold| hold.age_seconds)).reduce(f64::max)
+        let own = self.customers.get(customer)?;
+        let ages = [own.oldest_parked_seconds, own.oldest_held_seconds, own.oldest_lacking_seconds];
+        ages.into_iter().flatten().reduce(f64::max)
     }
 }
 
@@ -61,7 +57,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::ops::{CustomerVital, HoldVital};
+    use crate::ops::CustomerVital;
 
     /// A flow in which all is well, with two customers.
     fn well() -> FlowState {
@@ -70,10 +66,12 @@ mod tests {
             heartbeat_took_seconds: Some(0.1),
             heartbeat_age_seconds: 0.2,
             commit_age_seconds: Some(9.0),
+            counted_seconds_ago: Some(1.0),
             customers: BTreeMap::from(customers),
             ..Vital::default()
         };
-        FlowState { vital: Some(vital), ..FlowState::made_up("main:east", Phase::Streaming) }
+        let customers = ["north", "south"].map(str::to_owned).to_vec();
+        FlowState { customers, vital: Some(vital), ..FlowState::made_up("main:east", Phase::Streaming) }
     }
 
     /// The flow that was changed so, north and south, half a second later.
@@ -111,6 +109,14 @@ mod tests {
     }
 
     #[test]
+    fn a_source_whose_clock_is_behind_does_not_make_customers_older_than_the_last_heartbeat_that_came() {
+        let behind = |flow: &mut FlowState, vital: &mut Vital| {
+            (flow.lag_seconds, vital.heartbeat_came_seconds) = (600.0, Some(1.0));
+        };
+        assert_eq!(stale(behind), [Some(1.5); 3]);
+    }
+
+    #[test]
     fn what_waits_for_one_customer_makes_it_stale_and_no_other() {
         assert_eq!(
             stale(|_, vital| north(vital).oldest_parked_seconds = Some(7.0)),
@@ -121,21 +127,20 @@ mod tests {
             north(vital).oldest_held_seconds = Some(60.0);
         };
         assert_eq!(stale(both), [Some(3.5), Some(60.5), Some(3.5)]);
-        for (reason, seconds) in
-            [("overflow", 8.5), ("backfill", 8.5), ("unconfirmed", 8.5), ("paused", 0.0), ("scheduled", 0.0)]
-        {
-            let held = HoldVital {
-                reason: reason.to_owned(),
-                customer: Some("north".to_owned()),
-                age_seconds: 8.0,
-                ..HoldVital::default()
-            };
-            assert_eq!(
-                stale(|_, vital| vital.holds.push(held)),
-                [Some(0.0), Some(seconds), Some(0.0)],
-                "{reason}"
-            );
-        }
+        assert_eq!(
+            stale(|_, vital| north(vital).oldest_lacking_seconds = Some(8.0)),
+            [Some(0.0), Some(8.5), Some(0.0)],
+            "rows that wait nowhere"
+        );
+    }
+
+    #[test]
+    fn whom_the_rules_give_nothing_is_not_told_to_have_all() {
+        let waits = |flow: &mut FlowState, vital: &mut Vital| {
+            flow.customers = vec!["south".to_owned()];
+            north(vital).oldest_parked_seconds = Some(7.0);
+        };
+        assert_eq!(stale(waits), [Some(0.0), None, Some(0.0)]);
     }
 
     #[test]
@@ -143,6 +148,7 @@ mod tests {
         let mut flow = well();
         flow.vital = None;
         assert_eq!((flow.stale_seconds(0.0), flow.customer_stale_seconds("north", 0.0)), (None, None));
+        assert_eq!(stale(|_, vital| vital.counted_seconds_ago = None), [Some(0.0), None, None]);
         let waits = |flow: &mut FlowState, vital: &mut Vital| {
             (flow.state, vital.commit_age_seconds) = (Phase::Halted, None);
             north(vital).oldest_held_seconds = Some(7.0);

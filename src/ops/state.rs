@@ -86,6 +86,9 @@ pub struct FlowState {
     /// Rules that were reloaded hold from this position on, and the flow has not come so far yet.
     #[serde(default)]
     pub new_rules_from: Option<String>,
+    /// The customers that the rules give something now, in the order of their names.
+    #[serde(default)]
+    pub customers: Vec<String>,
     /// What an onlooker saw; nothing where none has looked yet.
     #[serde(default)]
     pub vital: Option<Vital>,
@@ -325,6 +328,7 @@ impl FlowState {
             silent_seconds: 1.0,
             verified: None,
             new_rules_from: None,
+            customers: Vec::new(),
             vital: None,
         }
     }

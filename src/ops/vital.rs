@@ -20,6 +20,9 @@ pub struct Vital {
     pub heartbeat_age_seconds: f64,
     /// From the sending of the last heartbeat that came to its commit in the target; nothing before the first one.
     pub heartbeat_took_seconds: Option<f64>,
+    /// Since the last heartbeat that came was sent: what was committed before that has come too. Nothing before the first one.
+    #[serde(default)]
+    pub heartbeat_came_seconds: Option<f64>,
     /// Why no heartbeat can be written; nothing where the last one was.
     #[serde(default)]
     pub heartbeat_problem: Option<String>,
@@ -96,6 +99,9 @@ pub struct CustomerVital {
     pub oldest_parked_seconds: Option<f64>,
     /// Age of the oldest one that waits because its customer is held or copied.
     pub oldest_held_seconds: Option<f64>,
+    /// For how long it has lacked rows that wait nowhere: they were dropped, or are yet to be copied.
+    #[serde(default)]
+    pub oldest_lacking_seconds: Option<f64>,
 }
 
 /// One hold.

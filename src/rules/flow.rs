@@ -68,6 +68,19 @@ impl Flow {
         all.filter(|flow| !needed.contains(flow)).collect()
     }
 
+    /// The customers that an enabled group gives something between the two databases.
+    pub fn customers(&self, config: &Config) -> BTreeSet<CustomerName> {
+        let lives_there = |to: &&CustomerName| {
+            config.customers.get(*to).is_some_and(|customer| customer.database == self.target)
+        };
+        let given = self.syncs(config).flat_map(|sync| {
+            let receives =
+                |to: &&CustomerName| sync.data.iter().any(|dataset| config.carries(sync, to, dataset));
+            sync.to.iter().filter(lives_there).filter(receives)
+        });
+        given.cloned().collect()
+    }
+
     /// The groups that have a route between the two databases.
     pub fn syncs<'a>(&'a self, config: &'a Config) -> impl Iterator<Item = &'a Sync> {
         let lives_in = |customer: &CustomerName, database: &DatabaseName| {

@@ -125,6 +125,32 @@ fn the_history_tells_when_each_customer_got_what_and_who_was_locked_got_it_later
     daemon.stop();
 }
 
+#[test]
+fn a_position_is_found_in_its_minute_also_where_somebody_got_hours_of_changes_at_once() {
+    let database = practice();
+    let config = configure(&database);
+    let mut daemon = streaming(&config);
+    config.succeed(&["pause", "--customer", "north"]);
+    let codes = ["a", "b", "c", "d", "e"];
+    for code in codes {
+        database.execute(&format!("INSERT INTO hq.code (code) VALUES ('{code}')"));
+        daemon.barrier();
+        pass(&database, "10 minutes");
+    }
+    config.succeed(&["resume", "--customer", "north"]);
+    wait_for("north to have all", LIMIT, || {
+        let there = database.value("SELECT count(*) FROM north.code");
+        if there == "5" { Ok(()) } else { Err(there) }
+    });
+    let all = history(&config, &["--customer", "north"]);
+    assert_eq!(all.iter().map(|line| counts(line)[3]).collect::<Vec<_>>(), [0, 1, 1, 1, 1, 1], "{all:#?}");
+    // The second that was written, of five.
+    let lsn = all[4]["to_lsn"].as_str().expect("a position");
+    let found = history(&config, &["--customer", "north", "--lsn", lsn]);
+    assert_eq!(found, [all[0].clone(), all[4].clone()], "when it was set aside, and when all of them came");
+    daemon.stop();
+}
+
 /// A position, a time, a name: each chooses; people get a table.
 fn look(config: &Config<'_>, line: &Value) {
     let lsn = line["from_lsn"].as_str().expect("a position");
@@ -188,5 +214,38 @@ fn the_history_goes_with_the_journal() {
     assert_eq!(minutes(), "4", "what is younger stays");
     let listed = history(&config, &[]);
     assert_eq!(listed.iter().map(|line| counts(line)[0]).collect::<Vec<_>>(), [1; 4], "{listed:#?}");
+    daemon.stop();
+}
+
+#[test]
+fn the_history_takes_a_tenth_of_the_room_that_the_journal_may_take() {
+    let database = practice();
+    let config = configure(&database);
+    let text = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the rule file");
+    config.write("acequia.toml", &text.replacen("[daemon]", "[daemon]\njournal_max = \"10MB\"", 1));
+    let mut daemon = streaming(&config);
+    database.execute("INSERT INTO hq.code (code) VALUES ('a')");
+    daemon.barrier();
+    daemon.stop();
+    database.execute(
+        "INSERT INTO acequia.applied SELECT min(route), now() - i * interval '1 minute', 1, 0, 0, 0, 0, '0/1', '0/2', NULL \
+           FROM acequia.applied, generate_series(1, 20000) i GROUP BY i",
+    );
+    let counted = "SELECT pg_stat_get_live_tuples('acequia.applied'::regclass)";
+    wait_for("the server's own count", LIMIT, || match database.value(counted) {
+        count if count == "20002" => Ok(()),
+        count => Err(count),
+    });
+    let daemon = streaming(&config);
+    let seen = "SELECT count(*)::text, (sum(pg_column_size(a) + 4) BETWEEN 700000 AND 1300000)::text, \
+                (max(minute) > now() - interval '10 minutes')::text FROM acequia.applied a";
+    wait_for("about 1 MB to be left of it", LIMIT, || {
+        let rows = database.query(seen).remove(0);
+        if rows[1..].iter().all(|so| so.as_deref() == Some("true")) {
+            Ok(())
+        } else {
+            Err(format!("{rows:?}"))
+        }
+    });
     daemon.stop();
 }

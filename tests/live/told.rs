@@ -281,3 +281,36 @@ fn who_is_locked_or_paused_is_stale_as_long_as_it_lacks_a_row_and_the_others_are
     wait_nobody_stale(&config, address);
     daemon.stop();
 }
+
+#[test]
+fn who_is_copied_is_stale_until_that_is_done_and_of_whom_the_rules_give_nothing_nobody_says_so() {
+    let database = practice();
+    database.execute("INSERT INTO hq.code (code) VALUES ('before')");
+    let (config, address) = with_two_customers(&database);
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    wait_nobody_stale(&config, address);
+    let locker = database.session();
+    locker.query("BEGIN");
+    locker.query("LOCK TABLE north.code IN ACCESS EXCLUSIVE MODE");
+    config.succeed(&["backfill", "--customer", "north"]);
+    // Nothing is parked that could tell.
+    let before = wait_stale(&config, address, 1.0, "backfill");
+    wait_stale(&config, address, before + 1.0, "backfill");
+    locker.query("ROLLBACK");
+    wait_nobody_stale(&config, address);
+    assert_eq!(database.value("SELECT count(*) FROM north.code"), "1");
+    let rules = std::fs::read_to_string(config.path().join("conf.d/rules.toml")).expect("the rules");
+    config.write("conf.d/rules.toml", &rules.replace("[\"north\", \"south\"]", "[\"south\"]"));
+    config.succeed(&["reload"]);
+    wait_for("north is not told any more", LIMIT, || {
+        let seen = stale(&config, address)?;
+        let wanted = [(None, String::new(), None), (Some(0.0), String::new(), Some(0.0))];
+        if seen == wanted { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+    let said = config.succeed(&["status"]);
+    let north = said.lines().find(|line| line.trim_start().starts_with("north")).expect("what it has");
+    assert!(north.contains(" - "), "{said}");
+    daemon.stop();
+}

@@ -27,6 +27,9 @@ pub(crate) fn well() -> DaemonState {
     }
 }
 
+/// What a label has to escape.
+const NORTH: &str = "north \"n\" \\ Näme";
+
 fn flow(name: &str) -> FlowState {
     FlowState {
         name: name.to_owned(),
@@ -41,6 +44,7 @@ fn flow(name: &str) -> FlowState {
         silent_seconds: 0.5,
         verified: None,
         new_rules_from: None,
+        customers: vec![NORTH.to_owned(), "south".to_owned()],
         vital: Some(vital()),
     }
 }
@@ -53,6 +57,7 @@ fn vital() -> Vital {
         parked: count("missing parent", 3),
         oldest_parked_seconds: Some(60.0),
         oldest_held_seconds: None,
+        oldest_lacking_seconds: None,
     };
     Vital {
         source: side.clone(),
@@ -70,7 +75,7 @@ fn vital() -> Vital {
         }),
         behind_bytes: Some(0),
         commit_age_seconds: Some(1.5),
-        customers: BTreeMap::from([("north \"n\" \\ Näme".to_owned(), customer)]),
+        customers: BTreeMap::from([(NORTH.to_owned(), customer)]),
         holds: vec![HoldVital {
             reason: "scheduled".to_owned(),
             customer: Some("south".to_owned()),

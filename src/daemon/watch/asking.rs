@@ -47,6 +47,8 @@ pub(super) struct Watched {
     pub(super) flow: Flow,
     pub(super) source: Place,
     pub(super) target: Place,
+    /// The customers that the rules give something.
+    pub(super) customers: Vec<String>,
     /// Who is told of what the slot keeps.
     pub(super) wal_channels: Vec<String>,
     /// Where it is remembered that the slot was given up.

@@ -56,7 +56,9 @@ impl Lookout {
             let (Some(source), Some(target)) = (source, target) else { continue };
             let pulse = self.pulse(&flow);
             let memory = Memory::of(config, &flow.slot);
-            let watched = Watched { flow, source, target, wal_channels: wal_channels.clone(), memory };
+            let customers = flow.customers(config).iter().map(|name| name.as_str().to_owned()).collect();
+            let watched =
+                Watched { flow, source, target, customers, wal_channels: wal_channels.clone(), memory };
             match self.onlookers.get(&watched.flow.name) {
                 Some(known) => drop(known.watched.send_replace(watched)),
                 None => self.look_at(watched, pulse),
@@ -78,7 +80,10 @@ impl Lookout {
         };
         self.hearts.retain(|name, _| is_source(name));
         for flow in flows {
-            flow.vital = self.onlookers.get(&flow.name).map(Onlooker::vital);
+            let onlooker = self.onlookers.get(&flow.name);
+            flow.vital = onlooker.map(Onlooker::vital);
+            flow.customers =
+                onlooker.map_or_else(Vec::new, |onlooker| onlooker.watched.borrow().customers.clone());
         }
     }
 

@@ -22,6 +22,7 @@ use super::warden::Warden;
 const APPLIED: &str = include_str!("../../../sql/control/applied.sql");
 const HELD: &str = include_str!("../../../sql/control/held.sql");
 const WRITTEN: &str = include_str!("../../../sql/control/written.sql");
+const LACKING: &str = include_str!("../../../sql/control/lacking.sql");
 const WAITING: &str = include_str!("../../../sql/control/waiting.sql");
 
 /// Nobody is asked more seldom than this part of `max_lag`, whatever it costs …
@@ -208,7 +209,7 @@ async fn flow_in(session: &Session, flow: &str) -> Result<(Option<Applied>, Vec<
     Ok((applied, rows.iter().map(hold).collect()))
 }
 
-/// What is written and what waits, by customer.
+/// What is written, what waits and what is yet to come, by customer.
 async fn customers_in(session: &Session, flow: &str) -> Result<BTreeMap<String, CustomerVital>, Error> {
     let failed = |error| Error::from_driver("counting what is written and parked", &error);
     let mut customers: BTreeMap<String, CustomerVital> = BTreeMap::new();
@@ -230,6 +231,11 @@ async fn customers_in(session: &Session, flow: &str) -> Result<BTreeMap<String, 
             *age = Some(age.unwrap_or(0.0).max(oldest));
         }
         customer.parked.insert(reason, u64::try_from(rows).unwrap_or(0));
+    }
+    for row in session.query(LACKING, &[&flow]).await.map_err(failed)? {
+        let customer: &mut CustomerVital = customers.entry(row.get("to_customer")).or_default();
+        let age = &mut customer.oldest_lacking_seconds;
+        *age = Some(age.unwrap_or(0.0).max(row.get("oldest")));
     }
     Ok(customers)
 }

@@ -72,6 +72,8 @@ pub(super) struct Sight {
     /// The last heartbeat that is known here.
     known: u64,
     took: Option<Duration>,
+    /// When the last one was begun that has come.
+    came: Option<Instant>,
     holds: Option<(Vec<HoldVital>, Instant)>,
     customers: Option<(BTreeMap<String, CustomerVital>, Instant)>,
 }
@@ -97,6 +99,7 @@ impl Sight {
         let reached = applied.map_or(Lsn::ZERO, |applied| applied.at);
         while let Some(beat) = self.outstanding.pop_front_if(|beat| beat.at <= reached) {
             self.took = Some(now.saturating_duration_since(beat.begun));
+            self.came = Some(beat.begun);
         }
         if self.outstanding.len() > OUTSTANDING_MAX {
             self.thin();
@@ -140,6 +143,7 @@ impl Sight {
             target: self.target.side(now),
             heartbeat_age_seconds: self.oldest(pulse).map_or(0.0, |begun| seconds_since(begun, now)),
             heartbeat_took_seconds: self.took.map(|took| took.as_secs_f64()),
+            heartbeat_came_seconds: self.came.map(|begun| seconds_since(begun, now)),
             heartbeat_problem: pulse.problem.clone(),
             slot: self.slot.clone(),
             given_up: self.given_up.clone(),
@@ -162,6 +166,7 @@ fn aged(seen: &BTreeMap<String, CustomerVital>, ago: f64) -> BTreeMap<String, Cu
         let customer = CustomerVital {
             oldest_parked_seconds: customer.oldest_parked_seconds.map(|age| age + ago),
             oldest_held_seconds: customer.oldest_held_seconds.map(|age| age + ago),
+            oldest_lacking_seconds: customer.oldest_lacking_seconds.map(|age| age + ago),
             ..customer.clone()
         };
         (name.clone(), customer)
