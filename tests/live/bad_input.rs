@@ -2,7 +2,6 @@
 //! status; and what it says to do mends it.
 
 use std::process::{Command, Output};
-use std::time::Duration;
 
 use serde_json::Value;
 
@@ -463,6 +462,7 @@ fn a_slot_that_somebody_else_reads_is_waited_for_and_the_reader_is_named() {
     let mut daemon = config.start();
     daemon.wait_streaming();
     daemon.stop();
+    database.wait_slots_free();
     let name = format!("acequia_{0}_{0}", database.name());
     let reader = Reader::of(&config, &database, &name).expect("the slot is free");
     let pid =
@@ -529,7 +529,7 @@ fn a_row_that_its_table_refuses_is_parked_and_the_others_arrive() {
     let states: Vec<&str> =
         found.as_array().expect("a list").iter().filter_map(|row| row["sqlstate"].as_str()).collect();
     assert_eq!(states, ["22001", "23514"], "{found:#}");
-    wait_for("status counts them", Duration::from_secs(10), || {
+    wait_for("status counts them", LIMIT, || {
         let (_, flow) = flow_state(&config);
         if flow["customers"][0]["parked"] == 2 { Ok(()) } else { Err(flow.to_string()) }
     });

@@ -612,7 +612,7 @@ fn config_show_tells_everything_but_the_secret() {
 }
 
 /// How long an orderly end may take.
-const END_LIMIT: Duration = Duration::from_secs(5);
+const END_LIMIT: Duration = Duration::from_secs(15);
 /// The same where rows are being written: they get 30 s to be committed.
 const BUSY_END_LIMIT: Duration = Duration::from_secs(40);
 

@@ -1,6 +1,8 @@
 //! Green means that a row written now would arrive: what turns it red, and that it turns green again.
 
-use acequia::ops::{DaemonState, Health, Level, Vital, read};
+use std::time::{Duration, Instant};
+
+use acequia::ops::{Check, DaemonState, Health, Level, Vital, read};
 
 use super::support::{CODES, Cluster, Config, Daemon, Database, LIMIT, wait_for};
 
@@ -45,9 +47,15 @@ fn wait_green(config: &Config<'_>) {
 
 /// Waits until this check is red; answers what it says.
 fn wait_red(config: &Config<'_>, check: &str) -> String {
-    wait_for(&format!("{check} is red"), LIMIT, || {
+    wait_red_of(config, check, "")
+}
+
+/// The same until it names this one.
+fn wait_red_of(config: &Config<'_>, check: &str, name: &str) -> String {
+    wait_for(&format!("{check} is red: {name}"), LIMIT, || {
         let health = Health::judge(&state(config)?, 0.0);
-        let red = health.checks.iter().find(|one| one.name == check && one.level == Level::Fail);
+        let is_red = |one: &&Check| one.name == check && one.level == Level::Fail && one.text.contains(name);
+        let red = health.checks.iter().find(is_red);
         red.map(|one| one.text.clone()).ok_or_else(|| format!("{:?}", health.problems()))
     })
 }
@@ -58,15 +66,13 @@ fn an_idle_source_has_no_lag_and_what_is_stuck_grows_old() {
     let config = scene(&source, &target);
     let daemon = config.start();
     wait_green(&config);
-    let first = vital(&config).expect("it was looked at");
     // Nothing happens at the source but heartbeats: the checkpoint follows them, and soon.
-    let seen = wait_for("the checkpoint moves on an idle source", LIMIT, || {
+    wait_for("the checkpoint moves on an idle source", LIMIT, || {
         let seen = vital(&config)?;
         let took = seen.heartbeat_took_seconds.unwrap_or(f64::INFINITY);
-        let moved = source.value("SELECT pg_current_wal_lsn()");
-        if seen.slot.is_some() && took < 1.5 { Ok((seen, moved)) } else { Err(format!("{seen:?}")) }
+        let is_soon = took < 1.5 && seen.heartbeat_age_seconds < 3.0;
+        if seen.slot.is_some() && is_soon { Ok(()) } else { Err(format!("{seen:?}")) }
     });
-    assert!(seen.0.heartbeat_age_seconds < 3.0 && first.heartbeat_age_seconds < 3.0, "{seen:?}");
     // Somebody sits on the checkpoint in the target.
     let sitter = target.session();
     sitter.query("BEGIN");
@@ -78,9 +84,16 @@ fn an_idle_source_has_no_lag_and_what_is_stuck_grows_old() {
     daemon.stop();
 }
 
+/// Checkpoints are counted for so long, with a heartbeat each second.
+const COUNTED: Duration = Duration::from_secs(10);
+/// What the server counts of the time before: it does so a second or two later.
+const COUNTED_LATE: u64 = 8;
+
 #[test]
 fn our_own_checkpoints_make_no_news_of_their_own() {
-    let database = Cluster::shared().database();
+    // Of its own: what others write moves the checkpoint too.
+    let server = Cluster::start(&[]);
+    let database = server.database();
     let config = scene_in_one(&database);
     let daemon = config.start();
     wait_green(&config);
@@ -94,17 +107,19 @@ fn our_own_checkpoints_make_no_news_of_their_own() {
         format!("{last:?}")
     };
     // Some heartbeats later there were about as many checkpoints.
-    let before = count();
+    let (before, began) = (count(), Instant::now());
     let mut places = vec![beats()];
     wait_for("five heartbeats", LIMIT, || {
         let now = beats();
         if places.last() != Some(&now) {
             places.push(now);
         }
-        if places.len() > 5 { Ok(()) } else { Err(format!("{places:?}")) }
+        let is_over = places.len() > 5 && began.elapsed() >= COUNTED;
+        if is_over { Ok(()) } else { Err(format!("{places:?}")) }
     });
-    let written = count() - before;
-    assert!(written <= 12, "{written} checkpoints for five heartbeats");
+    let (written, took) = (count() - before, began.elapsed());
+    let most = 2 * took.as_secs() + COUNTED_LATE;
+    assert!(written <= most, "{written} checkpoints in {took:?}, {most} at the most");
     daemon.stop();
 }
 
@@ -130,8 +145,7 @@ fn a_server_that_hangs_is_noticed_and_forgotten_when_it_goes_on() {
         wait_green(&config);
         let before = open_files(&daemon);
         own.signal("STOP");
-        let said = wait_red(&config, "watched");
-        assert!(said.contains(one.name()), "{said}");
+        wait_red_of(&config, "watched", one.name());
         wait_red(&config, "heartbeat");
         own.signal("CONT");
         wait_green(&config);

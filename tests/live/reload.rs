@@ -153,10 +153,7 @@ fn a_customer_that_is_added_gets_what_is_new_and_other_flows_do_not_notice() {
     let (code, text) = reload(&config, &["--dry-run"]);
     assert!(code == Some(0) && text.contains("group codes, code → south added"), "{text}");
     let text = taken(&config);
-    assert!(
-        text.contains("group codes, code → south added") && text.contains("the new rules hold"),
-        "{text}"
-    );
+    assert!(text.contains("group codes, code → south added"), "{text}");
     daemon.wait_streaming();
     database.execute("INSERT INTO hq.code (code) VALUES ('b')");
     daemon.barrier();
@@ -267,7 +264,7 @@ fn a_huge_transaction_that_is_being_written_ends_by_the_rules_that_it_began_with
     daemon.wait_streaming();
     database.execute("INSERT INTO hq.code (code) SELECT 'c' || i FROM generate_series(1, 150000) i");
     wait_for("the writer in the middle of it", LIMIT, || {
-        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'acequia writer %' AND backend_xid IS NOT NULL";
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'acequia writer %' AND backend_xid IS NOT NULL AND datname = current_database()";
         if database.value(sql) == "0" { Err("it has not begun".to_owned()) } else { Ok(()) }
     });
     config.write("conf.d/rules.toml", &rules("\"north\"", "\"code\"", "where = \"false\""));
@@ -599,6 +596,14 @@ fn a_customer_that_was_broken_before_does_not_stand_in_the_way_of_others() {
     daemon.stop();
 }
 
+fn wait_note(database: &Database, number: u32) {
+    let rows = format!("SELECT EXISTS (SELECT FROM north.code WHERE note = '{number}')");
+    wait_for(&format!("a row by rules {number}"), LIMIT, || match database.value(&rows).as_str() {
+        "t" => Ok(()),
+        _ => Err("there is none".to_owned()),
+    });
+}
+
 #[test]
 fn on_a_busy_stream_the_rules_change_between_two_transactions() {
     let database = Cluster::shared().database();
@@ -617,9 +622,12 @@ fn on_a_busy_stream_the_rules_change_between_two_transactions() {
                 session.query("INSERT INTO hq.code (code) VALUES (gen_random_uuid()::text)");
             }
         });
+        // Each of the rules has rows of its own.
+        wait_note(&database, 0);
         for number in 1..=5 {
             config.write("conf.d/rules.toml", &by(number));
             taken(&config);
+            wait_note(&database, number);
         }
         writing.store(false, std::sync::atomic::Ordering::Relaxed);
     });

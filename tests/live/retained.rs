@@ -257,6 +257,7 @@ fn a_slot_that_somebody_else_reads_is_never_given_up() {
     wait_rows(&target, "a");
     let slot = source.value("SELECT slot_name FROM pg_replication_slots");
     daemon.stop();
+    source.wait_slots_free();
     // Another program has one of that name.
     source.execute(&format!("SELECT pg_drop_replication_slot('{slot}')"));
     source.execute(&format!("SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')"));

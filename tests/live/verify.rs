@@ -135,6 +135,7 @@ fn what_is_missing_different_or_left_over_is_told_apart_also_in_translated_refer
     );
     // A delete that the customer never heard of.
     daemon.stop();
+    database.wait_slots_free();
     database.execute("SET session_replication_role = replica; DELETE FROM hq.item WHERE code = 'i6'");
     let skip = "SELECT pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) FROM pg_replication_slots \
                 WHERE database = current_database()";

@@ -99,12 +99,12 @@ launch() {
 start() {
     local tries=20
     # Below the ports that the kernel gives to outgoing connections.
-    port=${port:-$((20000 + RANDOM % 12000))}
+    port=${port:-$((18000 + RANDOM % 2000))}
     until launch; do
         tries=$((tries - 1))
         { ((tries > 0)) && grep -q 'Address already in use' "$dir/log.err"; } ||
             fail "the server did not start:" "$(tail -n 20 "$dir/log.err")"
-        port=$((20000 + RANDOM % 12000))
+        port=$((18000 + RANDOM % 2000))
         rm -f "$dir/log.err"
     done
     printf 'ready %s %s\n' "$dir/sock" "$port"

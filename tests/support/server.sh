@@ -136,8 +136,8 @@ launch() {
 start() {
     local tries=1
     if [[ -z $port && -n $listens_on_tcp ]]; then
-        # Below the ports that the kernel gives to outgoing connections.
-        tries=20 port=$((20000 + RANDOM % 12000))
+        # Below the ports that the kernel gives to outgoing connections, and above those that tests take for themselves.
+        tries=20 port=$((30000 + RANDOM % 2000))
     fi
     # Behind a private socket directory every number is free.
     port=${port:-5432}
@@ -145,7 +145,7 @@ start() {
         tries=$((tries - 1))
         { ((tries > 0)) && grep -q 'Address already in use' "$dir/log"; } ||
             fail "the server did not start:" "$(tail -n 20 "$dir/log")"
-        port=$((20000 + RANDOM % 12000))
+        port=$((30000 + RANDOM % 2000))
         : >"$dir/log"
     done
     printf 'ready %s %s\n' "$dir/sock" "$port"

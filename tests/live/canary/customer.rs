@@ -36,6 +36,12 @@ fn it_is_never_green_while_a_row_is_late_whatever_befalls_the_rows_and_the_daemo
             || run("ALTER TABLE branch.bird ADD CONSTRAINT never CHECK (value <> 'bird') NOT VALID"),
             || run("ALTER TABLE branch.bird DROP CONSTRAINT never"),
         );
+        // However quick the machine is, the rows after it are late.
+        run(
+            "CREATE FUNCTION public.take_long() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END$$;
+             CREATE TRIGGER take_long BEFORE INSERT ON branch.bird FOR EACH ROW WHEN (NEW.key LIKE 'x%00')
+               EXECUTE FUNCTION public.take_long()",
+        );
         let much = || {
             let many = "SELECT 'x' || i, repeat('much ', 20) FROM generate_series(1, 400000) i";
             here.session().query(&format!("INSERT INTO hq.bird {many}"));

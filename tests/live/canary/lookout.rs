@@ -17,7 +17,7 @@ const PACE: Duration = Duration::from_millis(200);
 const LOOK: Duration = Duration::from_millis(100);
 /// Whether a row was committed is not known where the source has not answered by then; nor is it green that does not say so.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// A target that does not answer by then has not shown a row. What counts is when it was asked.
+/// A target that does not answer by then, nor a new session after that, has not shown a row. What counts is when it was asked.
 const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 /// Every fault lasts so long: past the tries, the looks and the pauses of the daemon, with rows that are late nearly all the
 /// while.
@@ -184,19 +184,22 @@ impl<'a> Canary<'a> {
     fn look(&self) {
         let open = |limit| self.target_session(limit);
         let mut session = Patient::new(&open, LOOK_PATIENCE);
+        let mut was_mute = false;
         while !self.stop.load(Ordering::Relaxed) {
             std::thread::sleep(LOOK);
             let began = Instant::now();
             let before = is(self.address, GREEN);
             let keys = listed(lock(&self.rows).missing.keys());
             let arrived = if keys.is_empty() {
-                Vec::new()
+                Some(Vec::new())
             } else {
-                let sql = format!("SELECT key FROM branch.bird WHERE key IN ({keys})");
-                session.ask(&sql).unwrap_or_default()
+                session.ask(&format!("SELECT key FROM branch.bird WHERE key IN ({keys})"))
             };
             let (after, red) = (is(self.address, GREEN), is(self.address, RED));
-            self.note(&arrived, (before && after, after, red), began);
+            // One question without an answer may be the canary's own trouble: the next one is asked by a new session.
+            let counts = arrived.is_some() || was_mute;
+            was_mute = arrived.is_none();
+            self.note(&arrived.unwrap_or_default(), (before && after && counts, after, red), began);
         }
     }
 

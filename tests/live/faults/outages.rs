@@ -143,8 +143,12 @@ fn a_writer_that_is_ended_in_the_middle_of_a_transaction_writes_all_of_it_once()
         other.query("COMMIT");
         daemon.barrier();
     }
+    // A customer that was locked gets its rows a moment later.
+    wait_for("all rows in the customer", LIMIT, || {
+        let seen = database.value("SELECT count(*) FROM follows.event");
+        if seen == "30" { Ok(()) } else { Err(seen) }
+    });
     assert_in_step(&database);
-    assert_eq!(database.value("SELECT count(*) FROM follows.event"), "30");
 }
 
 #[test]

@@ -82,6 +82,13 @@ fn files(place: &Path) -> [bool; 3] {
     ["status.json", "rules.json", "reload.json"].map(|name| place.join(name).is_file())
 }
 
+fn wait_files(place: &Path, what: &str) {
+    wait_for(&format!("{what}: all files are there again"), LIMIT, || {
+        let seen = files(place);
+        if seen == [true; 3] { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+}
+
 #[test]
 fn a_runtime_directory_that_is_full_read_only_or_gone_stops_nothing_and_is_written_again() {
     let Some(disk) = Disk::mount(DISK_MEGABYTES, "a runtime directory without room") else { return };
@@ -133,12 +140,10 @@ fn a_runtime_directory_that_is_full_read_only_or_gone_stops_nothing_and_is_writt
         assert!(!asked.status.success() && said.contains(says), "{what}: {said}");
         end();
         wait_told(&config);
-        assert_eq!(files(&place), [true; 3], "{what}");
+        wait_files(&place, what);
     }
     fs::remove_dir_all(&place).expect("removed");
-    wait_for("all files are there again", LIMIT, || {
-        if files(&place) == [true; 3] { Ok(()) } else { Err(format!("{:?}", files(&place))) }
-    });
+    wait_files(&place, "gone");
     wait_told(&config);
     expect_flow(&database, &mut daemon, "gone");
     let log = daemon.log();

@@ -60,7 +60,7 @@ fn write_secret(config: &Config<'_>, side: &Side<'_>, password: &str) {
 
 /// Both servers ask for a password, which stands in a file; each side's part is played.
 fn on_both_sides(part: impl Fn(&mut Stage<'_, '_>, &Config<'_>, &Side<'_>)) {
-    let settings = ["deadlock_timeout=300ms"];
+    let settings = ["deadlock_timeout=450ms"];
     let (source, target) = (Cluster::start(&settings), Cluster::start(&settings));
     let scene = Scene::new(&source, &target);
     let config = scene.configure();
@@ -135,8 +135,8 @@ fn a_role_that_is_not_let_in_for_a_while_is_let_in_again() {
             side.cluster.stop();
             side.cluster.restart();
         };
-        stage.befall(&format!("{what}: shutting down (57P03)"), shut, WHILE, again);
-        stage.wait_said(&["starting up or shutting down"]);
+        let words = ["starting up or shutting down"];
+        stage.befall_until_said(&format!("{what}: shutting down (57P03)"), shut, &words, again);
         drop(waiting);
     });
 }
@@ -151,23 +151,25 @@ fn each_session_of_the_daemon_may_be_ended_at_any_moment() {
             side.run(&one);
             std::thread::sleep(Duration::from_millis(150));
         }
+        // Each of them may cost a try.
+        stage.patience += ENDED;
         stage.strike(&format!("{}: {ENDED} sessions ended (57P01)", side.what), || {});
     });
 }
 
-/// Locks the writer's tables, one and then the other, until it has met a deadlock. It looks for one 300 ms after it began to
+/// Locks the writer's tables, one and then the other, until it has met a deadlock. It looks for one 450 ms after it began to
 /// wait, and gives up after 500 ms: so the second table has to be asked for soon.
 fn meet_a_deadlock(stage: &mut Stage<'_, '_>, side: &Side<'_>) {
     let orders = [("counter", "event"), ("event", "counter")];
     for (first, second) in orders.into_iter().cycle().take(QUARRELS) {
         let quarrel = || {
-            let other = side.database.session();
+            let (other, watching) = (side.database.session(), side.database.session());
             other.query(&format!(
                 "SET deadlock_timeout = '20s'; BEGIN; LOCK TABLE branch.{first} IN SHARE ROW EXCLUSIVE MODE"
             ));
             // One that does not come to wait is met by the next quarrel.
             _ = poll(Duration::from_secs(5), || {
-                let waiting = side.database.session().query(
+                let waiting = watching.query(
                     "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() \
                     AND application_name LIKE 'acequia writer%' AND wait_event_type = 'Lock'",
                 );
@@ -209,8 +211,11 @@ fn a_target_that_takes_no_writes_or_undoes_them_gets_them_in_the_end() {
         ));
         let between = || {
             let other = side.database.session();
-            // The record of writes is of the daemon's.
-            other.query("SET session_replication_role = replica");
+            // It is the daemon's transactions that are undone, and the record of writes is of the daemon's.
+            other.query(
+                "SET default_transaction_isolation = 'read committed'; SET deadlock_timeout = '20s'; \
+                 SET session_replication_role = replica",
+            );
             for _ in 0..8 {
                 other.query("BEGIN; UPDATE branch.counter SET id = id");
                 std::thread::sleep(Duration::from_millis(100));

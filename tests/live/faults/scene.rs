@@ -220,7 +220,7 @@ pub(super) struct Stage<'a, 'b> {
     pub(super) scene: &'a Scene,
     pub(super) daemon: &'a mut Daemon<'b>,
     /// So many tries there may have been by now.
-    patience: usize,
+    pub(super) patience: usize,
 }
 
 impl Stage<'_, '_> {
@@ -238,7 +238,7 @@ impl Stage<'_, '_> {
         self.suffer(what, harm, end, heal)
     }
 
-    /// The same until the daemon has said these words of it, however long that takes.
+    /// The same until the daemon has said these words of it, however long that takes. What it said before does not count.
     pub(super) fn befall_until_said(
         &mut self,
         what: &str,
@@ -246,10 +246,10 @@ impl Stage<'_, '_> {
         words: &[&str],
         heal: impl FnOnce(),
     ) -> Duration {
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), self.daemon.log_of_this_start().len());
         let end = |stage: &mut Self| {
-            stage.wait_said(words);
-            // They may be of an earlier time.
+            stage.wait_said_from(before, words);
+            // They may come at once.
             std::thread::sleep(AT_LEAST.saturating_sub(began.elapsed()));
         };
         self.suffer(what, harm, end, heal)
@@ -290,11 +290,16 @@ impl Stage<'_, '_> {
     }
 
     /// Waits until the daemon has said all of these words since it was started.
-    pub(super) fn wait_said(&mut self, words: &[&str]) {
-        let daemon = &*self.daemon;
+    pub(super) fn wait_said(&self, words: &[&str]) {
+        self.wait_said_from(0, words);
+    }
+
+    /// The same from this place of its log on.
+    fn wait_said_from(&self, place: usize, words: &[&str]) {
         wait_for(&format!("the daemon says {words:?}"), LIMIT, || {
-            let log = daemon.log_of_this_start();
-            if words.iter().all(|word| log.contains(word)) { Ok(()) } else { Err(log) }
+            let log = self.daemon.log_of_this_start();
+            let said = log.get(place..).unwrap_or_default();
+            if words.iter().all(|word| said.contains(word)) { Ok(()) } else { Err(log) }
         });
     }
 }

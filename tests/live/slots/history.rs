@@ -121,8 +121,8 @@ impl<'a> Site<'a> {
     }
 
     fn way_back(&self, daemon: &Daemon<'_>) {
-        let done = self.config.succeed(&["resync", "--flow", &self.flow(), "--yes"]);
-        assert!(done.contains("gets a new slot") && done.contains("the resync has begun"), "{done}");
+        let done = super::resync_flow(&self.config, &self.flow(), self.target);
+        assert!(done.contains("gets a new slot"), "{done}");
         let timeline = self
             .session()
             .query("SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int")[0][0]

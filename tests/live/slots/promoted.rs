@@ -95,7 +95,8 @@ fn a_promoted_standby_that_has_all_that_was_written_is_gone_on_with() {
     daemon.wait_streaming();
     pair.write("a");
     daemon.barrier();
-    // In order: what is written up to the end goes to the standby.
+    pair.wait_standby();
+    // In order: what is written up to the end goes to the standby, as long as it follows.
     pair.primary.shut_down();
     let there = pair.promote();
     pair.write("b");

@@ -102,9 +102,11 @@ impl<'a> Config<'a> {
         text
     }
 
-    /// Writes or replaces one file.
+    /// Writes or replaces one file, at once: a daemon may be reading it.
     pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path().join(name), text).expect("a rule file can be written");
+        let (new, file) = (self.path().join("new"), self.path().join(name));
+        std::fs::write(&new, text).expect("a file can be written");
+        std::fs::rename(&new, &file).expect("a rule file can be replaced");
     }
 
     /// Has the daemon reach a database through a proxy.

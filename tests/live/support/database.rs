@@ -9,6 +9,8 @@ use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 use super::cluster::Cluster;
+use super::daemon::LIMIT;
+use super::wait::wait_for;
 
 /// Rows as the server writes them.
 pub(crate) type Rows = Vec<Vec<Option<String>>>;
@@ -66,6 +68,15 @@ impl Database {
     /// Runs statements as the superuser; several are one transaction, unless they say otherwise.
     pub(crate) fn execute(&self, sql: &str) {
         run(&self.client, sql);
+    }
+
+    /// Waits until nobody reads the database's slots: a walsender hears late that its reader has ended.
+    pub(crate) fn wait_slots_free(&self) {
+        let read = "SELECT count(*) FROM pg_replication_slots WHERE active AND database = current_database()";
+        wait_for("nobody to read the slots", LIMIT, || match self.value(read).as_str() {
+            "0" => Ok(()),
+            count => Err(format!("{count} are read")),
+        });
     }
 
     /// The rows of the last statement, as text.
@@ -182,7 +193,7 @@ pub(crate) struct Ears {
 impl Ears {
     /// The next notification; fails when none comes.
     pub(crate) fn next(&self) -> String {
-        self.heard.recv_timeout(super::LIMIT).expect("a notification")
+        self.heard.recv_timeout(LIMIT).expect("a notification")
     }
 
     /// What has been heard and not asked for yet.

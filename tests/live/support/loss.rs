@@ -8,8 +8,10 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// The packet filter may be busy with somebody else's rules.
+const TRY: &str = "try() { \"$@\" || { sleep 1; \"$@\"; }; }";
 /// `keep.sh TABLE RULES`
-const KEEP: &str = "trap '' INT TERM HUP PIPE; nft \"$2\" || exit 1; echo lost; read -r _; nft delete table inet \"$1\" || { sleep 1; nft delete table inet \"$1\"; }";
+const KEEP: &str = "trap '' INT TERM HUP PIPE; try nft \"$2\" || exit 1; echo lost; read -r _; try nft delete table inet \"$1\"";
 
 /// Of this machine's TCP connections as the kernel lists them: what follows the number.
 const LOCAL: usize = 1;
@@ -25,8 +27,10 @@ impl Loss {
     /// Why none can be caused here; nothing where one can.
     pub(crate) fn hindrance() -> Option<String> {
         let table = table();
-        let script =
-            format!("nft '{}' && nft delete table inet {table}", rules(&table, "tcp dport 1 accept"));
+        let script = format!(
+            "{TRY}; try nft '{}' && try nft delete table inet {table}",
+            rules(&table, "tcp dport 1 accept")
+        );
         let tried = Command::new("sh").args(["-c", &script]).output().expect("a shell");
         let said = String::from_utf8_lossy(&tried.stderr);
         (!tried.status.success()).then(|| {
@@ -52,7 +56,7 @@ impl Loss {
     fn of(drops: &str) -> Self {
         let table = table();
         let mut keeper = Command::new("sh");
-        keeper.args(["-c", KEEP, "keep", &table, &rules(&table, drops)]);
+        keeper.args(["-c", &format!("{TRY}; {KEEP}"), "keep", &table, &rules(&table, drops)]);
         let mut keeper =
             keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell can be started");
         let mut said = String::new();

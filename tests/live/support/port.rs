@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below those that a system gives to whoever connects: else another test's connection could take it meanwhile.
+/// Below those that a system gives to whoever connects: else another test's connection could take it meanwhile. The servers'
+/// own are between these and those (`tests/support/server.sh`).
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 

@@ -180,12 +180,17 @@ impl Shared {
             if *lock(&self.link) == Link::Down {
                 continue;
             }
+            let place = lock(&self.socket).clone();
             // A server that is not there: the daemon sees its connection closed.
-            let Ok(far) = UnixStream::connect(lock(&self.socket).as_path()) else { continue };
+            let Ok(far) = UnixStream::connect(&place) else { continue };
             _ = near.set_nodelay(true);
             let (dead, closed) = (AtomicBool::new(false), AtomicBool::new(false));
             let pair = Arc::new(Pair { near, far, dead, closed });
             lock(&self.pairs).push(Arc::clone(&pair));
+            // Who closed all connections meanwhile did not know of this one.
+            if *lock(&self.link) == Link::Down || *lock(&self.socket) != place {
+                pair.close();
+            }
             for way in [Way::Out, Way::Back] {
                 let (shared, pair) = (Arc::clone(&self), Arc::clone(&pair));
                 std::thread::spawn(move || shared.pump(&pair, way));

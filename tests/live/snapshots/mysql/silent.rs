@@ -91,6 +91,10 @@ fn packets_that_are_lost_on_the_way_to_mysql_are_not_waited_for() {
     }
     let scene = Scene::new();
     scene.run("one").publish().expect("published");
+    // A load that takes longer than it takes to have its packets lost.
+    scene.database.execute(&format!(
+        "INSERT INTO north.a SELECT id + {ROWS} * i, n, note FROM north.a, generate_series(1, 4) i"
+    ));
     let port = scene.server.server().port;
     let mut run = scene.run("two");
     run.server.port = port;

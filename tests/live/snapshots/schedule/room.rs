@@ -9,11 +9,11 @@ use crate::support::Disk;
 fn a_snapshot_that_can_not_be_remembered_is_not_begun_and_is_made_once_there_is_room() {
     let Some(disk) = Disk::mount(4, "a snapshot's directory without room") else { return };
     let database = practice();
-    let config = configure(&database, MISSED);
+    let config = configure(&database, &MISSED);
     let out = disk.path().join("out");
     fs::create_dir(&out).expect("a directory");
     let here = format!("directory = \"{}\"", out.display());
-    config.write("conf.d/rules.toml", &rules(MISSED).replace("directory = \"out\"", &here));
+    config.write("conf.d/rules.toml", &rules(&MISSED).replace("directory = \"out\"", &here));
     seen_two_days_ago(&config);
     disk.fill();
     let daemon = config.start();
