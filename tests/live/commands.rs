@@ -680,6 +680,8 @@ fn sigterm_ends_the_daemon_with_0_while_its_servers_hang() {
     let mut daemon = config.start();
     daemon.wait_streaming();
     let frozen = Frozen::freeze(&database);
+    // It asks each second what is held, and waits for the answer.
+    std::thread::sleep(Duration::from_millis(1_500));
     let since = Instant::now();
     daemon.stop();
     assert!(since.elapsed() < END_LIMIT, "at rest: {:?}", since.elapsed());

@@ -51,6 +51,8 @@ const CLEARED: Duration = Duration::from_secs(1);
 /// What was handed to the writer is committed if that takes no longer, once the flow is told to stop; else it is rolled back, and
 /// done again after the next start.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+/// The same where nothing of the stream was handed to it: it only asks, and a server that hangs does not answer.
+const ASKING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Before a flow halts it is looked whether its tables have changed; so long at most.
 const LOOK_LIMIT: Duration = Duration::from_secs(20);
@@ -189,8 +191,12 @@ fn goes_on(
 /// Ready when the flow is told to stop, and has had its time to commit what it is writing. Where it writes nothing, at once.
 async fn drained(stop: &CancellationToken, progress: &watch::Sender<Progress>) {
     stop.cancelled().await;
-    if progress.borrow().phase == Phase::Streaming {
-        tokio::time::sleep(DRAIN_LIMIT).await;
+    if progress.borrow().phase != Phase::Streaming {
+        return;
+    }
+    tokio::time::sleep(ASKING_LIMIT).await;
+    if progress.borrow().oldest_us.is_some() {
+        tokio::time::sleep(DRAIN_LIMIT.saturating_sub(ASKING_LIMIT)).await;
     }
 }
 
