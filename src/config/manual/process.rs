@@ -37,7 +37,8 @@ const DAEMON_ENTRIES: &[Entry] = &[
         key: "journal_max",
         shape: Shape::Text(&SIZE),
         default: Some("\"10GB\""),
-        about: "How much room all of them take in one database, and ten times what the history takes; then the oldest go.",
+        about: "How much room all of them may take in one database; then the oldest go. What `acequia history` tells may take a \
+                tenth of it beside them.",
     },
     Entry {
         key: "parked_limit",
