@@ -24,6 +24,8 @@ pub(crate) struct Progress {
     pub(crate) received: Lsn,
     /// Commit time of the oldest transaction received and not written, microseconds since 2000-01-01.
     pub(crate) oldest_us: Option<i64>,
+    /// The writer has something of the stream in hand.
+    pub(crate) is_writing: bool,
     pub(crate) transactions: u64,
     pub(crate) changes: u64,
     pub(crate) heard_at: Instant,
@@ -49,6 +51,7 @@ pub(crate) fn first_state(name: &str) -> Progress {
         applied: Lsn::ZERO,
         received: Lsn::ZERO,
         oldest_us: None,
+        is_writing: false,
         transactions: 0,
         changes: 0,
         heard_at: Instant::now(),

@@ -105,7 +105,8 @@ async fn judge(running: &Running, number: u64) -> Verdict {
         }
     };
     for step in &mut steps {
-        step.when = when(step, &running.phases);
+        let moves = step.kind == Kind::Touched && !Reads::same_databases(old, &new, &step.flow);
+        step.when = if moves { When::AtOnce } else { when(step, &running.phases) };
     }
     let record = Reload {
         number,
@@ -210,8 +211,8 @@ async fn review(
     Err(Refused { found, is_unreachable })
 }
 
-/// From where on the rules hold for a flow: one that is not held up writes first what has committed by now. One that begins
-/// may still be about to end.
+/// From where on the rules hold for a flow that stays at its databases: one that is not held up writes first what has committed by
+/// now. One that begins may still be about to end. (One that moves may be held up by a server that hangs, which nobody knows.)
 fn when(step: &Step, phases: &BTreeMap<String, Phase>) -> When {
     let streams = matches!(phases.get(&step.flow.name), Some(Phase::Streaming | Phase::Starting));
     match (step.kind, streams) {

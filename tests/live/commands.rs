@@ -679,6 +679,8 @@ fn sigterm_ends_the_daemon_with_0_while_its_servers_hang() {
     config.set_up();
     let mut daemon = config.start();
     daemon.wait_streaming();
+    database.execute("INSERT INTO hq.code (code) VALUES ('a')");
+    daemon.barrier();
     let frozen = Frozen::freeze(&database);
     // It asks each second what is held, and waits for the answer.
     std::thread::sleep(Duration::from_millis(1_500));
@@ -708,7 +710,7 @@ fn sigterm_ends_the_daemon_with_0_while_its_servers_hang() {
     daemon.wait_streaming();
     daemon.wait_alive("all rows being there", || {
         let count = database.value("SELECT count(*) FROM north.code");
-        if count == "2000" { Ok(()) } else { Err(count) }
+        if count == "2001" { Ok(()) } else { Err(count) }
     });
     daemon.stop();
 }

@@ -139,10 +139,14 @@ impl Capture {
                     if let Some(end) = batch.commit.map(|point| point.end).or(batch.idle) {
                         reading.handed = end;
                     }
-                    if batch.is_full() {
-                        // While it was full nothing was read: that silence was ours.
-                        self.seen.send_modify(|seen| seen.heard_at = Instant::now());
-                    }
+                    let was_full = batch.is_full();
+                    self.seen.send_modify(|seen| {
+                        seen.oldest_us = reading.batch.oldest_us;
+                        if was_full {
+                            // While it was full nothing was read: that silence was ours.
+                            seen.heard_at = Instant::now();
+                        }
+                    });
                     permit.send(batch);
                 }
                 frame = reader.next(), if takes => {

@@ -188,14 +188,14 @@ fn goes_on(
     }
 }
 
-/// Ready when the flow is told to stop, and has had its time to commit what it is writing. Where it writes nothing, at once.
+/// Ready when the flow is told to stop, and has had its time to commit what it is writing. Where it writes nothing, soon.
 async fn drained(stop: &CancellationToken, progress: &watch::Sender<Progress>) {
     stop.cancelled().await;
     if progress.borrow().phase != Phase::Streaming {
         return;
     }
     tokio::time::sleep(ASKING_LIMIT).await;
-    if progress.borrow().oldest_us.is_some() {
+    if progress.borrow().is_writing {
         tokio::time::sleep(DRAIN_LIMIT.saturating_sub(ASKING_LIMIT)).await;
     }
 }
@@ -257,6 +257,7 @@ async fn attempt(
     let prepared = tokio::select! {
         prepared = Box::pin(start::prepare(config, flow, (told, turn), &opened)) => prepared,
         unheard = Box::pin(unheard::while_preparing(config, flow, &opened)) => Err(unheard),
+        () = orders.pressed() => Err(Error::Ordered),
     };
     let prepared = match prepared {
         Ok(prepared) => prepared,
@@ -272,6 +273,7 @@ async fn attempt(
     let ended = Box::pin(stream((config, orders), flow, progress, (prepared, turn), stop))
         .await
         .map_err(|error| named(error, flow, from));
+    progress.send_modify(|progress| progress.is_writing = false);
     // To be ready is no success: something was written, or nothing failed for a while.
     if progress.borrow().applied > from || began.elapsed() > CALM {
         delays.succeeded();
@@ -308,7 +310,7 @@ async fn stream(
     let Prepared { plan, writer, stream, applied, silence_limit, drift } = prepared;
     let (source, target) = (&config.databases[&flow.source], &config.databases[&flow.target]);
     let [reads, writes] = writer.asking();
-    let source_lifeline = Lifeline::new(reads, source, &flow.name);
+    let source_lifeline = Lifeline::new(reads, source, &flow.name).or_given_up();
     let target_lifeline = Lifeline::new(writes, target, &flow.name);
     let (routes, broken) = (plan.routes.len(), plan.broken.len());
     tracing::info!(target: TURN, flow = %flow.name, position = %applied, routes, broken, "streaming");
@@ -469,7 +471,7 @@ async fn write(
                 let Some(batch) = batch else { return Ok(()) };
                 let oldest = batch.oldest_us;
                 progress.send_if_modified(|progress| {
-                    progress.oldest_us = progress.oldest_us.or(oldest);
+                    (progress.oldest_us, progress.is_writing) = (progress.oldest_us.or(oldest), true);
                     false
                 });
                 if let Some(done) = writer.write(batch).await? {
@@ -481,7 +483,7 @@ async fn write(
                         progress.applied = done.lsn;
                         progress.transactions += done.transactions;
                         progress.changes += done.changes;
-                        progress.oldest_us = None;
+                        (progress.oldest_us, progress.is_writing) = (None, false);
                         false
                     });
                 }

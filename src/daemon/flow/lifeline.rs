@@ -4,7 +4,7 @@
 //! waits for an answer for ever, and no time limit can tell that from a statement that takes long. The server can: it knows
 //! whether it works for the writer or waits for it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::apply::Asking;
 use crate::config::Database;
@@ -18,6 +18,9 @@ const ASKING: &str = "asking for the writer's session";
 const INTERVAL: Duration = Duration::from_secs(5);
 /// After so many looks the server is asked.
 const LOOKS: u32 = 3;
+/// A source that could not be asked so often in succession is given up: the target's transaction waits for it, and others there
+/// wait for that one's locks.
+const UNASKED_MAX: u32 = 3;
 /// So often the server may say that it sends a long answer, of which it can't be told how much has come.
 const SENDS_MAX: u32 = 60;
 
@@ -39,23 +42,32 @@ pub(super) struct Lifeline {
     flow: String,
     database: Database,
     asking: Asking,
+    /// A server that can't be asked is given up.
+    gives_up: bool,
 }
 
 impl Lifeline {
     /// For a session of a writer with this database.
     pub(super) fn new(asking: Asking, database: &Database, flow: &str) -> Self {
-        Self { flow: flow.to_owned(), database: database.clone(), asking }
+        Self { flow: flow.to_owned(), database: database.clone(), asking, gives_up: false }
+    }
+
+    /// The server is given up, too, where it can't be asked for long.
+    pub(super) fn or_given_up(self) -> Self {
+        Self { gives_up: true, ..self }
     }
 
     /// Returns when the server waits for the writer while the writer waits for the server. That session is ended: it may
     /// hold the flow's lock.
     pub(super) async fn lost(self) -> Error {
         let (mut waits_for, mut looks, mut last) = (None, 0, Look::default());
+        let (mut unasked, mut since) = (0, Instant::now());
         loop {
             tokio::time::sleep(INTERVAL).await;
             let now = self.asking.at_hand();
             let Some((_, pid)) = now.filter(|_| now == waits_for) else {
                 (waits_for, looks, last) = (now, 0, Look::default());
+                (unasked, since) = (0, Instant::now());
                 continue;
             };
             looks += 1;
@@ -63,11 +75,16 @@ impl Lifeline {
                 continue;
             }
             match self.ask(pid, last).await {
-                Ok(Some(look)) => last = look,
+                Ok(Some(look)) => (last, unasked) = (look, 0),
                 Ok(None) => return Error::Deaf { database: self.database.name.to_string(), pid },
                 // A server that can't be asked tells nothing of the session.
                 Err(error) => {
                     tracing::debug!(flow = %self.flow, "not asked for the writer's session: {error}");
+                    unasked = if error.kind().is_unreachable() { unasked + 1 } else { 0 };
+                    if self.gives_up && unasked >= UNASKED_MAX {
+                        let (database, seconds) = (self.database.name.to_string(), since.elapsed().as_secs());
+                        return Error::Silent { database, seconds };
+                    }
                 }
             }
         }

@@ -105,6 +105,14 @@ impl Orders {
         self.waiting().iter().any(|order| order.when == When::AtOnce)
     }
 
+    /// Ready when an order says to leave the rules that are followed at once.
+    pub(in crate::daemon) async fn pressed(&self) {
+        let mut orders = self.clone();
+        while !orders.is_pressing() {
+            orders.arrived().await;
+        }
+    }
+
     /// Ready when there is something new among the orders.
     pub(in crate::daemon) async fn arrived(&mut self) {
         if self.all.changed().await.is_err() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::scene::Scene;
 use super::{LIMIT, wait_for};
-use crate::support::Cluster;
+use crate::support::{Cluster, Link, Proxy};
 
 /// Long enough for several tries.
 const WHILE: Duration = Duration::from_secs(2);
@@ -188,5 +188,46 @@ fn a_source_that_is_shut_down_while_the_flow_is_behind_does_not_wait_for_it() {
             source.restart();
         };
         stage.befall("the target is slow", harm, WHILE, heal);
+    });
+}
+
+/// A source that can't be asked after a session that waits for it is given up within this.
+const GIVEN_UP: Duration = Duration::from_secs(110);
+/// Bytes in a second, with which a piece of a copy takes ten seconds.
+const SLOW: usize = 100_000;
+
+#[test]
+fn a_source_that_hangs_while_rows_are_copied_leaves_no_transaction_open_in_the_target() {
+    // Of the stream's silence nothing tells.
+    let (source, target) = (Cluster::start(&["wal_sender_timeout=0"]), Cluster::start(&[]));
+    let scene = Scene::new(&source, &target);
+    scene.here.execute(
+        "INSERT INTO hq.event (key, value) SELECT 'old' || i || repeat('x', 500), i FROM generate_series(1, 6000) i",
+    );
+    let proxy = Proxy::before(&source);
+    let config = scene.configure();
+    config.lead_through(&scene.here, &proxy);
+    scene.play(&config, |stage| {
+        let watching = scene.here.session();
+        let hang = || {
+            proxy.set(Link::Slow(SLOW));
+            config.succeed(&["backfill", "--sync", "far", "--yes"]);
+            let reading = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                           AND application_name = 'acequia fetch' AND wait_event = 'ClientWrite'";
+            wait_for("rows on their way", LIMIT, || match watching.query(reading)[0][0].as_deref() {
+                Some("1") => Ok(()),
+                seen => Err(format!("{seen:?}")),
+            });
+            source.signal("STOP");
+        };
+        let go_on = || {
+            let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                        AND application_name LIKE 'acequia writer%' AND now() - xact_start > interval '30 s'";
+            assert_eq!(scene.there.value(open), "0", "transactions that wait for the source");
+            source.signal("CONT");
+            proxy.set(Link::Open);
+        };
+        stage.befall("source hangs under a copy", hang, GIVEN_UP, go_on);
+        assert!(stage.said("nothing came from database") > 0, "{}", stage.daemon.log_of_this_start());
     });
 }

@@ -144,3 +144,27 @@ fn a_promoted_standby_that_lacks_the_newest_is_refused_with_both_positions_and_a
     wait_codes(&there, "a after later lost", &daemon);
     daemon.stop();
 }
+
+#[test]
+fn a_target_that_hangs_is_left_as_soon_as_the_files_name_the_standby_that_took_its_place() {
+    let pair = Pair::new();
+    let config = pair.begin();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    pair.write("a");
+    daemon.barrier();
+    pair.wait_standby();
+    pair.primary.signal("STOP");
+    // It is asked for this, and does not answer.
+    pair.write("b");
+    let there = pair.standby.session(pair.target.name());
+    there.query("SELECT pg_promote()");
+    let text = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the file");
+    let (link, standby) =
+        (pair.link.path().join("now").display().to_string(), pair.standby.socket().display().to_string());
+    config.write("acequia.toml", &text.replace(&link, &standby));
+    config.succeed(&["reload"]);
+    wait_codes(&there, "a b", &daemon);
+    daemon.stop();
+    pair.primary.signal("CONT");
+}
