@@ -2,19 +2,25 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::beside::Beside;
 use super::console::{Exit, say, session};
 use super::copies::{CopyReport, copies};
 use super::forget::expect_reloaded;
 use super::plan::redeem;
 use super::wish::{Scope, Wish, concerned, control_session, daemon_runs, tell};
 use crate::config::{Config, Mode};
-use crate::postgres::Session;
+use crate::ops::Phase;
+use crate::postgres::{self, Session};
 use crate::rules::Flow;
 
 /// How often the copy is looked at.
 const LOOK: Duration = Duration::from_millis(500);
+/// A restart is no end: after a crash systemd waits five seconds with it.
+const DAEMON_AWAY: Duration = Duration::from_secs(10);
+/// What the daemon writes of a flow each second may be of before its new slot, or of before a restart.
+const FLOW_IDLE: Duration = Duration::from_secs(5);
 
 /// What is wanted.
 #[derive(Debug, clap::Args)]
@@ -27,7 +33,7 @@ pub(super) struct Backfill {
     /// The same, as the plan of this token has shown it
     #[arg(long, value_name = "TOKEN", conflicts_with = "yes")]
     plan: Option<String>,
-    /// Stay until everything is in, and show how far it is
+    /// Stay until everything is in or nobody works at it any more, and show how far it is
     #[arg(long)]
     wait: bool,
 }
@@ -76,6 +82,10 @@ fn overriding(config: &Config, scope: &Scope, flows: &[Flow]) -> Vec<String> {
 }
 
 /// Stays until nothing of the scope is being copied.
+///
+/// # Errors
+///
+/// That nobody works at it any more, or that the target does not tell.
 pub(super) async fn follow(config: &Config, scope: &Scope, flows: &[Flow]) -> anyhow::Result<()> {
     let mut sessions: Vec<(&Flow, Session)> = Vec::new();
     for flow in flows {
@@ -83,10 +93,17 @@ pub(super) async fn follow(config: &Config, scope: &Scope, flows: &[Flow]) -> an
     }
     let live = std::io::stderr().is_terminal();
     let mut shown = 0;
+    let mut worked = Instant::now();
     loop {
-        let mut reports: Vec<CopyReport> = Vec::new();
+        let beside = Beside::look(&config.daemon.runtime_directory);
+        let (mut reports, mut idle): (Vec<CopyReport>, Option<Idle>) = (Vec::new(), None);
         for (flow, target) in &sessions {
-            reports.extend(copies(target, &flow.name, scope.names()).await?);
+            let asked = copies(target, &flow.name, scope.names());
+            let own = postgres::in_time("reading what is copied", asked).await?;
+            if !own.iter().all(CopyReport::is_unconfirmed) {
+                idle = idle.or_else(|| Idle::of(&beside, &flow.name));
+            }
+            reports.extend(own);
         }
         if live {
             shown = redraw(&reports, shown);
@@ -94,10 +111,48 @@ pub(super) async fn follow(config: &Config, scope: &Scope, flows: &[Flow]) -> an
         if reports.iter().all(CopyReport::is_unconfirmed) {
             break;
         }
+        match idle {
+            None => worked = Instant::now(),
+            Some(idle) if worked.elapsed() > idle.limit => anyhow::bail!(
+                "{}. What is not in yet is copied as soon as it goes on, which `acequia status` tells",
+                idle.why
+            ),
+            Some(_) => {}
+        }
         tokio::time::sleep(LOOK).await;
     }
     say!("everything is in");
     Ok(())
+}
+
+/// Nobody works at a flow.
+struct Idle {
+    why: String,
+    /// It may be a moment only.
+    limit: Duration,
+}
+
+impl Idle {
+    /// Nothing where somebody works at it, or is about to, or it can't be told.
+    fn of(beside: &Beside, flow: &str) -> Option<Self> {
+        let daemon = match beside {
+            Beside::Daemon(daemon) => daemon,
+            Beside::Nobody => {
+                let why = "no daemon runs here any more: start it (`systemctl start acequia`)".to_owned();
+                return Some(Self { why, limit: DAEMON_AWAY });
+            }
+            Beside::Unknown(_) => return None,
+        };
+        let own = daemon.flows.iter().find(|state| state.name == flow);
+        let why = match own.map(|own| (own.state, own.reason.as_deref())) {
+            Some((Phase::Halted, Some(reason))) => format!("flow {flow} is halted: {reason}"),
+            Some((Phase::Halted, None)) => format!("flow {flow} is halted"),
+            Some((Phase::Resting, _)) => format!("flow {flow} rests: all its groups are disabled"),
+            None => format!("the daemon's rules have no flow {flow} any more"),
+            Some((Phase::Starting | Phase::Streaming | Phase::Retrying | Phase::Stopping, _)) => return None,
+        };
+        Some(Self { why: why.trim_end_matches('.').to_owned(), limit: FLOW_IDLE })
+    }
 }
 
 /// Draws the lines over those of before; answers how many.

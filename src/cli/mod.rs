@@ -198,8 +198,11 @@ failover or a restore) does not go on by itself. A resync of the whole flow give
 
 It says what it will do; where rows of customers would be overwritten or deleted, it wants --yes.
 
-Exit status: 0 the daemon has begun, or will when it starts, 1 nothing was done; it says why,
-69 a server can't be reached";
+With --wait it ends with 1 where the daemon has been gone for ten seconds, or a flow halts: what is not
+in yet follows when they go on.
+
+Exit status: 0 the daemon has begun, or will when it starts, 1 nothing was done, or nobody goes on with
+it; it says why, 69 a server can't be reached";
 
 const AFTER_APPLY: &str = "\
 Writes now what waits because its rule says `apply = { every … }` or `{ at … }`,
@@ -233,7 +236,11 @@ does this by itself when it begins.
   acequia backfill --sync codes --customer north
   acequia backfill --sync codes --wait              stay, and see how far it is
 
-Exit status: 0 the daemon has begun, or will when it starts, 1 it needs a yes";
+With --wait it ends with 1 where the daemon has been gone for ten seconds, or a flow halts: what is not
+in yet follows when they go on.
+
+Exit status: 0 the daemon has begun, or will when it starts, 1 it needs a yes, or nobody goes on with
+it; it says why, 69 a server can't be reached";
 
 /// Keeps the set-up data of many customers in step: reads the logical replication of a PostgreSQL practice database
 /// and writes changed rows into the schemas of other customers, by rules in TOML.

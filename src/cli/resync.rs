@@ -19,7 +19,7 @@ pub(super) struct Resync {
     /// Go ahead, also where customers' rows are overwritten or deleted
     #[arg(long)]
     yes: bool,
-    /// Stay until everything is in, and show how far it is
+    /// Stay until everything is in or nobody works at it any more, and show how far it is
     #[arg(long)]
     wait: bool,
 }

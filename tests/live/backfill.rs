@@ -1,5 +1,6 @@
 //! What is there already: `initial = "copy"`, `acequia backfill`, and a copy that is killed while rows change under it.
 
+mod awaited;
 mod joined;
 mod killed;
 mod planned;
