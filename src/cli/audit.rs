@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use tokio_postgres::Row;
 
 use super::console::{Exit, Output, say, session};
+use super::flows::has_control;
 use super::journal::Moment;
-use super::status::has_control;
 use super::table::table;
 use crate::apply::audit;
 use crate::config::{Config, Database};

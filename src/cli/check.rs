@@ -25,7 +25,7 @@ pub(super) async fn check(directory: &Path, offline: bool, output: Output) -> an
     } else {
         daemon::check_everything(&config, warnings).await?
     };
-    let unreachable = findings.unreachable;
+    let unreachable = findings.is_unreachable();
     let exit = report(&findings.into_found(), output, unreachable)?;
     if exit == Exit::Done && output == Output::Text {
         let asked =

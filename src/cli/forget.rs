@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::beside::Beside;
 use super::console::{Exit, Output, say, session};
-use super::status::has_control;
+use super::flows::has_control;
 use super::table::table;
 use crate::apply::audit;
 use crate::catalog::{Publication, Slot};

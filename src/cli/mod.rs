@@ -11,6 +11,7 @@ mod copies;
 mod dumps;
 mod effective;
 mod explain;
+mod flows;
 mod forget;
 mod history;
 mod holds;
@@ -111,6 +112,9 @@ A flow is one of:
 A customer is as \"stale\" as the oldest commit of the source that it lacks, be that on its way,
 parked, held or yet to be copied; the reason stands beside it. 0 s: it has all. \"?\": nobody knows.
 \"-\": no enabled group gives it anything.
+
+Databases are asked side by side. What one does not answer within 20 seconds is left out, and what
+others know is told all the same.
 
   acequia status --watch 5             again every five seconds, with rows per second
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Row;
 
 use super::console::{Exit, Output, say, session};
-use super::status::has_control;
+use super::flows::has_control;
 use super::table::table;
 use crate::apply::audit;
 use crate::config::{Config, nearest};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::console::{Exit, Output, say, session};
-use super::status::has_control;
+use super::flows::has_control;
 use super::table::table;
 use super::wish::{Scope, concerned};
 use crate::apply::{self, Forecast, Rehearsal, audit, look_at_expressions};

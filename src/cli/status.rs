@@ -4,68 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::{Value, json};
-use tokio_postgres::Row;
 
-use super::beside::{Beside, now_seconds};
-use super::console::{Exit, Output, say, session};
-use super::copies::{CopyReport, copies};
+use super::beside::Beside;
+use super::console::{Exit, Output, say};
+use super::copies::CopyReport;
 use super::dumps::{SnapshotReport, snapshots};
-use super::holds::{HoldReport, holds};
+use super::flows::{CustomerReport, FlowReport, from_daemon, from_databases, seconds_ago};
+use super::holds::HoldReport;
 use super::table::{bytes, table};
-use crate::catalog::Slot;
 use crate::config::Config;
 use crate::daemon::{self, LeftBehind};
 use crate::lsn::Lsn;
-use crate::name::CustomerName;
-use crate::ops::{DaemonState, FlowState, Health, Level, Phase, Verified};
-use crate::postgres::{self, Session};
+use crate::ops::{Health, Level, Phase, Verified};
 use crate::rules::Flow;
-
-/// One flow as it is told.
-struct FlowReport {
-    flow: Flow,
-    state: String,
-    reason: Option<String>,
-    /// Where rules begin that were reloaded.
-    new_rules_from: Option<String>,
-    rests: bool,
-    lag_bytes: Option<i64>,
-    lag_seconds: Option<f64>,
-    /// Nothing where nobody knows.
-    stale_seconds: Option<f64>,
-    retained_bytes: Option<i64>,
-    applied: Option<String>,
-    /// What a streaming daemon with nothing in flight has received.
-    idle_at: Lsn,
-    commit_time: Option<String>,
-    customers: Vec<CustomerReport>,
-    holds: Vec<HoldReport>,
-    copies: Vec<CopyReport>,
-    verified: Option<Verified>,
-    /// A database that could not be asked, and why: what only it knows is missing here.
-    unknown: Option<postgres::Error>,
-}
-
-struct CustomerReport {
-    customer: String,
-    created: i64,
-    updated: i64,
-    deleted: i64,
-    skipped: i64,
-    parked: i64,
-    oldest_parked_seconds: Option<f64>,
-    last_at: Option<String>,
-    /// Age and reason of the oldest that it lacks though its flow has come further.
-    missing: Option<(f64, String)>,
-    /// The rules give it something.
-    is_given: bool,
-}
-
-const STATUS: &str = include_str!("../../sql/control/status.sql");
-const LACKING: &str = include_str!("../../sql/control/lacking.sql");
-
-/// Why a customer is stale that lacks nothing which has come to the target.
-const LAG: &str = "lag";
 
 /// All that is told at one moment.
 pub(super) struct Look {
@@ -91,17 +42,13 @@ pub(super) async fn status(directory: &Path, config: &Config, output: Output) ->
 /// Asks the databases and reads what the daemon says.
 pub(super) async fn look(directory: &Path, config: &Config) -> Look {
     let beside = Beside::look(&config.daemon.runtime_directory);
-    let mut reports = Vec::new();
+    let flows = Flow::all(config).into_iter().map(|flow| from_daemon(flow, &beside, false));
     // Those that rest too: their customers have what they have.
-    let resting = Flow::resting(config);
-    for flow in Flow::all(config).into_iter().chain(resting.iter().cloned()) {
-        let mut report = from_daemon(flow, &beside);
-        report.rests = resting.contains(&report.flow);
-        report.unknown = from_databases(config, &mut report).await.err();
-        reports.push(report);
-    }
+    let resting = Flow::resting(config).into_iter().map(|flow| from_daemon(flow, &beside, true));
+    let mut reports: Vec<FlowReport> = flows.chain(resting).collect();
+    let none = BTreeSet::new();
+    let ((), left) = tokio::join!(from_databases(config, &mut reports), daemon::left_behind(config, &none));
     reports.retain(FlowReport::is_something);
-    let left = daemon::left_behind(config).await;
     let snapshots = snapshots(config, beside.daemon());
     let running = Running { beside, on_disk: Config::sha256_of_files(directory), left, snapshots };
     Look { flows: reports, running }
@@ -136,40 +83,6 @@ impl Look {
             }
         }
         rates
-    }
-}
-
-impl CustomerReport {
-    fn written(&self) -> i64 {
-        self.created + self.updated + self.deleted
-    }
-
-    /// One that nothing has been written for so far.
-    fn new(customer: String) -> Self {
-        Self {
-            customer,
-            created: 0,
-            updated: 0,
-            deleted: 0,
-            skipped: 0,
-            parked: 0,
-            oldest_parked_seconds: None,
-            last_at: None,
-            missing: None,
-            is_given: true,
-        }
-    }
-
-    /// Seconds since the oldest commit of the source that it lacks, nothing where nobody knows or the rules give it nothing; and
-    /// why, if it lacks something.
-    fn stale(&self, flow: Option<f64>) -> (Option<f64>, Option<&str>) {
-        if !self.is_given {
-            return (None, None);
-        }
-        match &self.missing {
-            Some((age, reason)) if flow.is_none_or(|flow| flow <= *age) => (Some(*age), Some(reason)),
-            _ => (flow, flow.filter(|flow| *flow > 0.0).map(|_| LAG)),
-        }
     }
 }
 
@@ -244,146 +157,9 @@ impl Running {
     }
 }
 
-/// How old what the daemon said is, in seconds.
-#[expect(clippy::cast_precision_loss, reason = "an age in seconds")]
-fn seconds_ago(daemon: &DaemonState) -> f64 {
-    (now_seconds() - daemon.written_at).max(0) as f64
-}
-
 /// What the daemon says of one flow.
 pub(super) fn state_of_flow(config: &Config, name: &str) -> String {
     Beside::look(&config.daemon.runtime_directory).state_of(name).to_owned()
-}
-
-impl FlowReport {
-    /// A flow that rests and has never begun is nothing to tell of.
-    fn is_something(&self) -> bool {
-        !self.rests || self.applied.is_some()
-    }
-}
-
-/// What the daemon itself says. A state file of a daemon that is gone counts for nothing.
-fn from_daemon(flow: Flow, beside: &Beside) -> FlowReport {
-    let state = beside.state_of(&flow.name).to_owned();
-    let own: Option<&FlowState> =
-        beside.daemon().and_then(|daemon| daemon.flows.iter().find(|state| state.name == flow.name));
-    FlowReport {
-        flow,
-        state,
-        reason: own.and_then(|own| own.reason.clone()),
-        new_rules_from: own.and_then(|own| own.new_rules_from.clone()),
-        rests: false,
-        lag_bytes: None,
-        lag_seconds: own.map(|own| own.lag_seconds),
-        stale_seconds: own
-            .zip(beside.daemon())
-            .and_then(|(own, daemon)| own.stale_seconds(seconds_ago(daemon))),
-        retained_bytes: None,
-        applied: None,
-        idle_at: own
-            .filter(|own| own.state == Phase::Streaming && own.lag_seconds <= 0.0)
-            .and_then(|own| own.received_lsn.parse().ok())
-            .unwrap_or(Lsn::ZERO),
-        commit_time: None,
-        customers: Vec::new(),
-        holds: Vec::new(),
-        copies: Vec::new(),
-        verified: own.and_then(|own| own.verified.clone()),
-        unknown: None,
-    }
-}
-
-/// What the databases know, the target first: a source that is down must not hide what the customers have.
-async fn from_databases(config: &Config, report: &mut FlowReport) -> Result<(), postgres::Error> {
-    let flow = report.flow.clone();
-    let target = session(&config.databases[&flow.target], "status").await?;
-    let checkpoint = checkpoint(&target, &flow.name).await?;
-    report.customers = customers(&target, &flow, &flow.customers(config)).await?;
-    if checkpoint.is_some() {
-        report.holds = holds(&target, &flow.name).await?;
-        report.copies = copies(&target, &flow.name, [None; 3]).await?;
-    }
-    report.applied = checkpoint.as_ref().map(|(lsn, _)| lsn.to_string());
-    let source = session(&config.databases[&flow.source], "status").await?;
-    let slot = Slot::read(&source, &flow.slot).await?;
-    report.retained_bytes = slot.and_then(|slot| slot.retained_bytes);
-    if let Some((applied, commit_time)) = checkpoint {
-        report.commit_time = commit_time;
-        // With nothing in flight all that was received is applied, also what needed no write.
-        report.lag_bytes = behind(&source, applied.max(report.idle_at)).await?;
-    }
-    Ok(())
-}
-
-/// WAL that the source has written since a position.
-async fn behind(source: &Session, applied: Lsn) -> Result<Option<i64>, postgres::Error> {
-    let sql = "SELECT greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), $1::text::pg_lsn), 0)::int8";
-    let row = source
-        .query_one(sql, &[&applied.to_string()])
-        .await
-        .map_err(|error| postgres::Error::from_driver("measuring the lag", &error))?;
-    Ok(row.get(0))
-}
-
-async fn checkpoint(target: &Session, flow: &str) -> Result<Option<(Lsn, Option<String>)>, postgres::Error> {
-    if !has_control(target).await? {
-        return Ok(None);
-    }
-    let row = target
-        .query_opt(
-            "SELECT lsn::text, to_char(commit_time, 'YYYY-MM-DD HH24:MI:SSOF') FROM acequia.checkpoint \
-             WHERE flow = $1 AND state <> 'creating'",
-            &[&flow],
-        )
-        .await
-        .map_err(|error| postgres::Error::from_driver("reading the checkpoint", &error))?;
-    Ok(row.and_then(|row| Some((row.get::<_, &str>(0).parse().ok()?, row.get(1)))))
-}
-
-pub(super) async fn has_control(target: &Session) -> Result<bool, postgres::Error> {
-    let row = target
-        .query_one("SELECT to_regclass('acequia.parked') IS NOT NULL", &[])
-        .await
-        .map_err(|error| postgres::Error::from_driver("looking for the control schema", &error))?;
-    Ok(row.get(0))
-}
-
-async fn customers(
-    target: &Session,
-    flow: &Flow,
-    given: &BTreeSet<CustomerName>,
-) -> Result<Vec<CustomerReport>, postgres::Error> {
-    if !has_control(target).await? {
-        return Ok(Vec::new());
-    }
-    let failed = |error| postgres::Error::from_driver("reading what was written", &error);
-    let rows = target.query(STATUS, &[&flow.name]).await.map_err(failed)?;
-    let customer = |row: &Row| CustomerReport {
-        customer: row.get(0),
-        created: row.get(1),
-        updated: row.get(2),
-        deleted: row.get(3),
-        skipped: row.get(4),
-        parked: row.get(5),
-        oldest_parked_seconds: row.get(6),
-        last_at: row.get(7),
-        missing: row.get::<_, Option<f64>>(8).zip(row.get(9)),
-        is_given: true,
-    };
-    let reports = rows.iter().map(customer).map(|report| (report.customer.clone(), report));
-    let mut reports: BTreeMap<String, CustomerReport> = reports.collect();
-    for row in target.query(LACKING, &[&flow.name]).await.map_err(failed)? {
-        let name: String = row.get("to_customer");
-        let report = reports.entry(name.clone()).or_insert_with(|| CustomerReport::new(name));
-        let (age, reason): (f64, String) = (row.get("oldest"), row.get("reason"));
-        if report.missing.as_ref().is_none_or(|(known, _)| *known < age) {
-            report.missing = Some((age.max(0.0), reason));
-        }
-    }
-    for report in reports.values_mut() {
-        report.is_given = given.iter().any(|name| name.as_str() == report.customer);
-    }
-    Ok(reports.into_values().collect())
 }
 
 fn as_json(reports: &[FlowReport], running: &Running) -> Value {
@@ -398,7 +174,7 @@ fn as_json(reports: &[FlowReport], running: &Running) -> Value {
         json!({ "name": report.flow.name, "source": report.flow.source.as_str(), "target": report.flow.target.as_str(),
                 "slot": report.flow.slot, "state": report.state, "reason": report.reason, "new_rules_from": report.new_rules_from, "lag_bytes": report.lag_bytes,
                 "lag_seconds": report.lag_seconds, "stale_seconds": report.stale_seconds, "retained_wal_bytes": report.retained_bytes,
-                "applied_lsn": report.applied, "commit_time": report.commit_time,
+                "applied_lsn": report.applied.as_ref().map(Lsn::to_string), "commit_time": report.commit_time,
                 "unknown": report.unknown.as_ref().map(ToString::to_string),
                 "verified": report.verified, "customers": customers.collect::<Vec<_>>(),
                 "holds": report.holds.iter().map(HoldReport::as_json).collect::<Vec<_>>(),

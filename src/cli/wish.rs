@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::beside::Beside;
 use super::console::{Exit, say, session};
+use super::flows::has_control;
 use super::parked::known;
-use super::status::has_control;
 use crate::apply::actor::actor;
 use crate::apply::audit;
 use crate::config::Config;

@@ -1,8 +1,9 @@
 //! Flows that were: a slot of ours whose groups are gone from the rule files altogether. It is never dropped by itself, and
 //! it never keeps WAL unseen.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
 
 use crate::apply::Checkpoint;
 use crate::catalog::Slot;
@@ -11,8 +12,6 @@ use crate::name::DatabaseName;
 use crate::postgres;
 use crate::rules::Flow;
 
-/// A database that takes longer to answer is passed over.
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// What DBAs see of the sessions.
 const APPLICATION: &str = "acequia left behind";
 
@@ -50,35 +49,35 @@ impl LeftBehind {
     }
 }
 
-/// The flows that are left behind, as far as the databases of the files tell. One that does not answer is passed over: what
-/// needs it says so.
-pub async fn left_behind(config: &Config) -> Vec<LeftBehind> {
+/// The flows that are left behind, as far as the databases of the files tell, which are asked side by side. One that does not
+/// answer, or is known as silent, is passed over: what needs it says so.
+pub async fn left_behind(config: &Config, silent: &BTreeSet<DatabaseName>) -> Vec<LeftBehind> {
     let known: BTreeSet<String> =
         Flow::all(config).into_iter().chain(Flow::resting(config)).map(|flow| flow.name).collect();
-    let mut left: Vec<LeftBehind> = Vec::new();
-    for target in config.databases.values() {
-        let found = limited(checkpoints(target)).await.unwrap_or_default();
-        for (flow, source, slot) in found {
-            if known.contains(&flow) || left.iter().any(|one| one.flow == flow) {
-                continue;
+    let asked = config.databases.values().filter(|target| !silent.contains(&target.name));
+    let found = join_all(asked.map(async |target| (target, in_time(checkpoints(target)).await))).await;
+    let mut unknown: BTreeMap<String, (&Database, String, String)> = BTreeMap::new();
+    for (target, found) in found {
+        for (flow, source, slot) in found.unwrap_or_default() {
+            if !known.contains(&flow) {
+                unknown.entry(flow).or_insert((target, source, slot));
             }
-            let database = config.databases.values().find(|database| database.name.as_str() == source);
-            let retained_bytes = match database {
-                None => None,
-                Some(database) => match limited(retained(database, &slot)).await {
-                    Ok(None) => continue,
-                    Ok(Some(bytes)) => bytes,
-                    Err(_) => None,
-                },
-            };
-            left.push(LeftBehind { flow, slot, source, target: target.name.clone(), retained_bytes });
         }
     }
-    left
+    let left = unknown.into_iter().map(async |(flow, (target, source, slot))| {
+        let database = config.databases.values().find(|database| database.name.as_str() == source);
+        let retained_bytes = match database.filter(|database| !silent.contains(&database.name)) {
+            None => None,
+            // The slot is gone: nothing is left behind.
+            Some(database) => in_time(retained(database, &slot)).await.map_or(Some(None), |kept| kept)?,
+        };
+        Some(LeftBehind { flow, slot, source, target: target.name.clone(), retained_bytes })
+    });
+    join_all(left).await.into_iter().flatten().collect()
 }
 
-async fn limited<T>(asked: impl Future<Output = Result<T, postgres::Error>>) -> Result<T, postgres::Error> {
-    postgres::within(ANSWER_LIMIT, "looking for flows that were", asked).await
+async fn in_time<T>(asked: impl Future<Output = Result<T, postgres::Error>>) -> Result<T, postgres::Error> {
+    postgres::in_time("looking for flows that were", asked).await
 }
 
 async fn checkpoints(target: &Database) -> Result<Vec<(String, String, String)>, postgres::Error> {
@@ -94,7 +93,7 @@ async fn retained(source: &Database, slot: &str) -> Result<Option<Option<i64>>, 
 
 /// Says it in the log.
 pub(super) async fn warn(config: &Config) {
-    for left in left_behind(config).await {
+    for left in left_behind(config, &BTreeSet::new()).await {
         tracing::warn!(flow = %left.flow, "{}: {}", left.message(), left.remedy());
     }
 }

@@ -14,10 +14,10 @@ use crate::postgres::sqlstate::SqlState;
 use crate::postgres::tls::TlsError;
 
 /// What failed, on what, and what to do; see [`Error::fault`] for how to go on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     doing: String,
     kind: Kind,

@@ -23,6 +23,7 @@ mod model;
 mod mysql;
 mod notices;
 mod odd;
+mod outage;
 mod package;
 mod panics;
 mod planted;

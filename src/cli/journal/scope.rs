@@ -8,8 +8,8 @@ use tokio_postgres::types::ToSql;
 
 use super::moment::Moment;
 use crate::cli::console::session;
+use crate::cli::flows::has_control;
 use crate::cli::parked::known;
-use crate::cli::status::has_control;
 use crate::config::{Config, Database};
 use crate::name::{CustomerName, DatasetName, SyncName};
 use crate::postgres::{Error, Session};

@@ -1,6 +1,8 @@
 //! Everything that a check has found so far, each with its place in the files and the remedy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
 
 use crate::catalog::Server;
 use crate::config::{Config, Database, Diagnostic, Severity};
@@ -40,15 +42,15 @@ pub struct Findings<'a> {
     /// What each database that was reached is: the same for two names of one database.
     pub(super) identities: BTreeMap<DatabaseName, (String, u32)>,
     found: Vec<Finding>,
-    /// A server did not answer.
-    pub unreachable: bool,
+    /// Databases that did not answer.
+    pub(super) silent: BTreeSet<DatabaseName>,
 }
 
 impl<'a> Findings<'a> {
     /// Begins with what the files alone gave rise to.
     pub fn new(config: &'a Config, warnings: Vec<Diagnostic>) -> Self {
         let found = warnings.into_iter().map(Finding::from).collect();
-        Self { config, identities: BTreeMap::new(), found, unreachable: false }
+        Self { config, identities: BTreeMap::new(), found, silent: BTreeSet::new() }
     }
 
     /// Adds what explains others before all of them.
@@ -69,8 +71,27 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Opens a session; one that fails is a finding.
+    /// Looks which of these databases answer, side by side: several that hang are waited for together, and once.
+    pub(super) async fn knock(&mut self, names: BTreeSet<&DatabaseName>) {
+        let config = self.config;
+        let new = |name: &&DatabaseName| !self.silent.contains(*name) && !self.identities.contains_key(*name);
+        let databases = names.into_iter().filter(new).map(|name| &config.databases[name]);
+        let opened = databases.map(async |database| (database, postgres::open(database, APPLICATION).await));
+        for (database, opened) in join_all(opened).await {
+            // What else may be wrong is found when it is asked.
+            if let Err(error) = opened
+                && error.kind().is_unreachable()
+            {
+                self.failed(database, &error);
+            }
+        }
+    }
+
+    /// Opens a session; one that fails is a finding. A database that did not answer once is not waited for again.
     pub(super) async fn open(&mut self, database: &Database) -> Option<Session> {
+        if self.silent.contains(&database.name) {
+            return None;
+        }
         match postgres::open(database, APPLICATION).await {
             Ok(session) => Some(session),
             Err(error) => {
@@ -82,9 +103,16 @@ impl<'a> Findings<'a> {
 
     /// Adds a session that failed, as a problem of the database's entry.
     pub(super) fn failed(&mut self, database: &Database, error: &postgres::Error) {
-        self.unreachable |= error.kind().is_unreachable();
+        if error.kind().is_unreachable() {
+            self.silent.insert(database.name.clone());
+        }
         let (what, remedy) = parts(error);
         self.add(&Problem::error(database.spot, what, remedy));
+    }
+
+    /// Whether a database did not answer.
+    pub fn is_unreachable(&self) -> bool {
+        !self.silent.is_empty()
     }
 
     /// Remembers which database a name leads to.

@@ -26,7 +26,7 @@ pub async fn check_everything(
 ) -> Result<Findings<'_>, postgres::Error> {
     let mut findings = check(config, &Flow::all(config), warnings).await?;
     snapshots::check_snapshots(&mut findings).await?;
-    for left in left_behind(config).await {
+    for left in left_behind(config, &findings.silent).await {
         let spot = config.databases[&left.target].spot;
         findings.add(&Problem::warning(spot, left.message(), left.remedy()));
     }
@@ -40,6 +40,7 @@ pub(super) async fn check<'a>(
     warnings: Vec<Diagnostic>,
 ) -> Result<Findings<'a>, postgres::Error> {
     let mut findings = Findings::new(config, warnings);
+    findings.knock(flows.iter().flat_map(|flow| [&flow.source, &flow.target]).collect()).await;
     for flow in flows {
         check_flow(&mut findings, flow).await?;
     }

@@ -14,7 +14,11 @@ use super::findings::Findings;
 /// Checks the enabled snapshots.
 pub(super) async fn check_snapshots(findings: &mut Findings<'_>) -> Result<(), postgres::Error> {
     let config = findings.config;
-    for snapshot in config.snapshots.iter().filter(|snapshot| snapshot.enabled) {
+    let enabled = || config.snapshots.iter().filter(|snapshot| snapshot.enabled);
+    let dumped = enabled().flat_map(|snapshot| &snapshot.customers);
+    let dumped = dumped.filter_map(|name| Some(&config.customers.get(name)?.database));
+    findings.knock(dumped.collect()).await;
+    for snapshot in enabled() {
         check_server(findings, snapshot).await;
         let mut unknown: Option<Vec<Exclusion>> = None;
         for database in config.databases.values() {
