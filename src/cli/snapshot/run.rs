@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,8 @@ use crate::snapshot::run::{self, Published};
 
 pub(super) const AFTER_HELP: &str = "\
 It is made as the rule files say, and published at once: `publish_at` is for the daemon. The last
-published one stays as it is until then, and if anything fails. Ctrl-C clears away what was written.
+published one stays as it is until then, and if anything fails. Ctrl-C clears away what was written;
+a second one does not wait for that.
 
   acequia snapshot run nightly
   acequia snapshot run nightly --output json | jq -r .path
@@ -45,18 +46,17 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
     let shown = tokio::spawn(show(told));
     let stop = CancellationToken::new();
     let token = stop.clone();
-    let made = async move {
+    // In a box, so that it can be dropped before its end: what it owns keeps the progress going.
+    let mut made = Box::pin(async move {
         let staged = run::make(config, snapshot, Timestamp::now(), &tell, &token).await?;
         // With the end of the channel, nothing is drawn any more.
         drop(tell);
         run::publish(config, snapshot, &staged.run, Timestamp::now()).await
-    };
-    tokio::pin!(made);
-    let mut terminate = signal(SignalKind::terminate())?;
+    });
+    let mut signals = Signals::listen()?;
     let published = tokio::select! {
-        published = &mut made => published,
-        _ = tokio::signal::ctrl_c() => stopped(&stop, made).await,
-        _ = terminate.recv() => stopped(&stop, made).await,
+        published = &mut made => published.map_err(anyhow::Error::from),
+        () = signals.next() => stopped(&stop, made, &mut signals).await,
     };
     // It draws to the end and has no way to fail.
     let _ = shown.await;
@@ -64,7 +64,7 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
         Ok(published) => published,
         Err(error) => {
             note(config, "snapshot run", "snapshot run failed", &json!({ "snapshot": wanted.name })).await;
-            return Err(error.into());
+            return Err(error);
         }
     };
     let detail = json!({ "snapshot": published.manifest.snapshot, "run": published.manifest.run, "rows": published.rows,
@@ -77,13 +77,41 @@ pub(super) async fn run(config: &Config, wanted: &Run) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Tells a run to stop and lets it clear away what it has written; what is left then is cleared by the next run.
+/// Tells a run to stop and lets it clear away what it has written, unless it is told once more. What is left then is cleared by
+/// the next run, as after a death.
 async fn stopped(
     stop: &CancellationToken,
     made: impl Future<Output = Result<Published, Error>>,
-) -> Result<Published, Error> {
+    signals: &mut Signals,
+) -> anyhow::Result<Published> {
     stop.cancel();
-    tokio::time::timeout(STOP_LIMIT, made).await.unwrap_or(Err(Error::Stopped))
+    tokio::select! {
+        published = made => return Ok(published?),
+        () = tokio::time::sleep(STOP_LIMIT) => {}
+        () = signals.next() => {}
+    }
+    anyhow::bail!(
+        "stopped in the middle of something: the next run clears away what is left, and `acequia snapshot list` says what is published"
+    )
+}
+
+/// What says that a run shall stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
 
 fn as_json(published: &Published) -> serde_json::Value {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::Once;
 
 use tempfile::TempDir;
@@ -159,6 +159,16 @@ impl<'a> Config<'a> {
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "acequia {arguments:?}: {}\n{out}{err}", output.status);
         out.into_owned()
+    }
+
+    /// Starts a command of the binary whose output is kept for later. It goes with the thread that started it.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let own = self.command(arguments);
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL"]).arg(own.get_program()).args(own.get_args());
+        command.env_clear().envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.current_dir(self.path()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("setpriv (util-linux) can be started")
     }
 
     /// What a DBA does once: `acequia setup --print-sql`, applied by the superuser. The daemon has no more rights than these.

@@ -36,6 +36,11 @@ pub(crate) struct Mysql {
     port: u16,
 }
 
+/// A session that holds locks.
+pub(crate) struct Holder {
+    _conn: Conn,
+}
+
 impl Mysql {
     /// The server that all tests of this process share. Every test names databases of its own on it.
     pub(crate) fn shared() -> &'static Self {
@@ -96,6 +101,17 @@ impl Mysql {
             tls,
             spot: Spot { file: 0, start: 0, end: 0 },
         }
+    }
+
+    /// A session of root that keeps what these statements lock, until it is dropped.
+    pub(crate) fn hold(&self, sql: &str) -> Holder {
+        let options = OptsBuilder::default().user(Some("root")).socket(self.socket.to_str());
+        let held = runtime().block_on(async {
+            let mut conn = Conn::new(options).await?;
+            conn.query_drop(sql).await?;
+            Ok::<_, mysql_async::Error>(conn)
+        });
+        Holder { _conn: held.unwrap_or_else(|error| panic!("{error}\n{sql}")) }
     }
 
     /// Runs statements as root; the rows of the last one that has any, as text.

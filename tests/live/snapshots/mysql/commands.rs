@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use acequia::failpoint;
 
 use super::{tables, values};
-use crate::support::{Cluster, Config, Database, Mysql};
+use crate::support::{Cluster, Config, Database, LIMIT, Mysql, wait_for};
 
 const PASSWORD: &str = "zq7leak-password";
 
@@ -65,6 +66,65 @@ fn killed_anywhere_the_tables_are_yesterdays_or_todays_and_the_next_run_works() 
             assert_eq!(tables(server, "snap_killed_north"), ["a", "acequia_manifest", "b"]);
         }
     }
+}
+
+/// A run that comes to wait in a statement of the server, and is told to stop then; what it says at its end.
+fn stopped(
+    config: &Config<'_>,
+    server: &Mysql,
+    (statement, signals): (&str, u32),
+    strike: impl FnOnce(),
+) -> String {
+    let mut run = config.spawn(&["snapshot", "run", "snap_stopped"]);
+    let waits = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'acequia' \
+         AND state LIKE 'Waiting for%' AND info LIKE '{statement}'"
+    );
+    wait_for("the run to wait", LIMIT, || match (server.value(&waits).as_str(), run.try_wait()) {
+        ("1", Ok(None)) => Ok(()),
+        seen => Err(format!("{seen:?}")),
+    });
+    strike();
+    let kill = format!("kill -TERM {}", run.id());
+    let mut sent = 0;
+    wait_for("the run to end", LIMIT, || {
+        if let Some(status) = run.try_wait().expect("it is our child") {
+            return Ok(status);
+        }
+        // Two that come together are one.
+        if sent < signals {
+            sent += 1;
+            _ = Command::new("sh").args(["-c", &kill]).status();
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+        Err("it is running".to_owned())
+    });
+    let output = run.wait_with_output().expect("it has ended");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_run_that_is_told_to_stop_ends_also_where_a_server_does_not_answer() {
+    // Of its own: it is stopped, and all of it is locked.
+    let (server, database) = (&Mysql::start(&["--local-infile=ON"]), Cluster::shared().database());
+    database.execute(
+        "CREATE SCHEMA north; CREATE TABLE north.a (id int PRIMARY KEY); INSERT INTO north.a VALUES (1)",
+    );
+    let config = configure(&database, server, "snap_stopped", "");
+    config.succeed(&["snapshot", "run", "snap_stopped"]);
+    // What it has loaded can't be cleared away.
+    let held = server.hold("FLUSH TABLES WITH READ LOCK");
+    let said = stopped(&config, server, ("%snap_stopped_north%", 1), || server.signal("STOP"));
+    server.signal("CONT");
+    assert!(said.contains("stopped in the middle of something"), "{said}");
+    drop(held);
+    // Publishing gets a while, and none after another signal.
+    let held = server.hold("LOCK TABLES snap_stopped_north.a READ");
+    let said = stopped(&config, server, ("RENAME TABLE%snap_stopped_north%", 2), || ());
+    assert!(said.contains("stopped in the middle of something"), "{said}");
+    drop(held);
+    config.succeed(&["snapshot", "run", "snap_stopped"]);
 }
 
 #[test]
