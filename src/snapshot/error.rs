@@ -1,5 +1,7 @@
 //! Why a run failed. What was published before stays as it is.
 
+use tokio_util::sync::CancellationToken;
+
 use crate::fault::Fault;
 use crate::postgres;
 
@@ -122,4 +124,14 @@ impl Error {
             JobError::Broken => Self::Broken,
         }
     }
+}
+
+/// Asks servers something that may be let go in the middle: what it was is begun anew by the next run.
+pub(super) fn unless_stopped<T, E: Into<Error>>(
+    stop: &CancellationToken,
+    asked: impl Future<Output = Result<T, E>>,
+) -> impl Future<Output = Result<T, Error>> {
+    // In a box here, or whoever waits for it would be as large.
+    let asked = Box::pin(asked);
+    async move { stop.run_until_cancelled(asked).await.ok_or(Error::Stopped)?.map_err(Into::into) }
 }

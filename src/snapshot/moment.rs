@@ -7,6 +7,7 @@
 //! is locked to be read.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::config::Database;
 use crate::name::{Ident, TableName, literal};
@@ -21,6 +22,8 @@ const FILES: &str = include_str!("../../sql/snapshot/files.sql");
 const NO_LIMIT: &str = "SELECT pg_catalog.set_config('transaction_timeout', '0', false) \
                         WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL";
 const MOMENT: &str = include_str!("../../sql/snapshot/moment.sql");
+/// How long a look at one table may take.
+const LOOK_LIMIT: Duration = Duration::from_mins(10);
 
 /// A transaction that keeps a database's snapshot.
 pub struct Moment {
@@ -78,11 +81,12 @@ impl Moment {
     async fn files_now(&self, table: &Table) -> Result<Option<Vec<String>>, Error> {
         let sql = format!("{} AND c.oid = $2", FILES.trim_end().trim_end_matches(';'));
         let schemas = [table.name.schema.as_str()];
-        let row = self.watcher.query_opt(&sql, &[&&schemas[..], &table.oid]).await;
-        let row = row.map_err(|error| {
-            Error::from_driver(format!("looking at table {}", table.name), &error).with_no_row_at_hand()
-        })?;
-        Ok(row.map(|row| row.get(1)))
+        let doing = format!("looking at table {}", table.name);
+        let asked = async {
+            let row = self.watcher.query_opt(&sql, &[&&schemas[..], &table.oid]).await;
+            row.map_err(|error| Error::from_driver(doing.as_str(), &error).with_no_row_at_hand())
+        };
+        Ok(postgres::within(LOOK_LIMIT, &doing, asked).await?.map(|row| row.get(1)))
     }
 
     /// As the manifest has it.

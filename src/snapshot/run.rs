@@ -20,7 +20,7 @@ use super::crew::Counters;
 use super::dat::Changes;
 use super::describe;
 use super::dumps::{self, Dumping};
-use super::error::Error;
+use super::error::{Error, unless_stopped};
 use super::manifest::Manifest;
 use super::mysql::{self, Sink};
 use super::place::{self, Lock, Place, Retention};
@@ -86,7 +86,7 @@ async fn make_in(
     told.send_replace(Some(progress.clone()));
     let form = form(snapshot);
     let destination = tables::order(config, snapshot, &run);
-    let scope = Scope::take(config, snapshot, settings(snapshot)).await?;
+    let scope = unless_stopped(stop, Scope::take(config, snapshot, settings(snapshot))).await?;
     if destination.is_none()
         && let Some(needed) = room_needed(place)?
     {
@@ -190,7 +190,7 @@ pub async fn sample(
     stop: &CancellationToken,
 ) -> Result<Manifest, Error> {
     place::make_empty(directory)?;
-    let scope = Scope::take(config, snapshot, settings(snapshot)).await?;
+    let scope = unless_stopped(stop, Scope::take(config, snapshot, settings(snapshot))).await?;
     let mut manifest = describe::manifest(snapshot, "sample", &scope, None);
     let counters = Arc::new(Counters::default());
     if let Some(dialect) = dialect(snapshot) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{Config, Customer, Snapshot};
 use crate::name::{CustomerName, DatabaseName, Ident, TableName};
@@ -14,6 +15,9 @@ use super::manifest::{CustomerEntry, Excluded, Missing};
 use super::moment::Moment;
 use super::selection::{self, Selection};
 use super::table::Table;
+
+/// How long the moment of a database may take, and the catalogs of a customer.
+const LIMIT: Duration = Duration::from_mins(10);
 
 /// What one run reads.
 pub struct Scope {
@@ -70,13 +74,15 @@ impl Scope {
                 let there = customers.iter().filter(|other| other.database == customer.database);
                 let schemas: Vec<&Ident> = there.map(|other| &other.schema).collect();
                 let database = &config.databases[&customer.database];
-                let moment = Moment::take(database, &application, &schemas).await?;
+                let moment = Moment::take(database, &application, &schemas);
+                let moment = postgres::within(LIMIT, "taking the moment of a snapshot", moment).await?;
                 of.insert(customer.database.clone(), moment);
             }
         }
         let mut found = Found::default();
         for customer in customers {
-            found.look(snapshot, customer, &of[&customer.database]).await?;
+            let looked = found.look(snapshot, customer, &of[&customer.database]);
+            postgres::within(LIMIT, "reading what there is for a snapshot", looked).await?;
         }
         let role = |database: &DatabaseName| config.databases[database].user.clone();
         found.may_read(role)?;

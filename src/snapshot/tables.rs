@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{Config, Format, Server, Snapshot};
 
 use super::crew::{Counters, Feeds, Job, read_all};
-use super::error::Error;
+use super::error::{Error, unless_stopped};
 use super::manifest::Manifest;
 use super::mysql::{Loader, Order, Outcome, Sink};
 use super::scope::Scope;
@@ -37,7 +37,7 @@ pub(super) async fn make(
     stop: &CancellationToken,
     expected: impl FnOnce(&Manifest) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut sink = Sink::prepare(server, order, &scope.bundles).await?;
+    let mut sink = unless_stopped(stop, Sink::prepare(server, order, &scope.bundles)).await?;
     let loaded = load(&mut sink, workers, scope, counters, stop).await;
     manifest.datasets = sink.datasets();
     match loaded.and_then(|()| expected(manifest)) {

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::archive::Archive;
-use crate::support::{Cluster, Config, Daemon, Database, Ears, LIMIT, wait_for};
+use crate::support::{Cluster, Config, Daemon, Database, Ears, LIMIT, Proxy, wait_for};
 
 /// Whatever the hour is, this time has come in the last two days, and does not come while the tests run.
 static HOUR: LazyLock<String> = LazyLock::new(|| {
@@ -264,6 +264,34 @@ fn a_reload_that_changes_what_is_in_it_has_the_run_made_anew() {
     blocker.query("COMMIT");
     wait_status(&config, "a published run", |seen| !seen["published"].is_null());
     assert_eq!(published(&config).len(), 1);
+    let mut north = Archive::open(&home(&config).join("current/north.zip"));
+    assert_eq!(north.rows("north/CODE.DAT")[0], ["code", "label"], "{:?}", north.names());
+    daemon.stop();
+}
+
+#[test]
+fn a_run_that_hears_nothing_of_the_catalogs_any_more_stops_at_a_reload_that_changes_it() {
+    let cluster = Cluster::shared();
+    let database = practice();
+    let config = configure(&database, &MISSED);
+    seen_two_days_ago(&config);
+    let proxy = Proxy::before(cluster);
+    config.lead_through(&database, &proxy);
+    let blocker = database.session();
+    blocker.query("BEGIN; LOCK TABLE pg_catalog.pg_inherits IN ACCESS EXCLUSIVE MODE");
+    let daemon = config.start();
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND application_name = 'acequia snapshot nightly' AND wait_event_type = 'Lock'";
+    wait_for("a run that asks the catalogs", LIMIT, || match database.value(waits).as_str() {
+        "1" => Ok(()),
+        count => Err(count.to_owned()),
+    });
+    // The answer never comes, and nobody is told.
+    assert_eq!(proxy.kill_silently_of("acequia snapshot nightly"), 1);
+    blocker.query("COMMIT");
+    config.write("conf.d/rules.toml", &rules(&format!("{}\nexclude = [\"code.secret\"]", *MISSED)));
+    config.succeed(&["reload"]);
+    wait_status(&config, "a published run", |seen| !seen["published"].is_null());
     let mut north = Archive::open(&home(&config).join("current/north.zip"));
     assert_eq!(north.rows("north/CODE.DAT")[0], ["code", "label"], "{:?}", north.names());
     daemon.stop();

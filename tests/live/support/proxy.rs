@@ -61,6 +61,8 @@ struct Shared {
 struct Pair {
     near: TcpStream,
     far: UnixStream,
+    /// The first that the daemon said: for whom the connection is.
+    opening: Mutex<Vec<u8>>,
     /// Nothing ever passes any more, and neither side is told.
     dead: AtomicBool,
     closed: AtomicBool,
@@ -152,6 +154,16 @@ impl Proxy {
         }
     }
 
+    /// The same for the connections of one application only; answers how many there are.
+    pub(crate) fn kill_silently_of(&self, application: &str) -> usize {
+        let wanted = format!("application_name\0{application}\0");
+        let is_of = |pair: &&Arc<Pair>| {
+            lock(&pair.opening).windows(wanted.len()).any(|piece| piece == wanted.as_bytes())
+        };
+        let pairs = lock(&self.shared.pairs);
+        pairs.iter().filter(is_of).map(|pair| pair.dead.store(true, Ordering::Relaxed)).count()
+    }
+
     /// How many bytes have passed, both ways.
     pub(crate) fn carried(&self) -> u64 {
         self.shared.carried.load(Ordering::Relaxed)
@@ -185,7 +197,7 @@ impl Shared {
             let Ok(far) = UnixStream::connect(&place) else { continue };
             _ = near.set_nodelay(true);
             let (dead, closed) = (AtomicBool::new(false), AtomicBool::new(false));
-            let pair = Arc::new(Pair { near, far, dead, closed });
+            let pair = Arc::new(Pair { near, far, opening: Mutex::default(), dead, closed });
             lock(&self.pairs).push(Arc::clone(&pair));
             // Who closed all connections meanwhile did not know of this one.
             if *lock(&self.link) == Link::Down || *lock(&self.socket) != place {
@@ -212,6 +224,9 @@ impl Shared {
                 break;
             }
             if way == Way::Out {
+                if frames.is_startup {
+                    lock(&pair.opening).extend_from_slice(&bytes[..count]);
+                }
                 self.alter(&mut bytes[..count]);
             }
             let passing = self.passing(&mut frames, way, &bytes[..count]);

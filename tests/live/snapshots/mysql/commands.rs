@@ -124,6 +124,11 @@ fn a_run_that_is_told_to_stop_ends_also_where_a_server_does_not_answer() {
     let said = stopped(&config, server, ("RENAME TABLE%snap_stopped_north%", 2), || ());
     assert!(said.contains("stopped in the middle of something"), "{said}");
     drop(held);
+    // Before anything is loaded it ends at once.
+    let held = server.hold("LOCK TABLES snap_stopped_north.acequia_manifest WRITE");
+    let said = stopped(&config, server, ("SELECT%snap_stopped_north%", 1), || ());
+    assert!(said.contains("stopped before it was whole"), "{said}");
+    drop(held);
     config.succeed(&["snapshot", "run", "snap_stopped"]);
 }
 
