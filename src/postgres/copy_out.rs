@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::config::Database;
 use crate::postgres::exchange::{self, Rows};
 use crate::postgres::message::{ANSWER_MAX_BYTES, MessageError, receive};
+use crate::postgres::session::{LOOK_AFTER_US, LOOKING_AFTER_US};
 use crate::postgres::socket::Socket;
 use crate::postgres::{Error, Kind};
 
@@ -41,7 +42,11 @@ impl CopyOut {
             let doing = format!("opening a connection with database `{}`", database.name);
             Error::new(doing, kind).with_no_row_at_hand()
         })?;
-        Ok(Self { socket, received, left: 0, database: database.name.to_string() })
+        let mut connection = Self { socket, received, left: 0, database: database.name.to_string() };
+        match connection.simple_query(LOOKING_AFTER_US, LOOK_AFTER_US).await {
+            Err(error) if error.refusal().is_none() => Err(error),
+            Ok(_) | Err(_) => Ok(connection),
+        }
     }
 
     /// Runs SQL that answers with few rows, or none. `doing` is for the error: the statement is not shown.

@@ -18,5 +18,5 @@ pub mod copy_out;
 pub use copy_out::CopyOut;
 pub use error::{Error, Kind};
 pub use refusal::Refusal;
-pub use session::{Session, TAKE_BYTES, in_time, open, open_to_write, shown, within};
+pub use session::{Session, TAKE_BYTES, in_time, open, open_to_ask, open_to_write, shown, within};
 pub use sqlstate::SqlState;

@@ -106,6 +106,25 @@ pub async fn open(database: &Database, application_name: &str) -> Result<Session
     open_with(database, application_name, TCP_USER_TIMEOUT).await
 }
 
+/// Has the server look whether we are still there while it works on an answer: one that nobody waits for any more ends, with the
+/// locks and the slot that it holds. Where its operating system can't tell, the server refuses (manual, "TCP Settings").
+pub(super) const LOOK_AFTER_US: &str = "SET client_connection_check_interval = '2s'";
+/// For the error of that.
+pub(super) const LOOKING_AFTER_US: &str = "having the server look after the connection";
+
+/// Opens a session for questions that take long: the server does not go on with them when we have gone.
+pub async fn open_to_ask(database: &Database, application_name: &str) -> Result<Session, Error> {
+    let session = open(database, application_name).await?;
+    let asked = async {
+        let asked = session.batch_execute(LOOK_AFTER_US).await;
+        asked.map_err(|error| Error::from_driver(LOOKING_AFTER_US, &error))
+    };
+    match in_time(LOOKING_AFTER_US, asked).await {
+        Err(error) if error.refusal().is_none() => Err(error),
+        Ok(()) | Err(_) => Ok(session),
+    }
+}
+
 /// Opens a session to which much will be sent.
 pub async fn open_to_write(database: &Database, application_name: &str) -> Result<Session, Error> {
     open_with(database, application_name, TCP_USER_TIMEOUT_OF_WRITERS).await

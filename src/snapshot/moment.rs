@@ -44,11 +44,11 @@ impl Moment {
     pub async fn take(database: &Database, application: &str, schemas: &[&Ident]) -> Result<Self, Error> {
         let failed =
             |error| Error::from_driver("taking the moment of a snapshot", &error).with_no_row_at_hand();
-        let keeper = postgres::open(database, application).await?;
+        let keeper = postgres::open_to_ask(database, application).await?;
         let schemas: Vec<&str> = schemas.iter().map(|schema| schema.as_str()).collect();
         let rows = keeper.query(FILES, &[&schemas]).await.map_err(failed)?;
         let files = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        let watcher = postgres::open(database, application).await?;
+        let watcher = postgres::open_to_ask(database, application).await?;
         keeper.batch_execute(NO_LIMIT).await.map_err(failed)?;
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
         keeper.batch_execute(begin).await.map_err(failed)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Cluster, Config, Daemon, Database};
+use super::support::{Cluster, Config, Daemon, Database, LIMIT, wait_for};
 
 const RULES: &str = r#"
 [datasets.category]
@@ -495,4 +495,38 @@ fn pairs_of_link_only_differ_where_their_keys_do() {
     assert_eq!((exit, counts(&report, "category")), (Some(2), [10, 8, 0, 1, 0, 1]), "{report:#}");
     assert_eq!(route(&report, "category")["columns"], json!({ "natural key": 1 }));
     daemon.stop();
+}
+
+#[test]
+fn a_comparison_that_is_killed_does_not_go_on_at_the_servers() {
+    let database = practice();
+    // Slow only once all is there: the writer asks it too.
+    database.execute(
+        "CREATE TABLE public.dawdle (); GRANT SELECT ON public.dawdle TO PUBLIC; \
+         CREATE FUNCTION public.slow(title text) RETURNS text IMMUTABLE LANGUAGE plpgsql AS $$ \
+         BEGIN IF EXISTS (SELECT FROM public.dawdle) THEN PERFORM pg_catalog.pg_sleep(3600); END IF; RETURN title; END $$",
+    );
+    let rule = "on_delete = \"delete\"\nset = { title = \"public.slow(title)\" }\n";
+    let rules = RULES
+        .replace("on_delete = \"delete\"\n", rule)
+        .replace("\"category\", \"item\", \"price\"", "\"category\"");
+    let config = config(&database, &rules);
+    let mut daemon = streaming(&config);
+    fill(&database, 3);
+    daemon.barrier();
+    daemon.stop();
+    database.execute("INSERT INTO public.dawdle DEFAULT VALUES");
+    let mut comparing = config.spawn(&["verify"]);
+    let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                    AND application_name = 'acequia verify' AND wait_event = 'PgSleep'";
+    wait_for("a comparison that takes long", LIMIT, || match database.value(sleeping).as_str() {
+        "0" => Err(format!("{:?}", comparing.try_wait())),
+        _ => Ok(()),
+    });
+    comparing.kill().expect("it is there");
+    comparing.wait().expect("it is our child");
+    wait_for("the servers to notice it", LIMIT, || match database.value(sleeping).as_str() {
+        "0" => Ok(()),
+        count => Err(format!("{count} go on")),
+    });
 }

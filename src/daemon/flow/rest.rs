@@ -100,7 +100,8 @@ async fn rest(config: &Config, flow: &Flow) -> Result<Option<String>, Error> {
     let (source, target) = (&config.databases[&flow.source], &config.databases[&flow.target]);
     let there = postgres::open(target, &application(flow)).await?;
     let Some(checkpoint) = Checkpoint::look(&there, &flow.name).await? else { return Ok(None) };
-    let here = postgres::open(source, &application(flow)).await?;
+    // To move a slot along is to read its WAL.
+    let here = postgres::open_to_ask(source, &application(flow)).await?;
     let slot = Slot::read(&here, &flow.slot).await?;
     let needs_slot = source.resting_slot == RestingSlot::Advance && slot.is_some();
     if let Some(gap) =
