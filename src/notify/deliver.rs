@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_postgres::types::ToSql;
 
 use crate::config::Database;
 use crate::fault::Delays;
@@ -16,6 +17,13 @@ use super::outbox;
 
 /// How often the outbox is looked at without a word from the writer, who may have died before saying it.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// What has gathered while nothing was delivered is dropped at once, and that may take its time.
+const BOUND_LIMIT: Duration = Duration::from_mins(10);
+const BOUNDING: &str = "bounding the outbox";
+
+/// A parameter of a statement.
+type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// Delivers the events of one flow.
 #[derive(Debug, Clone)]
@@ -79,8 +87,8 @@ impl Post {
     /// Delivers the oldest events. Answers whether there were any.
     async fn pass(&self, target: &Session, source: &Session) -> Result<bool, postgres::Error> {
         let limit = outbox::DELIVERED_AT_ONCE;
-        let rows = target.query(outbox::READ, &[&self.flow, &limit]).await;
-        let rows = rows.map_err(|error| postgres::Error::from_driver("reading the outbox", &error))?;
+        let params: [Param<'_>; 2] = [&self.flow, &limit];
+        let rows = answered("reading the outbox", target.query(outbox::READ, &params)).await?;
         if rows.is_empty() {
             return Ok(false);
         }
@@ -89,14 +97,17 @@ impl Post {
         let payloads: Vec<&str> = rows.iter().map(|row| row.get(2)).collect();
         notify(source, &channels, &payloads).await?;
         crate::failpoint::hit("after-notify");
-        let forgotten = target.execute(outbox::FORGET, &[&ids]).await;
-        forgotten.map_err(|error| postgres::Error::from_driver("forgetting delivered events", &error))?;
+        let params: [Param<'_>; 1] = [&ids];
+        answered("forgetting delivered events", target.execute(outbox::FORGET, &params)).await?;
         Ok(true)
     }
 
     async fn bound(&self, target: &Session) -> Result<(), postgres::Error> {
-        let dropped = target.execute(outbox::BOUND, &[&self.flow, &outbox::OUTBOX_EVENTS]).await;
-        let dropped = dropped.map_err(|error| postgres::Error::from_driver("bounding the outbox", &error))?;
+        let bounded = async {
+            let dropped = target.execute(outbox::BOUND, &[&self.flow, &outbox::OUTBOX_EVENTS]).await;
+            dropped.map_err(|error| postgres::Error::from_driver(BOUNDING, &error))
+        };
+        let dropped = postgres::within(BOUND_LIMIT, BOUNDING, bounded).await?;
         if dropped > 0 {
             tracing::warn!(
                 flow = %self.flow,
@@ -115,8 +126,17 @@ pub async fn tell(database: &Database, channels: &[&str], payload: &str) -> Resu
 }
 
 async fn notify(session: &Session, channels: &[&str], payloads: &[&str]) -> Result<(), postgres::Error> {
-    let told = session.query(outbox::NOTIFY, &[&channels, &payloads]).await;
-    told.map_err(|error| postgres::Error::from_driver("notifying at the source", &error)).map(drop)
+    let params: [Param<'_>; 2] = [&channels, &payloads];
+    answered("notifying at the source", session.query(outbox::NOTIFY, &params)).await.map(drop)
+}
+
+/// Nobody but a new session delivers anything where this one is dead without a word.
+async fn answered<T>(
+    doing: &str,
+    asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, postgres::Error> {
+    let asked = async { asked.await.map_err(|error| postgres::Error::from_driver(doing, &error)) };
+    postgres::in_time(doing, asked).await
 }
 
 fn gone(side: &str) -> postgres::Error {

@@ -56,7 +56,7 @@ impl Session {
 
     /// Lets go at once of a server that does not answer: a session that is only dropped waits a moment for the answers that it has
     /// asked for.
-    pub fn abandon(self) {
+    pub fn abandon(&self) {
         self.task.abort();
     }
 

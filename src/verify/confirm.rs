@@ -12,7 +12,7 @@ use crate::rules::{Comparison, Route};
 
 use super::report::{Difference, RouteReport};
 use super::row::{self, Found};
-use super::side::{Sides, query};
+use super::side::{Sides, answered, query};
 use super::source::{self, Staged};
 
 /// So many rows are looked at together.
@@ -144,9 +144,8 @@ fn conclude(
 /// Puts rows where the daemon's writer looks for what it has to bring up to date. By COPY: identities are values of rows.
 async fn hand_over(sides: &Sides<'_>, route: &Route, identities: &[String]) -> Result<(), Error> {
     const COPY: &str = "COPY acequia.repair (flow, from_customer, to_customer, dataset, key) FROM STDIN";
-    let failed = |error| Error::from_driver("handing rows over for repair", &error);
-    let sink = sides.target.copy_in::<_, Bytes>(COPY).await.map_err(failed)?;
-    pin_mut!(sink);
+    const DOING: &str = "handing rows over for repair";
+    let failed = |error| Error::from_driver(DOING, &error);
     let mut out = BytesMut::new();
     for identity in identities {
         let names =
@@ -154,9 +153,13 @@ async fn hand_over(sides: &Sides<'_>, route: &Route, identities: &[String]) -> R
         let line: Vec<Option<&str>> = names.into_iter().chain([identity.as_str()]).map(Some).collect();
         write_texts(&mut out, line.into_iter(), 0);
     }
-    sink.send(out.freeze()).await.map_err(failed)?;
-    sink.finish().await.map_err(failed)?;
-    Ok(())
+    let handed = async {
+        let sink = sides.target.copy_in::<_, Bytes>(COPY).await.map_err(failed)?;
+        pin_mut!(sink);
+        sink.send(out.freeze()).await.map_err(failed)?;
+        sink.finish().await.map_err(failed)
+    };
+    answered(&[&sides.target], DOING, handed).await.map(drop)
 }
 
 /// Waits until the daemon has looked at all of them, or does not come on.

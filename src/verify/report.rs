@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::apply::audit;
-use crate::postgres::{Error, Session};
+use crate::postgres::{self, Error, Session};
 use crate::rules::{Flow, Plan, Route, Verdict};
 
 use super::choice::Choice;
@@ -121,7 +121,7 @@ impl FlowReport {
     /// Records the comparison where operators look for what was done.
     pub(super) async fn audit(&self, target: &Session, repairs: bool) -> Result<(), Error> {
         let what = if repairs { "verified and repaired" } else { "verified" };
-        audit::record(target, what, &self.totals()).await.map(|_| ())
+        postgres::in_time("writing to the audit", audit::record(target, what, &self.totals())).await.map(drop)
     }
 
     /// Forgets in which columns rows differ.

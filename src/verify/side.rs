@@ -8,7 +8,7 @@ use tokio_postgres::types::ToSql;
 
 use crate::config::Database;
 use crate::lsn::Lsn;
-use crate::postgres::{self, Error, Session};
+use crate::postgres::{self, Error, Kind, Session};
 use crate::rules::{Plan, Route, SourceTable};
 
 use super::choice::Wanted;
@@ -19,6 +19,9 @@ const APPLICATION: &str = "acequia verify";
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// No single question takes so long: a connection that is dead without a word would be waited for for ever.
+const LIMIT: Duration = Duration::from_hours(6);
 
 /// A parameter of a statement.
 pub(super) type Param<'a> = &'a (dyn ToSql + Sync);
@@ -115,6 +118,21 @@ impl<'a> Sides<'a> {
     }
 }
 
+/// Waits for what is asked of these sessions, but not for ever; who comes after that finds them closed.
+pub(super) async fn answered<T>(
+    sessions: &[&Session],
+    doing: &str,
+    asked: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let answer = postgres::within(LIMIT, doing, asked).await;
+    if answer.as_ref().is_err_and(|error| matches!(error.kind(), Kind::TimedOut(_))) {
+        for session in sessions {
+            session.abandon();
+        }
+    }
+    answer
+}
+
 /// Runs a query.
 pub(super) async fn query(
     session: &Session,
@@ -122,10 +140,12 @@ pub(super) async fn query(
     sql: &str,
     params: &[Param<'_>],
 ) -> Result<Vec<Row>, Error> {
-    session.query(sql, params).await.map_err(|error| Error::from_driver(doing, &error))
+    let asked = async { session.query(sql, params).await.map_err(|error| Error::from_driver(doing, &error)) };
+    answered(&[session], doing, asked).await
 }
 
 /// Runs statements without parameters.
 pub(super) async fn batch(session: &Session, doing: &str, sql: &str) -> Result<(), Error> {
-    session.batch_execute(sql).await.map_err(|error| Error::from_driver(doing, &error))
+    let asked = async { session.batch_execute(sql).await.map_err(|error| Error::from_driver(doing, &error)) };
+    answered(&[session], doing, asked).await
 }

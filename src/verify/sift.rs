@@ -7,7 +7,7 @@ use futures_util::{TryStreamExt as _, pin_mut};
 use crate::postgres::{Error, Session};
 use crate::rules::Checksum;
 
-use super::side::{Param, Sides, query};
+use super::side::{Param, Sides, answered, query};
 
 /// Buckets hold about so many rows.
 const BUCKET_ROWS: i64 = 400;
@@ -130,14 +130,17 @@ pub(super) async fn suspects(
 async fn listed(session: &Session, sql: &str, params: &[Param<'_>]) -> Result<HashMap<String, i64>, Error> {
     const DOING: &str = "listing checksums of rows";
     let failed = |error| Error::from_driver(DOING, &error);
-    let rows = session.query_raw(sql, params.iter().copied()).await.map_err(failed)?;
-    pin_mut!(rows);
-    let mut listed = HashMap::new();
-    while let Some(row) = rows.try_next().await.map_err(failed)? {
-        // What is not UTF-8 can't be given to anybody, and is not compared.
-        if let Ok(identity) = row.try_get::<_, String>(0) {
-            listed.insert(identity, row.get(1));
+    let asked = async {
+        let rows = session.query_raw(sql, params.iter().copied()).await.map_err(failed)?;
+        pin_mut!(rows);
+        let mut listed = HashMap::new();
+        while let Some(row) = rows.try_next().await.map_err(failed)? {
+            // What is not UTF-8 can't be given to anybody, and is not compared.
+            if let Ok(identity) = row.try_get::<_, String>(0) {
+                listed.insert(identity, row.get(1));
+            }
         }
-    }
-    Ok(listed)
+        Ok(listed)
+    };
+    answered(&[session], DOING, asked).await
 }

@@ -13,7 +13,7 @@ use crate::apply::write_texts;
 use crate::postgres::Error;
 use crate::rules::SourceTable;
 
-use super::side::{Sides, batch};
+use super::side::{Sides, answered, batch};
 
 /// Rows of one chunk.
 pub(super) const CHUNK_ROWS: i64 = 20_000;
@@ -67,8 +67,10 @@ pub(super) async fn next_chunk(
     let params: Vec<&(dyn ToSql + Sync)> =
         after.into_iter().flatten().map(|part| part as &(dyn ToSql + Sync)).collect();
     prepare(sides, table).await?;
-    let Copied { staged, answered, last } = copy(sides, table, &sql, &params, &[]).await?;
-    let is_full = answered >= CHUNK_ROWS;
+    let copied = copy(sides, table, &sql, &params, &[]);
+    let Copied { staged, answered: rows, last } =
+        answered(&[&sides.source, &sides.target], READING, copied).await?;
+    let is_full = rows >= CHUNK_ROWS;
     Ok((staged, last.filter(|_| is_full).and_then(|identity| parts(&identity))))
 }
 
@@ -96,7 +98,8 @@ pub(super) async fn single_rows(
     let params: Vec<&(dyn ToSql + Sync)> =
         arrays.iter().map(|values| values as &(dyn ToSql + Sync)).collect();
     prepare(sides, table).await?;
-    Ok(copy(sides, table, &sql, &params, identities).await?.staged)
+    let copied = copy(sides, table, &sql, &params, identities);
+    Ok(answered(&[&sides.source, &sides.target], READING, copied).await?.staged)
 }
 
 /// Tells the planner how much is on the stage.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::support::{Cluster, Config, Database, Ears, LIMIT, wait_for};
+use super::support::{Cluster, Config, Database, Ears, LIMIT, Proxy, wait_for};
 
 const RULES: &str = r#"
 [protected]
@@ -191,11 +191,7 @@ fn what_was_written_before_a_death_is_told_after_it() {
     daemon.stop();
 }
 
-#[test]
-fn an_event_that_could_not_be_delivered_is_delivered_later() {
-    let (here, there) = (practice(), Cluster::shared().database());
-    there.execute("CREATE SCHEMA north; CREATE TABLE north.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE, label text)");
-    let rules = r#"
+const APART: &str = r#"
 [datasets.code]
 key = ["code"]
 
@@ -210,7 +206,18 @@ name = "front-desk"
 on = ["sync.applied"]
 channel = { listen = "Front Desk" }
 "#;
-    let config = Config::new(&[("hq", &here, "hq"), ("north", &there, "north")], rules);
+
+/// Source and target, which are two databases.
+fn apart() -> (Database, Database) {
+    let there = Cluster::shared().database();
+    there.execute("CREATE SCHEMA north; CREATE TABLE north.code (id bigserial PRIMARY KEY, code text NOT NULL UNIQUE, label text)");
+    (practice(), there)
+}
+
+#[test]
+fn an_event_that_could_not_be_delivered_is_delivered_later() {
+    let (here, there) = apart();
+    let config = Config::new(&[("hq", &here, "hq"), ("north", &there, "north")], APART);
     config.set_up();
     let mut daemon = config.start();
     daemon.wait_streaming();
@@ -226,6 +233,38 @@ channel = { listen = "Front Desk" }
     assert_eq!(next(&ears)["customers"], 1);
     assert!(!daemon.log().contains("flow interrupted"), "the flow did not notice");
     daemon.stop();
+}
+
+/// Events are told again when the delivery's session with one side, or the other, is dead without a word.
+fn deaf(is_source: bool) {
+    let (here, there) = apart();
+    let config = Config::new(&[("hq", &here, "hq"), ("north", &there, "north")], APART);
+    config.set_up();
+    let link = Proxy::before(Cluster::shared());
+    config.lead_through(if is_source { &here } else { &there }, &link);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let ears = here.listen("\"Front Desk\"");
+    here.execute("INSERT INTO hq.code (code) VALUES ('99213')");
+    assert_eq!(next(&ears)["keys"], json!([["99213"]]));
+    wait_outbox_is_empty(&there);
+    let application = format!("acequia notices {}", there.value("SELECT flow FROM acequia.checkpoint"));
+    assert_eq!(link.kill_silently_of(&application), 1);
+    here.execute("INSERT INTO hq.code (code) VALUES ('99214')");
+    assert_eq!(next(&ears)["keys"], json!([["99214"]]));
+    wait_outbox_is_empty(&there);
+    assert!(!daemon.log().contains("flow interrupted"), "the flow did not notice");
+    daemon.stop();
+}
+
+#[test]
+fn notices_go_on_when_their_session_at_the_source_is_dead_without_a_word() {
+    deaf(true);
+}
+
+#[test]
+fn notices_go_on_when_their_session_at_the_target_is_dead_without_a_word() {
+    deaf(false);
 }
 
 #[test]

@@ -30,6 +30,9 @@ const NAP: Duration = Duration::from_secs(30);
 const LAST: &str = "SELECT (extract(epoch FROM at) * 1000000)::int8, (detail->>'differences')::int8 FROM acequia.audit \
     WHERE what = 'verified by the daemon' AND detail->>'flow' = $1 ORDER BY id DESC LIMIT 1";
 
+const LOOKING: &str = "looking when it was compared last";
+const ALERTING: &str = "putting alerts into the outbox";
+
 /// Compares all customers of one flow.
 pub(super) struct Inspection {
     pub(super) plan: Arc<Plan>,
@@ -71,7 +74,8 @@ impl Inspection {
         let report = verify::verify(&self.plan, databases, &Choice::default(), wanted, &|_| {}).await?;
         let target = self.session().await?;
         let detail = json!({ "flow": self.plan.flow.name, "differences": report.differences() });
-        audit::record(&target, "verified by the daemon", &detail).await?;
+        let recorded = audit::record(&target, "verified by the daemon", &detail);
+        postgres::in_time("writing to the audit", recorded).await?;
         tell(progress, report.differences(), Timestamp::now());
         self.say(&report);
         self.alert(&target, &report, told).await
@@ -84,9 +88,11 @@ impl Inspection {
     /// When it was done last.
     async fn last(&self, progress: &watch::Sender<Progress>) -> Result<Option<Timestamp>, Error> {
         let target = self.session().await?;
-        let row = target.query_opt(LAST, &[&self.plan.flow.name]).await;
-        let row = row.map_err(|error| Error::from_driver("looking when it was compared last", &error))?;
-        let Some(row) = row else { return Ok(None) };
+        let asked = async {
+            let row = target.query_opt(LAST, &[&self.plan.flow.name]).await;
+            row.map_err(|error| Error::from_driver(LOOKING, &error))
+        };
+        let Some(row) = postgres::in_time(LOOKING, asked).await? else { return Ok(None) };
         let at = Timestamp::from_microsecond(row.get(0)).ok();
         if let Some(at) = at {
             tell(
@@ -135,9 +141,12 @@ impl Inspection {
         if alerts.is_empty() || self.channels.is_empty() {
             return Ok(());
         }
-        let written = target.execute(outbox::WRITE, &[&self.plan.flow.name, &alerts, &self.channels]).await;
-        let written =
-            written.map_err(|error| Error::from_driver("putting alerts into the outbox", &error))?;
+        let written = async {
+            let written =
+                target.execute(outbox::WRITE, &[&self.plan.flow.name, &alerts, &self.channels]).await;
+            written.map_err(|error| Error::from_driver(ALERTING, &error))
+        };
+        let written = postgres::in_time(ALERTING, written).await?;
         told.send_modify(|told| *told += written);
         Ok(())
     }
