@@ -293,6 +293,13 @@ fn reloads_that_come_at_once_end_with_the_last_files() {
         daemon.signal("HUP");
     }
     taken(&config);
+    // The command waits ten seconds for that.
+    wait_for("the last rules to hold", LIMIT, || {
+        let status: serde_json::Value =
+            serde_json::from_str(&config.succeed(&["status", "--output", "json"])).expect("JSON");
+        let from = &status["flows"][0]["new_rules_from"];
+        if from.is_null() { Ok(()) } else { Err(from.to_string()) }
+    });
     database.execute("INSERT INTO hq.code (code) SELECT i::text FROM generate_series(0, 9) i");
     daemon.barrier();
     assert_eq!(codes(&database, "north"), "0 1 2 3 4 5 6 8 9");
