@@ -74,8 +74,10 @@ and 70 after a fault of Acequia. SIGTERM ends the daemon with 0. It may be kille
 const AFTER_RELOAD: &str = "\
 All or nothing. The daemon reads the files anew and compares them with the databases, while
 everything goes on by the old rules; with any error it keeps these and says why. A flow that the
-change concerns first writes, by the old rules, what had committed at its source before; the others
-do not notice. SIGHUP does the same. [daemon] runtime_directory needs a restart.
+change concerns first writes, by the old rules, what had committed at its source before; one whose
+databases are reached in another way now (another host, another password) goes there at once, since the
+old one may never answer. The others do not notice. SIGHUP does the same. [daemon] runtime_directory
+needs a restart.
 
   acequia reload --dry-run             what is different; changes nothing
   acequia check && acequia reload
