@@ -19,6 +19,9 @@ use super::projection::Projection;
 pub const BATCH_ROWS: usize = 16_000;
 /// … or this many bytes.
 pub const BATCH_BYTES: usize = 8 << 20;
+/// A batch that ends with a transaction is closed when it has taken this part of them. Else, in a backlog, each would end inside a
+/// transaction, and the target's would go on until the backlog is gone.
+const CLOSED_FROM: usize = 2;
 /// So many waves of one transaction take the children along; with more of them that would cost too much.
 const WAVES_CARRIED: usize = 50;
 /// What a change costs in memory beside its values. Three batches live at a time: one fills, one waits, one is written.
@@ -38,6 +41,8 @@ pub struct Batch {
     pub(super) first: Option<Lsn>,
     /// Ends inside a transaction.
     pub open: bool,
+    /// Begins inside a transaction, for which the target's is open.
+    continues: bool,
     /// Nothing was in flight, and the source has come this far.
     pub idle: Option<Lsn>,
     /// Source transactions that end in it.
@@ -87,6 +92,7 @@ impl Batch {
             commit: None,
             first: None,
             open: false,
+            continues: false,
             idle: None,
             transactions: 0,
             changes: 0,
@@ -109,6 +115,7 @@ impl Batch {
         }
         let next = Self {
             open: self.open,
+            continues: self.open,
             own: self.own,
             notices: self.notices.follow(),
             projections: self.projections.clone(),
@@ -154,9 +161,11 @@ impl Batch {
         Ok(Arc::new(Projection::new(Arc::clone(relation), table, self.at, borne)?))
     }
 
-    /// Has reached its size.
+    /// Takes no more: it has reached its size, or ends with a transaction so that the target's can end too.
     pub fn is_full(&self) -> bool {
-        self.changes >= BATCH_ROWS || self.bytes >= BATCH_BYTES
+        let has = |part: usize| self.changes >= BATCH_ROWS / part || self.bytes >= BATCH_BYTES / part;
+        let ends = !self.open && self.commit.is_some();
+        has(1) || ends && (self.continues || has(CLOSED_FROM))
     }
 
     /// Has something to write, and may be written: it ends with a transaction, or is full.

@@ -217,6 +217,34 @@ fn one_large_transaction_to_three_customers_takes_no_more_memory() {
     assert!(peak < MEMORY_LIMIT_KB, "the daemon took {peak} kB");
 }
 
+/// Small transactions of a backlog, and rows of each; no batch ends with one of them by chance.
+const BACKLOG: u64 = 330;
+const SMALL: u64 = 130;
+/// So many rows are committed together in the target at most.
+const COMMITTED_ROWS: u64 = 16_000;
+
+#[test]
+fn a_backlog_of_small_transactions_is_committed_bit_by_bit() {
+    let server = Cluster::start(&[]);
+    let database = server.database();
+    make_tables(&database);
+    let config = configure(&database);
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    daemon.signal("STOP");
+    for number in 0..BACKLOG {
+        add_events(&database, number * SMALL + 1, (number + 1) * SMALL);
+    }
+    daemon.signal("CONT");
+    wait_for_all(&database, &mut daemon);
+    assert_in_step(&database);
+    let most = database
+        .value("SELECT max(n) FROM (SELECT count(*) AS n FROM follows.event GROUP BY xmin::text) written");
+    let most: u64 = most.parse().expect("a number");
+    assert!(most <= COMMITTED_ROWS, "{most} of {} rows were committed at once", BACKLOG * SMALL);
+    daemon.stop();
+}
+
 /// As the barrier does, with the patience that so many rows need.
 fn wait_for_all(database: &Database, daemon: &mut Daemon<'_>) {
     let lsn = database.value("SELECT pg_logical_emit_message(true, 'barrier', '')");
