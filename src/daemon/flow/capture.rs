@@ -135,19 +135,7 @@ impl Capture {
             tokio::select! {
                 permit = self.batches.reserve(), if reading.batch.is_ready() => {
                     let Ok(permit) = permit else { return Ok(()) };
-                    let batch = reading.batch.follow();
-                    if let Some(end) = batch.commit.map(|point| point.end).or(batch.idle) {
-                        reading.handed = end;
-                    }
-                    let was_full = batch.is_full();
-                    self.seen.send_modify(|seen| {
-                        seen.oldest_us = reading.batch.oldest_us;
-                        if was_full {
-                            // While it was full nothing was read: that silence was ours.
-                            seen.heard_at = Instant::now();
-                        }
-                    });
-                    permit.send(batch);
+                    permit.send(self.hand_over(&mut reading));
                 }
                 frame = reader.next(), if takes => {
                     let reply = self.take(frame?, &mut reading).await?;
@@ -269,6 +257,23 @@ impl Capture {
             *seen = Seen { received: seen.received.max(position), heard_at: Instant::now(), oldest_us };
         });
         Ok(reply)
+    }
+
+    /// The batch at hand is the writer's now.
+    fn hand_over(&self, reading: &mut Reading) -> Batch {
+        let batch = reading.batch.follow();
+        if let Some(end) = batch.commit.map(|point| point.end).or(batch.idle) {
+            reading.handed = end;
+        }
+        let was_full = batch.is_full();
+        self.seen.send_modify(|seen| {
+            seen.oldest_us = reading.batch.oldest_us;
+            if was_full {
+                // While it was full nothing was read: that silence was ours.
+                seen.heard_at = Instant::now();
+            }
+        });
+        batch
     }
 
     /// Before which position other rules say to stop.
