@@ -166,5 +166,5 @@ fn is_refused(kind: &postgres::Kind) -> bool {
 
 /// A session of a command.
 pub(super) async fn session(database: &Database, command: &str) -> Result<Session, postgres::Error> {
-    postgres::open_to_ask(database, &format!("acequia {command}")).await
+    postgres::open_watched(database, &format!("acequia {command}")).await
 }

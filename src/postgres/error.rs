@@ -39,7 +39,7 @@ pub enum Kind {
     Secret(String),
     /// The server reported an error.
     Server(Box<Refusal>),
-    /// The server closed the connection.
+    /// The server closed the connection, or we did: it answered nobody.
     Closed,
     /// The connection broke while it was used.
     Io(io::ErrorKind),
@@ -167,7 +167,10 @@ impl Kind {
             Self::Authentication(text) => format!("no agreement on authentication ({text})"),
             Self::Secret(text) => format!("the password could not be read ({text})"),
             Self::Server(refusal) => refusal.to_string(),
-            Self::Closed => "the server closed the connection".to_owned(),
+            Self::Closed => {
+                "the connection was closed by the server, or given up because the server answers nobody"
+                    .to_owned()
+            }
             Self::Io(kind) => format!("the connection broke ({kind})"),
             Self::Protocol(text) => format!("the server broke the protocol ({text})"),
             Self::Driver(text) => format!("the answer is not what this program expects ({text})"),

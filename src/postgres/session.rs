@@ -62,8 +62,14 @@ impl Session {
 
     /// Returns when the connection is gone, whoever ended it. May be dropped and called again.
     pub async fn closed(&self) {
+        self.end().0.await;
+    }
+
+    /// For who is not its holder: what returns when the connection is gone, and what ends it.
+    pub(super) fn end(&self) -> (impl Future<Output = ()> + use<>, AbortHandle) {
         let mut driver = self.driver.clone();
-        while driver.changed().await.is_ok() {}
+        let closed = async move { while driver.changed().await.is_ok() {} };
+        (closed, self.task.clone())
     }
 }
 

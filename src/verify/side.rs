@@ -43,8 +43,8 @@ impl<'a> Sides<'a> {
         target: &Database,
         wanted: Wanted,
     ) -> Result<Self, Error> {
-        let source = postgres::open_to_ask(source, APPLICATION).await?;
-        let target = postgres::open_to_ask(target, APPLICATION).await?;
+        let source = postgres::open_watched(source, APPLICATION).await?;
+        let target = postgres::open_watched(target, APPLICATION).await?;
         let sides = Self { plan, wanted, source, target, is_stuck: AtomicBool::new(false) };
         batch(&sides.source, "preparing to read", postgres::TAKE_BYTES).await?;
         // Every statement is a moment of its own; none of them can write.

@@ -101,7 +101,7 @@ async fn rest(config: &Config, flow: &Flow) -> Result<Option<String>, Error> {
     let there = postgres::open(target, &application(flow)).await?;
     let Some(checkpoint) = Checkpoint::look(&there, &flow.name).await? else { return Ok(None) };
     // To move a slot along is to read its WAL.
-    let here = postgres::open_to_ask(source, &application(flow)).await?;
+    let here = postgres::open_watched(source, &application(flow)).await?;
     let slot = Slot::read(&here, &flow.slot).await?;
     let needs_slot = source.resting_slot == RestingSlot::Advance && slot.is_some();
     if let Some(gap) =

@@ -188,6 +188,23 @@ impl Cluster {
     }
 }
 
+/// A server that hangs, and goes on in the end, also where the test fails.
+pub(crate) struct Hanging<'a>(&'a Cluster);
+
+impl<'a> Hanging<'a> {
+    /// It hangs from now on.
+    pub(crate) fn of(cluster: &'a Cluster) -> Self {
+        cluster.signal("STOP");
+        Self(cluster)
+    }
+}
+
+impl Drop for Hanging<'_> {
+    fn drop(&mut self) {
+        self.0.signal("CONT");
+    }
+}
+
 /// Where a server lets in, for whoever outlives the borrowing of it.
 #[derive(Clone)]
 pub(crate) struct Door {

@@ -32,7 +32,7 @@ mod skip;
 mod wait;
 
 pub(crate) use certificates::Certificates;
-pub(crate) use cluster::{Cluster, Door};
+pub(crate) use cluster::{Cluster, Door, Hanging};
 pub(crate) use config::{ACEQUIA, CODES, Config};
 pub(crate) use daemon::{Daemon, LIMIT};
 pub(crate) use database::{Database, Ears, Rows, Session, runtime};
