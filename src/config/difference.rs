@@ -10,7 +10,7 @@ use super::outline::{Group, Outline, Words};
 /// Longer lists of names are cut.
 const NAMES_SHOWN: usize = 5;
 /// Words of `[daemon]` that a running process can't change.
-const NEEDS_RESTART: [&str; 2] = ["runtime_directory", "listen"];
+const NEEDS_RESTART: [&str; 1] = ["runtime_directory"];
 
 /// A word, what it said and what it says.
 pub type ChangedWord = (String, String, String);
@@ -321,7 +321,7 @@ data = ["code"]
     fn what_a_running_daemon_cannot_change_is_said() {
         let told = told(
             "[databases.main]",
-            "[daemon]\nruntime_directory = \"/tmp/x\"\njournal_keep = \"9d\"\n[databases.main]",
+            "[daemon]\nruntime_directory = \"/tmp/x\"\nlisten = \"127.0.0.1:9187\"\n[databases.main]",
         );
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[1].ends_with("(needs a restart of the daemon)"), "{told:?}");

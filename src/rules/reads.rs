@@ -115,7 +115,10 @@ fn add(text: &mut String, thing: &dyn std::fmt::Debug) {
 
 fn add_database(config: &Config, name: &DatabaseName, text: &mut String) {
     let Some(database) = config.databases.get(name) else { return };
-    add(text, &(name, database.outline()));
+    let mut outline = database.outline();
+    // It is nothing to a flow, but to who watches its slot; and it must be possible to raise it while a database is down.
+    outline.remove("max_retained_wal");
+    add(text, &(name, outline));
     if let Some(SecretSource::Inline(secret)) = &database.password {
         text.push_str(secret.expose_secret());
     }

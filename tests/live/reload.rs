@@ -4,7 +4,7 @@ use std::process::Output;
 
 use acequia::failpoint::RESTING;
 
-use super::support::{Cluster, Config, Daemon, Database, LIMIT, Rows, wait_for};
+use super::support::{Cluster, Config, Daemon, Database, Hanging, LIMIT, Rows, wait_for};
 
 /// Who is given what; `GROUP` and what comes after it differ from test to test.
 const DATASETS: &str = r#"
@@ -600,6 +600,30 @@ fn a_customer_that_was_broken_before_does_not_stand_in_the_way_of_others() {
     assert_eq!(database.value("SELECT count(*) FROM acequia.hold"), "0");
     assert_eq!(codes(&database, "south"), "");
     assert!(config.succeed(&["parked", "list"]).contains("south"));
+    daemon.stop();
+}
+
+#[test]
+fn what_a_slot_may_keep_is_raised_also_while_the_target_does_not_answer() {
+    let (near, far) = (Cluster::shared().database(), Cluster::start(&[]));
+    let target = far.database();
+    practice(&near, &["hq"]);
+    practice(&target, &["north"]);
+    let config =
+        Config::new(&[("hq", &near, "hq"), ("north", &target, "north")], &rules("\"north\"", "\"code\"", ""));
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    let hanging = Hanging::of(&far);
+    let text = std::fs::read_to_string(config.path().join("acequia.toml")).expect("the settings");
+    let section = format!("[databases.{}]\n", near.name());
+    let raised = text.replacen(&section, &format!("{section}max_retained_wal = \"7GB\"\n"), 1);
+    assert_ne!(raised, text);
+    config.write("acequia.toml", &raised);
+    assert!(taken(&config).contains("max_retained_wal"));
+    drop(hanging);
+    near.execute("INSERT INTO hq.code (code) VALUES ('a')");
+    wait_codes(&target, "north", "a");
     daemon.stop();
 }
 
