@@ -24,6 +24,12 @@ impl Choice {
         self.takes_named([route.sync.as_str(), route.to.as_str(), route.dataset.as_str()])
     }
 
+    /// Nothing is left out.
+    pub(super) fn is_everything(&self) -> bool {
+        let Self { sync, customer, dataset } = self;
+        [sync, customer, dataset].into_iter().all(Option::is_none)
+    }
+
     fn takes_named(&self, names: [&str; 3]) -> bool {
         let wanted = [&self.sync, &self.customer, &self.dataset];
         wanted.into_iter().zip(names).all(|(wanted, own)| wanted.as_deref().is_none_or(|name| name == own))

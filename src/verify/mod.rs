@@ -58,7 +58,7 @@ pub async fn verify(
     report.position = sides.position().await?.map(|lsn| lsn.to_string());
     report.unapplied_bytes = if wanted.is_followed { None } else { sides.unapplied().await? };
     if report.position.is_some() {
-        report.audit(&sides.target, wanted.repairs).await?;
+        report.audit(&sides.target, wanted.repairs, choice.is_everything()).await?;
     }
     Ok(report)
 }

@@ -107,21 +107,23 @@ impl FlowReport {
         }
     }
 
-    /// The counts of all routes, for the record.
-    fn totals(&self) -> Value {
+    /// The counts of all routes, for the record. `whole`: none was left out.
+    fn totals(&self, whole: bool) -> Value {
         let sum = |counter: fn(&RouteReport) -> u64| self.routes.iter().map(counter).sum::<u64>();
         let skipped = self.routes.iter().filter(|route| route.skipped.is_some()).count();
         json!({ "flow": self.flow, "position": self.position, "routes": self.routes.len(), "skipped": skipped,
                 "given": sum(|route| route.given), "missing": sum(|route| route.missing),
                 "different": sum(|route| route.different), "left_over": sum(|route| route.left_over),
                 "repaired": sum(|route| route.repaired), "handed_over": sum(|route| route.handed_over),
-                "moving": sum(|route| route.moving) })
+                "moving": sum(|route| route.moving), "whole": whole, "differences": self.differences() })
     }
 
     /// Records the comparison where operators look for what was done.
-    pub(super) async fn audit(&self, target: &Session, repairs: bool) -> Result<(), Error> {
+    pub(super) async fn audit(&self, target: &Session, repairs: bool, whole: bool) -> Result<(), Error> {
         let what = if repairs { "verified and repaired" } else { "verified" };
-        postgres::in_time("writing to the audit", audit::record(target, what, &self.totals())).await.map(drop)
+        let totals = self.totals(whole);
+        let recorded = audit::record(target, what, &totals);
+        postgres::in_time("writing to the audit", recorded).await.map(drop)
     }
 
     /// Forgets in which columns rows differ.

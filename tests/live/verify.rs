@@ -449,6 +449,38 @@ fn the_daemon_compares_when_its_time_has_come_and_tells_who_drifts() {
 }
 
 #[test]
+fn what_somebody_has_repaired_is_no_difference_any_more() {
+    let database = practice();
+    let config = config(&database, RULES);
+    let mut daemon = streaming(&config);
+    fill(&database, 30);
+    daemon.barrier();
+    database.execute("UPDATE north.item SET title = 'another' WHERE code = 'i1'");
+    config.write("conf.d/rules.toml", &format!("{RULES}\n[daemon]\nverify = {{ every = \"1d\" }}\n"));
+    config.succeed(&["reload"]);
+    let wait_differences = |daemon: &mut Daemon<'_>, expected: u64| {
+        daemon.wait_alive("the differences in the status", || {
+            let status: Value =
+                serde_json::from_str(&config.succeed(&["status", "--output", "json"])).expect("JSON");
+            let seen = &status["flows"][0]["verified"]["differences"];
+            if *seen == expected { Ok(()) } else { Err(format!("{status:#}")) }
+        });
+    };
+    wait_differences(&mut daemon, 1);
+    let whole = || {
+        database.value(
+            "SELECT detail->>'whole' FROM acequia.audit WHERE what LIKE 'verified%' ORDER BY id DESC LIMIT 1",
+        )
+    };
+    config.succeed(&["verify", "--dataset", "category"]);
+    assert_eq!(whole(), "false");
+    config.run(&["verify", "--repair", "--yes"]);
+    assert_eq!(whole(), "true");
+    wait_differences(&mut daemon, 0);
+    daemon.stop();
+}
+
+#[test]
 fn people_read_what_differs_and_what_was_left_out() {
     let database = practice();
     let config = config(&database, RULES);

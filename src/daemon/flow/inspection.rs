@@ -24,11 +24,16 @@ use crate::verify::{self, Choice, FlowReport, RouteReport, Wanted};
 use super::super::progress::Progress;
 
 /// Nobody sleeps longer than this without looking at the clock: it may be set.
-const NAP: Duration = Duration::from_secs(30);
+const NAP: Duration = Duration::from_secs(10);
 
 /// When it was done last, and what was found.
 const LAST: &str = "SELECT (extract(epoch FROM at) * 1000000)::int8, (detail->>'differences')::int8 FROM acequia.audit \
     WHERE what = 'verified by the daemon' AND detail->>'flow' = $1 ORDER BY id DESC LIMIT 1";
+
+/// The same, also where somebody has compared the whole flow by hand.
+const LAST_BY_ANYBODY: &str = "SELECT (extract(epoch FROM at) * 1000000)::int8, (detail->>'differences')::int8 FROM acequia.audit \
+    WHERE (what = 'verified by the daemon' OR what IN ('verified', 'verified and repaired') AND (detail->>'whole')::bool) \
+    AND detail->>'flow' = $1 ORDER BY id DESC LIMIT 1";
 
 const LOOKING: &str = "looking when it was compared last";
 const ALERTING: &str = "putting alerts into the outbox";
@@ -62,11 +67,17 @@ impl Inspection {
 
     /// Waits for the next time, and compares.
     async fn next(&self, progress: &watch::Sender<Progress>, told: &watch::Sender<u64>) -> Result<(), Error> {
-        let last = self.last(progress).await?;
+        let last = self.found(progress, LAST).await?;
         let due = self.due(last, Timestamp::now());
         while Timestamp::now() < due {
             let left =
                 Duration::try_from(Timestamp::now().until(due).unwrap_or_default()).unwrap_or_default();
+            // Somebody may have it repaired.
+            let differs = |verified: &Verified| verified.differences > 0;
+            let differs = progress.borrow().verified.as_ref().is_some_and(differs);
+            if differs {
+                self.found(progress, LAST_BY_ANYBODY).await?;
+            }
             tokio::time::sleep(left.min(NAP)).await;
         }
         let wanted = Wanted { is_followed: true, repairs: false, keys: 0 };
@@ -85,11 +96,11 @@ impl Inspection {
         postgres::open(&self.target, "acequia verify").await
     }
 
-    /// When it was done last.
-    async fn last(&self, progress: &watch::Sender<Progress>) -> Result<Option<Timestamp>, Error> {
+    /// When it was done last, as `sql` finds it. Tells what was found then.
+    async fn found(&self, progress: &watch::Sender<Progress>, sql: &str) -> Result<Option<Timestamp>, Error> {
         let target = self.session().await?;
         let asked = async {
-            let row = target.query_opt(LAST, &[&self.plan.flow.name]).await;
+            let row = target.query_opt(sql, &[&self.plan.flow.name]).await;
             row.map_err(|error| Error::from_driver(LOOKING, &error))
         };
         let Some(row) = postgres::in_time(LOOKING, asked).await? else { return Ok(None) };
