@@ -96,8 +96,10 @@ const AFTER_SETUP: &str = "\
 The configured role owns no tables, so somebody who does grants what it needs: once, and again
 after the rules were extended. Doing it twice changes nothing. No role and no password is made.
 
-  acequia setup --print-sql --database practice | psql -1 -v ON_ERROR_STOP=1 practicedb
-  acequia setup --as postgres          the same at once, where that role may connect";
+  runuser -u acequia -- acequia setup --print-sql --database practice |
+    runuser -u postgres -- psql -1 -v ON_ERROR_STOP=1 practicedb
+  acequia setup --as ROLE          the same at once, where the server lets in as that role who may read
+                                   the files (root, acequia): by ~/.pgpass, or a map of pg_ident.conf";
 
 const AFTER_STATUS: &str = "\
 A flow is one of:
@@ -298,7 +300,7 @@ enum Command {
         /// Only this database of the rule files
         #[arg(long, value_name = "NAME")]
         database: Option<String>,
-        /// Connect as this role (with its .pgpass entry or peer authentication) instead of the configured one
+        /// Connect as this role (by its entry in ~/.pgpass, or a map of pg_ident.conf) instead of the configured one
         #[arg(long = "as", value_name = "ROLE")]
         as_role: Option<String>,
     },
