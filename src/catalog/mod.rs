@@ -18,7 +18,7 @@ use crate::name::{Ident, TableName};
 pub use fingerprint::Fingerprint;
 pub use labels::read_labels;
 pub use publication::Publication;
-pub use server::{HEARTBEAT_PREFIX, Server, Slot};
+pub use server::{HEARTBEAT_PREFIX, Server, Slot, Stranger};
 
 /// The tables of some schemas of one database, as they were when it was read.
 #[derive(Debug, Clone, Default)]

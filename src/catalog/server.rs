@@ -1,5 +1,7 @@
 //! A server, as far as Acequia asks about it, and one of its replication slots.
 
+use std::fmt;
+
 use tokio_postgres::Client;
 
 use crate::lsn::Lsn;
@@ -59,6 +61,27 @@ pub struct Server {
     pub has_control_schema: bool,
     /// … and this role may create tables in it.
     pub may_write_control_schema: bool,
+}
+
+/// What a slot is that has the name of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stranger {
+    /// It has no plugin.
+    Physical,
+    /// It has this one.
+    Plugin(String),
+    /// It decodes this one, as we would. A slot's name is of the whole server, so it may well be another Acequia's.
+    Database(String),
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Physical => f.write_str("a physical slot"),
+            Self::Plugin(plugin) => write!(f, "a slot of another plugin, {plugin}"),
+            Self::Database(database) => write!(f, "a slot of another database, {database}"),
+        }
+    }
 }
 
 /// A replication slot as it stands.
@@ -198,11 +221,11 @@ impl Server {
 
 impl Slot {
     /// What it is, where it can't be one of ours for this database.
-    pub fn stranger(&self, dbname: &str) -> Option<String> {
+    pub fn stranger(&self, dbname: &str) -> Option<Stranger> {
         match (self.plugin.as_deref(), self.database.as_deref()) {
-            (None, _) => Some("a physical slot".to_owned()),
-            (Some(plugin), _) if plugin != "pgoutput" => Some(format!("a slot of another plugin, {plugin}")),
-            (Some(_), Some(other)) if other != dbname => Some(format!("a slot of another database, {other}")),
+            (None, _) => Some(Stranger::Physical),
+            (Some(plugin), _) if plugin != "pgoutput" => Some(Stranger::Plugin(plugin.to_owned())),
+            (Some(_), Some(other)) if other != dbname => Some(Stranger::Database(other.to_owned())),
             (Some(_), _) => None,
         }
     }

@@ -204,7 +204,11 @@ failover or a restore) does not go on by itself. A resync of the whole flow give
   acequia resync --customer north              one that missed too much
   acequia resync --sync codes --dataset cpt_code
 
-It says what it will do; where rows of customers would be overwritten or deleted, it wants --yes.
+What is missing is created whatever its age: also rows that are older than a rule with
+`initial = \"none\"`, and those that a customer has deleted itself. `acequia plan` tells how many.
+
+It says what it will do; where rows of customers would be overwritten or deleted, or such older rows
+created, it wants --yes.
 
 With --wait it ends with 1 where the daemon has been gone for ten seconds, or a flow halts: what is not
 in yet follows when they go on.
@@ -300,7 +304,7 @@ enum Command {
         /// Only this database of the rule files
         #[arg(long, value_name = "NAME")]
         database: Option<String>,
-        /// Connect as this role (by its entry in ~/.pgpass, or a map of pg_ident.conf) instead of the configured one
+        /// Connect as this role (by its entry in ~/.pgpass, or a map of user names) instead of the configured one
         #[arg(long = "as", value_name = "ROLE")]
         as_role: Option<String>,
     },

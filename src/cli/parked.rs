@@ -198,6 +198,9 @@ pub(super) fn reason(row: &Row, keys: bool) -> String {
         "locked" => "somebody has locked the customer's table".to_owned(),
         "broken" => "the customer's table can't be written as it is".to_owned(),
         "scheduled" => "its rule says when it is written".to_owned(),
+        "backfill" => "what was there before is being copied to the customer".to_owned(),
+        "unmatched" => "the customer has no row with this key".to_owned(),
+        "mismatch" => "the keys of the pair differ by now".to_owned(),
         _rejected => match (description(row), text("object").as_str()) {
             (None, object) => object.to_owned(),
             (Some(said), "") => format!("{} ({})", said.meaning, text("sqlstate")),
@@ -225,6 +228,11 @@ pub(super) fn remedy(row: &Row) -> &'static str {
         "locked" => "It is written when the lock is gone.",
         "broken" => "`acequia status` says what is wrong with the table.",
         "scheduled" => "It is written when its time has come, or by `acequia apply`.",
+        "backfill" => "It is written when the copy is in; `acequia status` says how far that is.",
+        "unmatched" => {
+            "It is linked as soon as the customer has that row; it is looked for from time to time."
+        }
+        "mismatch" => "`acequia links --keys` shows both keys: make them equal, or drop this one.",
         _rejected => description(row).map_or("Correct the row at the source.", |said| said.remedy),
     }
 }

@@ -7,7 +7,7 @@ use super::backfill::follow;
 use super::console::{Exit, say, session};
 use super::status::state_of_flow;
 use super::wish::{Scope, Wish, concerned, control_session, daemon_runs, tell};
-use crate::config::{Config, Gone, Mode, Rule};
+use crate::config::{Config, Gone, Initial, Mode, Rule};
 use crate::daemon::{Gap, find_gap};
 use crate::rules::Flow;
 
@@ -40,8 +40,8 @@ pub(super) async fn resync(config: &Config, asked: &Resync) -> anyhow::Result<Ex
     }
     if harms && !yes {
         eprintln!(
-            "acequia: nothing was done: this overwrites or deletes rows of customers. Say `--yes` to do it; the journal keeps \
-             each old image"
+            "acequia: nothing was done: this overwrites or deletes rows of customers, or creates rows in them that they were not \
+             to get. `acequia plan` tells how many. Say `--yes` to do it; the journal keeps what is overwritten or deleted"
         );
         return Ok(Exit::Failed);
     }
@@ -76,7 +76,8 @@ struct Alike<'a> {
     datasets: BTreeSet<&'a str>,
 }
 
-/// Says what will happen to one flow. Answers whether customers' own rows can be overwritten or deleted by it.
+/// Says what will happen to one flow. Answers whether customers' own rows can be overwritten or deleted by it, or rows come in that
+/// the rules have kept from them.
 fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> bool {
     match gap {
         Some(gap) => say!("flow {}: gets a new slot. {}", flow.name, gap.finding()),
@@ -87,7 +88,7 @@ fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> b
     }
     let mut harms = false;
     for sync in flow.syncs(config) {
-        let mut alike: BTreeMap<(Mode, &str), Alike<'_>> = BTreeMap::new();
+        let mut alike: BTreeMap<(Mode, &str, bool), Alike<'_>> = BTreeMap::new();
         for to in &sync.to {
             if config.customers.get(to).is_none_or(|customer| customer.database != flow.target) {
                 continue;
@@ -95,16 +96,22 @@ fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> b
             let data = sync.data.iter().filter(|data| scope.covers(sync.name.as_str(), to, data));
             for data in data.filter(|data| config.carries(sync, to, data)) {
                 let rule = config.rule(sync, to, data);
-                harms |= is_harmful(&rule);
-                let alike = alike.entry((rule.mode, rule.on_delete.as_str())).or_default();
+                let brings_old = brings_old(&rule);
+                harms |= is_harmful(&rule) || brings_old;
+                let alike = alike.entry((rule.mode, rule.on_delete.as_str(), brings_old)).or_default();
                 alike.customers.insert(to.as_str());
                 alike.datasets.insert(data.as_str());
             }
         }
-        for ((mode, on_delete), Alike { customers, datasets }) in alike {
+        for ((mode, on_delete, brings_old), Alike { customers, datasets }) in alike {
             let list = |names: BTreeSet<&str>| names.into_iter().collect::<Vec<_>>().join(", ");
             say!("  sync {}: {} → {}: {}", sync.name, sync.from, list(customers), list(datasets));
             say!("    {}: {}", mode.as_str(), outcome(mode));
+            if brings_old {
+                say!(
+                    "    initial = none: also rows that are older than the rule, and those that a customer has deleted"
+                );
+            }
             if on_delete != "ignore" {
                 say!("    on_delete = {on_delete}: also for rows that the source has deleted meanwhile");
             }
@@ -119,6 +126,11 @@ pub(super) fn is_harmful(rule: &Rule) -> bool {
         Gone::Delete | Gone::Set(_) => true,
     };
     rule.mode == Mode::Override || deletes
+}
+
+/// The rule gives changes from a day on, and nobody can tell any more which of the rows that are missing are older.
+fn brings_old(rule: &Rule) -> bool {
+    rule.initial == Initial::None && rule.mode != Mode::LinkOnly
 }
 
 fn outcome(mode: Mode) -> &'static str {

@@ -66,7 +66,10 @@ pub(super) async fn setup(
                 if !refused {
                     return Err(error.into());
                 }
-                eprintln!("acequia: {error} Or name a role that owns the tables: `acequia setup --as ROLE`.");
+                eprintln!(
+                    "acequia: {error} Or a DBA runs what `acequia setup --print-sql` \
+                     prints, or `acequia setup --as ROLE`."
+                );
                 return Ok(Exit::Failed);
             }
             // A role that owns the tables need not be one that may write there.

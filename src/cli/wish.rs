@@ -153,7 +153,8 @@ pub(super) async fn control_session(config: &Config, flow: &Flow, wish: Wish) ->
     let target = session(&config.databases[&flow.target], wish.as_str()).await?;
     anyhow::ensure!(
         has_control(&target).await?,
-        "database {} has no control schema yet: start the daemon once, or run `acequia setup`",
+        "database {} has no control schema yet: the daemon makes it when it starts, where its role may; else a DBA runs the SQL of \
+         `acequia setup --print-sql`",
         flow.target
     );
     Ok(target)

@@ -367,14 +367,19 @@ fn wal_of(slot: &SlotVital) -> (Level, String) {
     } else {
         Level::Ok
     };
-    let limit = match limit {
-        Some(limit) => format!("given up past {limit} bytes"),
-        None if slot.is_much_without_a_bound() => {
+    let own = limit.map(|limit| format!("given up past {limit} bytes (max_retained_wal)"));
+    let of_server = slot.safe_wal_bytes.map(|safe| {
+        format!("taken away by its server after {} bytes more (max_slot_wal_keep_size)", safe.max(0))
+    });
+    let mut bounds: Vec<String> = own.into_iter().chain(of_server).collect();
+    if bounds.is_empty() {
+        bounds.push(if slot.is_much_without_a_bound() {
             "and nothing bounds it before the source's disk is full: set max_retained_wal".to_owned()
-        }
-        None => "no limit".to_owned(),
-    };
-    (level, format!("slot {} keeps {kept} bytes of WAL ({status}), {limit}", slot.name))
+        } else {
+            "no limit".to_owned()
+        });
+    }
+    (level, format!("slot {} keeps {kept} bytes of WAL ({status}), {}", slot.name, bounds.join(", ")))
 }
 
 fn alive(seconds_ago: f64) -> Check {

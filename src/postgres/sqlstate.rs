@@ -49,6 +49,10 @@ const ROW_POLICY_ROUTINE: &str = "ExecWithCheckOptions";
 /// The routine that refuses a prepared statement whose table was altered; 0A000 otherwise means "not supported".
 const STALE_PLAN_ROUTINE: &str = "RevalidateCachedQuery";
 
+/// The routine that refuses a setting which the server does not know, as it does when a session begins. It shares 42704 with every
+/// other object that is not there.
+const UNKNOWN_SETTING_ROUTINE: &str = "set_config_option";
+
 /// The class of a server's error. `routine` is the error's field `R`.
 ///
 /// The credentials and the database's existence (28, 3D000) are retried and not halted on: a password is rotated and a
@@ -107,6 +111,12 @@ pub fn describe(state: SqlState, routine: Option<&str>) -> Description {
         return Description {
             meaning: "a table was altered under a prepared statement",
             remedy: "The next session plans anew.",
+        };
+    }
+    if state.as_str() == "42704" && routine == Some(UNKNOWN_SETTING_ROUTINE) {
+        return Description {
+            meaning: "the server does not know a setting that every session of Acequia has",
+            remedy: "Check its version: PostgreSQL 14 or later is needed.",
         };
     }
     let (_, meaning, remedy) = DESCRIPTIONS
@@ -175,7 +185,7 @@ const DESCRIPTIONS: &[(&str, &str, &str)] = &[
         "a transaction of somebody else came between",
         "It is tried again; nothing to do unless it repeats.",
     ),
-    ("42501", "a privilege is missing", "Grant it: `acequia setup --print-sql` prints the statements."),
+    ("42501", "a privilege is missing", "`acequia check` names it, with the statement that grants it."),
     (
         "428C9",
         "a column is generated always",
@@ -186,7 +196,7 @@ const DESCRIPTIONS: &[(&str, &str, &str)] = &[
     (
         "42704",
         "there is no such object (slot, publication, role or setting)",
-        "Create it: `acequia setup --print-sql` prints the statements.",
+        "`acequia check` names it; `acequia setup --print-sql` prints publications and grants.",
     ),
     (
         "42710",
@@ -242,7 +252,7 @@ const DESCRIPTIONS: &[(&str, &str, &str)] = &[
     (
         "58P01",
         "the server misses a file",
-        "Look at the server's log; if it is a WAL segment, resync the flow.",
+        "Look at the server's log; if it is a WAL segment that the stream needs, resync the flow.",
     ),
     ("P0", "a function or a trigger refused the row", "Look at the triggers of the table."),
     ("XX", "the server met an internal error", "Look at the server's log."),

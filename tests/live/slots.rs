@@ -11,6 +11,7 @@
 //! | the target lost its checkpoint | a slot that nobody knows | `a_slot_without_a_checkpoint…` |
 //! | the publication was dropped for a while | the server can't decode | `a_publication_that_was_gone…` |
 //! | a column of the identity was renamed unread | the stream | `an_identity_that_was_renamed…` |
+//! | the stream can't be read on (a file of the WAL was removed) | the stream | `a_stream_that_can_not_be_read_on…` |
 //! | another cluster stands there | system identifier | `another_cluster…` |
 //! | the server was set back to an older copy of its files | its WAL ends too early | `history` |
 //! | … and has written on since | that was written down | `history` |
@@ -332,37 +333,43 @@ fn a_slot_of_somebody_else_is_never_dropped_whatever_is_asked_for() {
     let slot = slot(&database);
     drop_slot(&database);
     change_unread(&database);
+    let ours = format!(
+        "It is not Acequia's, and the flow needs its name. End what uses it and drop it: SELECT \
+         pg_drop_replication_slot('{slot}')"
+    );
+    let elsewhere = "A slot's name is of the whole server, and this may be the slot of another Acequia: then name the databases of \
+                     one of the two otherwise (`[databases.NAME]`). Only where nobody needs it, drop it"
+        .to_owned();
     let kinds = [
         (
             format!("SELECT pg_create_logical_replication_slot('{slot}', 'test_decoding')"),
             "a slot of another plugin, test_decoding".to_owned(),
+            &ours,
             &database,
         ),
         (
             format!("SELECT pg_create_physical_replication_slot('{slot}')"),
             "a physical slot".to_owned(),
+            &ours,
             &database,
         ),
         (
             format!("SELECT pg_create_logical_replication_slot('{slot}', 'pgoutput')"),
             format!("a slot of another database, {}", other.name()),
+            &elsewhere,
             &other,
         ),
     ];
-    let remedy = format!(
-        "It is not Acequia's, and the flow needs its name. End what uses it and drop it: SELECT \
-         pg_drop_replication_slot('{slot}')"
-    );
     let identity =
         "SELECT slot_type, plugin, database, restart_lsn FROM pg_replication_slots WHERE slot_name = ";
-    for (make, what, of) in kinds {
+    for (make, what, remedy, of) in kinds {
         of.execute(&make);
         let before = database.query(&format!("{identity}'{slot}'"));
         // Also not where the checkpoint says that the flow was about to make it.
         for state in ["live", "creating"] {
             database.execute(&format!("UPDATE acequia.checkpoint SET state = '{state}'"));
             let finding = format!("slot {slot} of database {} is {what}", database.name());
-            let daemon = refused(&config, &database, &finding, &remedy);
+            let daemon = refused(&config, &database, &finding, remedy);
             let output = config.run(&["resync", "--flow", &flow(&database), "--yes"]);
             assert_eq!(output.status.code(), Some(1));
             assert!(String::from_utf8_lossy(&output.stderr).contains(&finding));
@@ -371,7 +378,7 @@ fn a_slot_of_somebody_else_is_never_dropped_whatever_is_asked_for() {
                 format!("INSERT INTO acequia.wish (flow, what) VALUES ('{}', 'resync')", flow(&database));
             database.execute(&wish);
             daemon.stop();
-            refused(&config, &database, &finding, &remedy).stop();
+            refused(&config, &database, &finding, remedy).stop();
             assert_eq!(database.query(&format!("{identity}'{slot}'")), before);
             database.execute("DELETE FROM acequia.wish");
         }
@@ -474,6 +481,66 @@ fn an_identity_that_was_renamed_unread_is_healed_by_a_resync_too() {
         let (here, there) = (rows("hq", ""), rows("north", "WHERE code <> 'c3'"));
         if here == there { Ok(()) } else { Err(there) }
     });
+    daemon.stop();
+}
+
+#[test]
+fn a_stream_that_can_not_be_read_on_is_left_behind_by_a_resync() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let config = in_step(&database);
+    let needed = format!(
+        "SELECT pg_walfile_name(restart_lsn) FROM pg_replication_slots WHERE slot_name = '{}'",
+        slot(&database)
+    );
+    let needed = database.value(&needed);
+    change_unread(&database);
+    database.execute("SELECT pg_switch_wal()");
+    database.execute("CHECKPOINT");
+    database.execute(&format!("COPY (SELECT) TO PROGRAM 'rm pg_wal/{needed}'"));
+    let daemon = config.start();
+    let said = halted(&daemon);
+    assert!(said.contains("58P01") && said.contains("resync the flow"), "{said}");
+    wait_for("it is told", LIMIT, || {
+        let told = config.succeed(&["status"]);
+        if told.contains(": halted") { Ok(()) } else { Err(told) }
+    });
+    let before = checkpoint(&database);
+    let done = resync(&config, &database);
+    assert!(done.contains("is halted; it gets a new slot where the old one is of no use"), "{done}");
+    goes_on(&database, &daemon);
+    assert_ne!(checkpoint(&database), before);
+    let why = database.value("SELECT string_agg(detail::text, ' ') FROM acequia.audit");
+    assert!(why.contains("can't be read on") && why.contains("58P01"), "{why}");
+    daemon.stop();
+}
+
+#[test]
+fn rows_that_a_rule_has_kept_from_a_customer_come_with_a_resync_only_after_a_yes() {
+    let database = Cluster::shared().database();
+    make_tables(&database, "hq", 1);
+    make_tables(&database, "north", 1000);
+    database.execute("INSERT INTO hq.code (code, name) VALUES ('old', 'before the rule')");
+    let rules = RULES.replace("mode = \"override\"\non_delete = \"delete\"\n", "");
+    let config = Config::new(&[("hq", &database, "hq"), ("north", &database, "north")], &rules);
+    config.set_up();
+    let mut daemon = config.start();
+    daemon.wait_streaming();
+    daemon.barrier();
+    let unsure = config.run(&["resync"]);
+    let text = String::from_utf8_lossy(&[unsure.stdout, unsure.stderr].concat()).into_owned();
+    assert_eq!(unsure.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("initial = none: also rows that are older") && text.contains("Say `--yes`"),
+        "{text}"
+    );
+    daemon.barrier();
+    assert_eq!(rows(&database, "north"), "", "nothing was done");
+    config.write("conf.d/rules.toml", &format!("{rules}initial = \"copy\"\n"));
+    config.succeed(&["reload"]);
+    let sure = config.succeed(&["resync", "--wait"]);
+    assert!(!sure.contains("initial = none"), "{sure}");
+    assert_eq!(rows(&database, "north"), rows(&database, "hq"));
     daemon.stop();
 }
 

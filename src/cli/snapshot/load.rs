@@ -51,7 +51,7 @@ pub(in crate::cli) struct Load {
     /// The database of that server; it is made if it is not there, and an earlier load into it gives way
     #[arg(long, value_name = "DATABASE", requires = "server")]
     into: Option<String>,
-    /// Connect as this role (with its .pgpass entry or peer authentication) instead of the configured one
+    /// Connect as this role (by its entry in ~/.pgpass, or a map of user names) instead of the configured one
     #[arg(long = "as", value_name = "ROLE")]
     as_role: Option<String>,
     /// What is in the tables goes

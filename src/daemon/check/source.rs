@@ -1,6 +1,6 @@
 //! A source: whether its server decodes, has room for the slot, and publishes what the rules need.
 
-use crate::catalog::{Catalog, Publication, Server, Slot};
+use crate::catalog::{Catalog, Publication, Server, Slot, Stranger};
 use crate::config::{Config, Database, OnTruncate};
 use crate::name::{Ident, TableName};
 use crate::postgres::{self, Session};
@@ -163,8 +163,15 @@ pub(super) async fn check_slot(
     let slot = Slot::read(here, &flow.slot).await?;
     if let Some(other) = slot.as_ref().and_then(|slot| slot.stranger(&database.dbname)) {
         let message = format!("slot {} of database {} is {other}", flow.slot, database.name);
-        let remedy = "end what uses it and drop it: SELECT pg_drop_replication_slot('…')";
-        findings.add(&Problem::error(database.spot, message, remedy.replace('…', &flow.slot)));
+        let remedy = match other {
+            Stranger::Physical | Stranger::Plugin(_) => {
+                format!("end what uses it and drop it: SELECT pg_drop_replication_slot('{}')", flow.slot)
+            }
+            Stranger::Database(_) => "a slot's name is of the whole server, and this may be the slot of another Acequia: name the \
+                                      databases of one of the two otherwise; drop it only where nobody needs it"
+                .to_owned(),
+        };
+        findings.add(&Problem::error(database.spot, message, remedy));
         return Ok(());
     }
     // A target without a control schema, or with one that is not ours to read, is told elsewhere.

@@ -4,6 +4,7 @@ use crate::apply;
 use crate::fault::Fault;
 use crate::lsn::Lsn;
 use crate::postgres;
+use crate::rules::Flow;
 use crate::source::assemble::AssembleError;
 use crate::source::pgoutput::DecodeError;
 
@@ -174,6 +175,11 @@ pub enum Error {
     },
 }
 
+/// The server misses a file, of the WAL too.
+const FILE_MISSING: &str = "58P01";
+/// It can't understand its own WAL, among others.
+const INTERNAL_CLASS: &str = "XX";
+
 impl From<Gap> for Error {
     fn from(gap: Gap) -> Self {
         Self::Gap(Box::new(gap))
@@ -181,6 +187,32 @@ impl From<Gap> for Error {
 }
 
 impl Error {
+    /// What was met in the stream that neither slot nor checkpoint shows, and that comes again at each start: whoever asks for a
+    /// resync then gets a new slot.
+    pub(super) fn of_stream(&self, flow: &Flow, checkpoint: Lsn) -> Option<Gap> {
+        if let Self::Gap(gap) = self {
+            return gap.is_of_stream().then(|| Gap::clone(gap));
+        }
+        let is_ours = matches!(
+            self,
+            Self::Decode(_)
+                | Self::Assemble(_)
+                | Self::Broken
+                | Self::Apply(apply::Error::Unannounced { .. })
+        );
+        let state = if let Self::Postgres(refused) = self { refused.sqlstate() } else { None };
+        let is_the_servers =
+            state.is_some_and(|state| state.as_str() == FILE_MISSING || state.class() == INTERNAL_CLASS);
+        (is_ours || is_the_servers).then(|| Gap::illegible(flow, checkpoint, self.finding()))
+    }
+
+    /// What it is, without what to do.
+    fn finding(&self) -> String {
+        let text = self.to_string();
+        let remedy = if let Self::Postgres(refused) = self { refused.remedy() } else { "" };
+        text.strip_suffix(remedy).unwrap_or(&text).trim_end_matches(['.', ' ']).to_owned()
+    }
+
     /// What to do about it.
     pub fn fault(&self) -> Fault {
         match self {

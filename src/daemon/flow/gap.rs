@@ -10,13 +10,17 @@ use tokio_postgres::Client;
 
 use crate::apply::Checkpoint;
 use crate::apply::checkpoint::Lost;
-use crate::catalog::{Server, Slot};
+use crate::catalog::{Server, Slot, Stranger};
 use crate::config::Database;
 use crate::lsn::Lsn;
 use crate::postgres::{self, Session};
 use crate::rules::Flow;
 use crate::source::lineage::Lineage;
 use crate::source::wire::ReplicationConnection;
+
+/// What to do about a slot of another database.
+const ELSEWHERE: &str = "A slot's name is of the whole server, and this may be the slot of another Acequia: then name the databases \
+                         of one of the two otherwise (`[databases.NAME]`). Only where nobody needs it, drop it";
 
 /// Why a flow can't go on from its checkpoint by its slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +37,7 @@ enum What {
     /// No checkpoint knows what the slot has seen.
     Unknown,
     /// It can't be ours: what it is.
-    Stranger(String),
+    Stranger(Stranger),
     Gone,
     Ahead(Lsn),
     /// Given up: the server's word for why.
@@ -52,6 +56,8 @@ enum What {
     GivenUp(i64, u64, u64),
     /// A table, and where the transaction commits that can't be followed.
     Identity(String, Lsn),
+    /// Why the stream could not be read on.
+    Illegible(String),
 }
 
 impl Gap {
@@ -63,6 +69,11 @@ impl Gap {
     /// What is unread has no column of the identity that the table has now.
     pub(super) fn identity(flow: &Flow, checkpoint: Lsn, table: &str, at: Lsn) -> Self {
         Self::new(flow, checkpoint, What::Identity(table.to_owned(), at))
+    }
+
+    /// The stream can't be read on, and why: it will be so each time.
+    pub(super) fn illegible(flow: &Flow, checkpoint: Lsn, why: String) -> Self {
+        Self::new(flow, checkpoint, What::Illegible(why))
     }
 
     /// The slot can't be ours.
@@ -96,7 +107,7 @@ impl Gap {
 
     /// It was met in the stream: neither slot nor checkpoint shows it.
     pub(super) fn is_of_stream(&self) -> bool {
-        matches!(self.what, What::Unpublished | What::Identity(..))
+        matches!(self.what, What::Unpublished | What::Identity(..) | What::Illegible(_))
     }
 
     /// What is to be written down, because nothing will show it later.
@@ -114,7 +125,8 @@ impl Gap {
             | What::OtherCluster(..)
             | What::OtherTimeline(..)
             | What::SameNumber(..)
-            | What::Identity(..) => None,
+            | What::Identity(..)
+            | What::Illegible(_) => None,
         }
     }
 
@@ -169,6 +181,9 @@ impl Gap {
                 "a column of {table}'s replica identity was renamed, or dropped and made anew, while changes were unread \
                  that know it by its old name, at {at}"
             ),
+            What::Illegible(why) => {
+                format!("what slot {slot} of database {database} brings can't be read on ({why}); {stands}")
+            }
         }
     }
 
@@ -182,7 +197,8 @@ impl Gap {
                     "If no other program reads it: {resync} drops it, makes a new one and brings the customers up to date"
                 )
             }
-            What::Stranger(_) => format!(
+            What::Stranger(Stranger::Database(_)) => ELSEWHERE.to_owned(),
+            What::Stranger(Stranger::Physical | Stranger::Plugin(_)) => format!(
                 "It is not Acequia's, and the flow needs its name. End what uses it and drop it: SELECT \
                  pg_drop_replication_slot('{slot}')"
             ),
@@ -191,6 +207,7 @@ impl Gap {
             | What::Invalidated(_)
             | What::NoPosition
             | What::Unpublished
+            | What::Illegible(_)
             | What::GivenUp(..) => {
                 format!(
                     "Changes are missing, so the flow does not go on by itself: {resync} makes a new slot and brings the \

@@ -98,10 +98,8 @@ pub(in crate::daemon) async fn run(
             continue;
         }
         let error = lost(&flow, error, progress.borrow().applied);
-        if let Error::Gap(gap) = &error
-            && gap.is_of_stream()
-        {
-            turn.gap = Some(Gap::clone(gap));
+        if let Some(gap) = error.of_stream(&flow, progress.borrow().applied) {
+            turn.gap = Some(gap);
         }
         let is_held = matches!(error, Error::Apply(apply::Error::Served { .. }));
         held_since = is_held.then(|| held_since.unwrap_or_else(Instant::now));
