@@ -615,9 +615,8 @@ fn a_walsender_that_is_ended_and_a_server_that_stops_are_told_apart() {
             while let Ok(frame) = stream.reader.next().await {
                 match frame {
                     Frame::Ended => return true,
-                    Frame::Keepalive { end, .. } => {
-                        stream.writer.send_status(end, end, end, false).await.expect("sent");
-                    }
+                    // It may be gone by now, and what it said last is still to be read.
+                    Frame::Keepalive { end, .. } => _ = stream.writer.send_status(end, end, end, false).await,
                     Frame::WalData { .. } => {}
                 }
             }
