@@ -107,7 +107,7 @@ impl FlowReport {
         }
     }
 
-    /// The counts of all routes, for the record. `whole`: none was left out.
+    /// The counts of all routes, for the record. `whole`: none was left out by name.
     fn totals(&self, whole: bool) -> Value {
         let sum = |counter: fn(&RouteReport) -> u64| self.routes.iter().map(counter).sum::<u64>();
         let skipped = self.routes.iter().filter(|route| route.skipped.is_some()).count();
@@ -115,7 +115,7 @@ impl FlowReport {
                 "given": sum(|route| route.given), "missing": sum(|route| route.missing),
                 "different": sum(|route| route.different), "left_over": sum(|route| route.left_over),
                 "repaired": sum(|route| route.repaired), "handed_over": sum(|route| route.handed_over),
-                "moving": sum(|route| route.moving), "whole": whole, "differences": self.differences() })
+                "moving": sum(|route| route.moving), "whole": whole && skipped == 0, "differences": self.differences() })
     }
 
     /// Records the comparison where operators look for what was done.

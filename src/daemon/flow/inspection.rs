@@ -67,16 +67,17 @@ impl Inspection {
 
     /// Waits for the next time, and compares.
     async fn next(&self, progress: &watch::Sender<Progress>, told: &watch::Sender<u64>) -> Result<(), Error> {
-        let last = self.found(progress, LAST).await?;
+        let last = self.found(LAST).await?.map(|(at, _)| at);
         let due = self.due(last, Timestamp::now());
+        let mut differs = true;
         while Timestamp::now() < due {
             let left =
                 Duration::try_from(Timestamp::now().until(due).unwrap_or_default()).unwrap_or_default();
             // Somebody may have it repaired.
-            let differs = |verified: &Verified| verified.differences > 0;
-            let differs = progress.borrow().verified.as_ref().is_some_and(differs);
-            if differs {
-                self.found(progress, LAST_BY_ANYBODY).await?;
+            let found = if differs { self.found(LAST_BY_ANYBODY).await? } else { None };
+            differs = found.is_some_and(|(_, differences)| differences > 0);
+            if let Some((at, differences)) = found {
+                tell(progress, differences, at);
             }
             tokio::time::sleep(left.min(NAP)).await;
         }
@@ -96,23 +97,16 @@ impl Inspection {
         postgres::open(&self.target, "acequia verify").await
     }
 
-    /// When it was done last, as `sql` finds it. Tells what was found then.
-    async fn found(&self, progress: &watch::Sender<Progress>, sql: &str) -> Result<Option<Timestamp>, Error> {
+    /// When it was done last, and how many rows differed then, as `sql` finds it.
+    async fn found(&self, sql: &str) -> Result<Option<(Timestamp, u64)>, Error> {
         let target = self.session().await?;
         let asked = async {
             let row = target.query_opt(sql, &[&self.plan.flow.name]).await;
             row.map_err(|error| Error::from_driver(LOOKING, &error))
         };
         let Some(row) = postgres::in_time(LOOKING, asked).await? else { return Ok(None) };
-        let at = Timestamp::from_microsecond(row.get(0)).ok();
-        if let Some(at) = at {
-            tell(
-                progress,
-                row.get::<_, Option<i64>>(1).and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0),
-                at,
-            );
-        }
-        Ok(at)
+        let rows = row.get::<_, Option<i64>>(1).and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
+        Ok(Timestamp::from_microsecond(row.get(0)).ok().map(|at| (at, rows)))
     }
 
     /// The first time after the last one; where there was none, an interval begins at once.
