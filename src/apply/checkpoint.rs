@@ -34,6 +34,8 @@ pub enum Lost {
     SetBack(Lsn),
     /// The publication was dropped while changes were unread.
     Unpublished,
+    /// What comes after this position could not be read. True only as long as the flow stands there: it is tried again.
+    Illegible(Lsn),
     /// The slot kept more WAL than it may, and was dropped for that.
     GivenUp {
         /// When, seconds since 1970.
@@ -50,6 +52,7 @@ impl Lost {
         match self {
             Self::SetBack(end) => format!("set back to {end}"),
             Self::Unpublished => "unpublished".to_owned(),
+            Self::Illegible(at) => format!("illegible from {at}"),
             Self::GivenUp { at, kept, limit } => format!("given up at {at} with {kept} of {limit} bytes"),
         }
     }
@@ -57,6 +60,9 @@ impl Lost {
     fn from_text(text: &str) -> Option<Self> {
         if let Some(end) = text.strip_prefix("set back to ") {
             return end.parse().ok().map(Self::SetBack);
+        }
+        if let Some(at) = text.strip_prefix("illegible from ") {
+            return at.parse().ok().map(Self::Illegible);
         }
         if let Some(given_up) = text.strip_prefix("given up at ") {
             let (at, sizes) = given_up.strip_suffix(" bytes")?.split_once(" with ")?;
@@ -330,7 +336,8 @@ mod tests {
     #[test]
     fn what_is_lost_reads_back_as_it_is_written() {
         let given_up = Lost::GivenUp { at: -1, kept: 7, limit: 5 };
-        for lost in [Lost::SetBack(Lsn(0x16_B374_D848)), Lost::Unpublished, given_up] {
+        let illegible = Lost::Illegible(Lsn(0x16_B374_D848));
+        for lost in [Lost::SetBack(Lsn(0x16_B374_D848)), Lost::Unpublished, illegible, given_up] {
             assert_eq!(Lost::from_text(&lost.to_text()), Some(lost));
         }
         for other in ["something else", "given up at 1", "given up at 1 with 2 of x bytes"] {

@@ -8,7 +8,7 @@ use super::console::{Exit, say, session};
 use super::status::state_of_flow;
 use super::wish::{Scope, Wish, concerned, control_session, daemon_runs, tell};
 use crate::config::{Config, Gone, Initial, Mode, Rule};
-use crate::daemon::{Gap, find_gap};
+use crate::daemon::{Gap, find_any_gap};
 use crate::rules::Flow;
 
 /// What is compared, and how far it goes.
@@ -16,7 +16,7 @@ use crate::rules::Flow;
 pub(super) struct Resync {
     #[command(flatten)]
     scope: Scope,
-    /// Go ahead, also where customers' rows are overwritten or deleted
+    /// Go ahead, also where customers' rows are overwritten or deleted, or rows come in that `initial` has kept from them
     #[arg(long)]
     yes: bool,
     /// Stay until everything is in or nobody works at it any more, and show how far it is
@@ -33,7 +33,7 @@ pub(super) async fn resync(config: &Config, asked: &Resync) -> anyhow::Result<Ex
         let target = control_session(config, flow, Wish::Resync).await?;
         let source = &config.databases[&flow.source];
         let here = session(source, Wish::Resync.as_str()).await?;
-        let gap = find_gap(flow, source, &here, &target).await?;
+        let gap = find_any_gap(flow, source, &here, &target).await?;
         refuse(flow, scope, gap.as_ref())?;
         harms |= describe(config, flow, scope, gap.as_ref());
         targets.push(target);
@@ -79,12 +79,16 @@ struct Alike<'a> {
 /// Says what will happen to one flow. Answers whether customers' own rows can be overwritten or deleted by it, or rows come in that
 /// the rules have kept from them.
 fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> bool {
-    match gap {
-        Some(gap) => say!("flow {}: gets a new slot. {}", flow.name, gap.finding()),
-        None if state_of_flow(config, &flow.name) == "halted" => {
-            say!("flow {}: is halted; it gets a new slot where the old one is of no use", flow.name);
-        }
-        None => say!("flow {}: keeps its slot, and streams on for everything else", flow.name),
+    if let Some(gap) = gap {
+        say!("flow {}: gets a new slot. {}", flow.name, gap.finding());
+    } else {
+        let state = state_of_flow(config, &flow.name);
+        let outcome = if state == "streaming" {
+            "keeps its slot, and streams on for everything else".to_owned()
+        } else {
+            format!("is {state}; it gets a new slot where the old one is of no use")
+        };
+        say!("flow {}: {outcome}", flow.name);
     }
     let mut harms = false;
     for sync in flow.syncs(config) {
@@ -109,7 +113,7 @@ fn describe(config: &Config, flow: &Flow, scope: &Scope, gap: Option<&Gap>) -> b
             say!("    {}: {}", mode.as_str(), outcome(mode));
             if brings_old {
                 say!(
-                    "    initial = none: also rows that are older than the rule, and those that a customer has deleted"
+                    "    initial = none: also rows that are older than the rule, which it has kept from them"
                 );
             }
             if on_delete != "ignore" {
@@ -135,8 +139,12 @@ fn brings_old(rule: &Rule) -> bool {
 
 fn outcome(mode: Mode) -> &'static str {
     match mode {
-        Mode::CreateOnly => "rows that a customer lacks are created, the others stay as they are",
-        Mode::Override => "rows are created, and overwritten where they differ; equal ones are not touched",
+        Mode::CreateOnly => {
+            "rows that a customer lacks are created, also what it has deleted itself; the others stay as they are"
+        }
+        Mode::Override => {
+            "rows that a customer lacks are created, also what it has deleted itself, and others overwritten where they differ"
+        }
         Mode::LinkOnly => "pairs are looked for, and no row is written",
     }
 }

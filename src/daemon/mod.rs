@@ -44,7 +44,7 @@ use tasks::Tasks;
 use watch::Lookout;
 
 pub use check::{Finding, Findings, check_everything};
-pub use flow::{Error, Gap, find_gap, publication_gap, read_catalogs};
+pub use flow::{Error, Gap, find_any_gap, find_gap, publication_gap, read_catalogs};
 pub use left::{LeftBehind, left_behind};
 
 /// How often the state file is written.

@@ -185,7 +185,11 @@ const DESCRIPTIONS: &[(&str, &str, &str)] = &[
         "a transaction of somebody else came between",
         "It is tried again; nothing to do unless it repeats.",
     ),
-    ("42501", "a privilege is missing", "`acequia check` names it, with the statement that grants it."),
+    (
+        "42501",
+        "a privilege is missing",
+        "Grant what the message names; `acequia setup --print-sql` prints all that the rules need.",
+    ),
     (
         "428C9",
         "a column is generated always",

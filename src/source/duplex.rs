@@ -16,6 +16,9 @@ use crate::source::frame::{Frame, Status};
 /// From the Unix epoch to PostgreSQL's, 2000-01-01 00:00 UTC.
 const POSTGRES_EPOCH: Duration = Duration::from_hours(24 * 10_957);
 
+/// How what fails while the stream is read begins.
+pub const READING: &str = "reading the replication stream";
+
 /// Both halves of a stream that has started.
 pub struct ReplicationStream {
     /// What the server sends.
@@ -33,7 +36,7 @@ impl ReplicationStream {
                 socket: read,
                 received,
                 ended: false,
-                doing: format!("reading the replication stream of database `{database}`"),
+                doing: format!("{READING} of database `{database}`"),
             },
             writer: ReplicationWriter {
                 socket: write,

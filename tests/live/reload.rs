@@ -3,6 +3,7 @@
 use std::process::Output;
 
 use acequia::failpoint::RESTING;
+use acequia::ops::read;
 
 use super::support::{Cluster, Config, Daemon, Database, Hanging, LIMIT, Rows, wait_for};
 
@@ -621,6 +622,12 @@ fn what_a_slot_may_keep_is_raised_also_while_the_target_does_not_answer() {
     assert_ne!(raised, text);
     config.write("acequia.toml", &raised);
     assert!(taken(&config).contains("max_retained_wal"));
+    wait_for("who watches the slot to know", LIMIT, || {
+        let state = read(&config.runtime_directory()).map_err(|error| error.to_string())?;
+        let vital = state.and_then(|mut state| state.flows.pop()?.vital).ok_or("nobody has looked")?;
+        let limit = vital.slot.and_then(|slot| slot.max_retained_wal_bytes);
+        if limit == Some(7 << 30) { Ok(()) } else { Err(format!("{limit:?}")) }
+    });
     drop(hanging);
     near.execute("INSERT INTO hq.code (code) VALUES ('a')");
     wait_codes(&target, "north", "a");

@@ -484,17 +484,14 @@ fn an_identity_that_was_renamed_unread_is_healed_by_a_resync_too() {
     daemon.stop();
 }
 
-#[test]
-fn a_stream_that_can_not_be_read_on_is_left_behind_by_a_resync() {
-    let cluster = Cluster::start(&[]);
-    let database = cluster.database();
-    let config = in_step(&database);
+/// Changes that nobody has read, and a file of the WAL that they need is gone. The daemon halts there.
+fn halts_for_a_file<'a>(config: &'a Config<'a>, database: &Database) -> Daemon<'a> {
     let needed = format!(
         "SELECT pg_walfile_name(restart_lsn) FROM pg_replication_slots WHERE slot_name = '{}'",
-        slot(&database)
+        slot(database)
     );
     let needed = database.value(&needed);
-    change_unread(&database);
+    change_unread(database);
     database.execute("SELECT pg_switch_wal()");
     database.execute("CHECKPOINT");
     database.execute(&format!("COPY (SELECT) TO PROGRAM 'rm pg_wal/{needed}'"));
@@ -505,13 +502,45 @@ fn a_stream_that_can_not_be_read_on_is_left_behind_by_a_resync() {
         let told = config.succeed(&["status"]);
         if told.contains(": halted") { Ok(()) } else { Err(told) }
     });
+    daemon
+}
+
+#[test]
+fn a_stream_that_can_not_be_read_on_is_left_behind_by_a_resync() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let config = in_step(&database);
+    let daemon = halts_for_a_file(&config, &database);
     let before = checkpoint(&database);
     let done = resync(&config, &database);
-    assert!(done.contains("is halted; it gets a new slot where the old one is of no use"), "{done}");
+    assert!(done.contains("is halted; it gets a new slot") || done.contains("can't be read on"), "{done}");
     goes_on(&database, &daemon);
     assert_ne!(checkpoint(&database), before);
     let why = database.value("SELECT string_agg(detail::text, ' ') FROM acequia.audit");
     assert!(why.contains("can't be read on") && why.contains("58P01"), "{why}");
+    daemon.stop();
+}
+
+#[test]
+fn that_a_stream_can_not_be_read_on_is_remembered_while_no_daemon_runs() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let config = in_step(&database);
+    let daemon = halts_for_a_file(&config, &database);
+    // The next try writes it down.
+    let place = format!("illegible from {}", checkpoint(&database));
+    wait_for("it is written down", LIMIT, || {
+        let lost = database.value("SELECT lost FROM acequia.checkpoint");
+        if lost == place { Ok(()) } else { Err(lost) }
+    });
+    daemon.stop();
+    let narrow = config.run(&["resync", "--customer", "north", "--yes"]);
+    assert_eq!(narrow.status.code(), Some(1), "that would be of no use");
+    let told = config.succeed(&["resync", "--yes"]);
+    assert!(told.contains("gets a new slot") && told.contains("no daemon runs here"), "{told}");
+    let daemon = config.start();
+    wait_taken(&database);
+    goes_on(&database, &daemon);
     daemon.stop();
 }
 

@@ -6,6 +6,7 @@ use crate::lsn::Lsn;
 use crate::postgres;
 use crate::rules::Flow;
 use crate::source::assemble::AssembleError;
+use crate::source::duplex::READING;
 use crate::source::pgoutput::DecodeError;
 
 use super::gap::Gap;
@@ -175,11 +176,6 @@ pub enum Error {
     },
 }
 
-/// The server misses a file, of the WAL too.
-const FILE_MISSING: &str = "58P01";
-/// It can't understand its own WAL, among others.
-const INTERNAL_CLASS: &str = "XX";
-
 impl From<Gap> for Error {
     fn from(gap: Gap) -> Self {
         Self::Gap(Box::new(gap))
@@ -200,9 +196,11 @@ impl Error {
                 | Self::Broken
                 | Self::Apply(apply::Error::Unannounced { .. })
         );
-        let state = if let Self::Postgres(refused) = self { refused.sqlstate() } else { None };
-        let is_the_servers =
-            state.is_some_and(|state| state.as_str() == FILE_MISSING || state.class() == INTERNAL_CLASS);
+        let is_the_servers = if let Self::Postgres(told) = self {
+            told.doing().starts_with(READING) && told.fault() == Fault::Halt
+        } else {
+            false
+        };
         (is_ours || is_the_servers).then(|| Gap::illegible(flow, checkpoint, self.finding()))
     }
 

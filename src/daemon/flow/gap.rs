@@ -71,6 +71,22 @@ impl Gap {
         Self::new(flow, checkpoint, What::Identity(table.to_owned(), at))
     }
 
+    /// That the stream could not be read on from where the flow still stands, as the checkpoint remembers it.
+    pub(super) fn remembered(flow: &Flow, checkpoint: &Checkpoint) -> Option<Self> {
+        let is_there = checkpoint.lost == Some(Lost::Illegible(checkpoint.lsn));
+        is_there.then(|| Self::illegible(flow, checkpoint.lsn, "as it was tried last".to_owned()))
+    }
+
+    /// It was met in the stream from another position.
+    pub(super) fn is_past(&self, checkpoint: Lsn) -> bool {
+        matches!(self.what, What::Illegible(_)) && self.checkpoint != checkpoint
+    }
+
+    /// The stream may be able to follow by now.
+    pub(super) fn is_tried_again(&self) -> bool {
+        matches!(self.what, What::Identity(..) | What::Illegible(_))
+    }
+
     /// The stream can't be read on, and why: it will be so each time.
     pub(super) fn illegible(flow: &Flow, checkpoint: Lsn, why: String) -> Self {
         Self::new(flow, checkpoint, What::Illegible(why))
@@ -115,6 +131,7 @@ impl Gap {
         match self.what {
             What::SetBack(end) => Some(Lost::SetBack(end)),
             What::Unpublished => Some(Lost::Unpublished),
+            What::Illegible(_) => Some(Lost::Illegible(self.checkpoint)),
             What::GivenUp(at, kept, limit) => Some(Lost::GivenUp { at, kept, limit }),
             What::Unknown
             | What::Stranger(_)
@@ -125,8 +142,7 @@ impl Gap {
             | What::OtherCluster(..)
             | What::OtherTimeline(..)
             | What::SameNumber(..)
-            | What::Identity(..)
-            | What::Illegible(_) => None,
+            | What::Identity(..) => None,
         }
     }
 
@@ -286,7 +302,7 @@ fn fault_of_history(lineage: &Lineage, checkpoint: &Checkpoint) -> Option<What> 
         Some(Lost::SetBack(end)) => return Some(What::SetBack(end)),
         Some(Lost::Unpublished) => return Some(What::Unpublished),
         Some(Lost::GivenUp { at, kept, limit }) => return Some(What::GivenUp(at, kept, limit)),
-        None => {}
+        Some(Lost::Illegible(_)) | None => {}
     }
     if let Some(known) = checkpoint.timeline {
         if let (Some(then), Some(now)) = (checkpoint.timeline_from, lineage.began(known))
@@ -301,6 +317,21 @@ fn fault_of_history(lineage: &Lineage, checkpoint: &Checkpoint) -> Option<What> 
         }
     }
     (lineage.end < checkpoint.lsn).then_some(What::SetBack(lineage.end))
+}
+
+/// The same as [`find_gap`], and what was met in the stream and is tried again: what a resync of the whole flow ends.
+pub async fn find_any_gap(
+    flow: &Flow,
+    source: &Database,
+    here: &Session,
+    there: &Client,
+) -> Result<Option<Gap>, postgres::Error> {
+    let found = find_gap(flow, source, here, there).await?;
+    if found.is_some() {
+        return Ok(found);
+    }
+    let checkpoint = Checkpoint::read(there, &flow.name).await?;
+    Ok(checkpoint.and_then(|checkpoint| Gap::remembered(flow, &checkpoint)))
 }
 
 /// Looks for a gap as a command does, with sessions at both ends. A standby is none to ask.

@@ -34,7 +34,7 @@ mod unheard;
 mod wished;
 
 pub use error::Error;
-pub use gap::{Gap, find_gap};
+pub use gap::{Gap, find_any_gap, find_gap};
 pub(super) use life::run;
 pub(super) use order::{Order, Orders, When};
 pub use plan::read_catalogs;

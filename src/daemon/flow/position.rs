@@ -6,7 +6,7 @@
 //! new one, and the wish is still there.
 
 use crate::apply::Checkpoint;
-use crate::apply::checkpoint::asked_for_resync;
+use crate::apply::checkpoint::{Lost, asked_for_resync};
 use crate::catalog::{Server, Slot};
 use crate::config::Database;
 use crate::failpoint;
@@ -51,6 +51,9 @@ impl Ends<'_> {
             Some(Surrender { at, kept, limit, .. }) => found.map(|gap| gap.given_up(*at, *kept, *limit)),
             None => found,
         };
+        let stands = checkpoint.as_ref().map_or(Lsn::ZERO, |checkpoint| checkpoint.lsn);
+        let remembered = checkpoint.as_ref().and_then(|checkpoint| Gap::remembered(self.flow, checkpoint));
+        let met = met.filter(|gap| !gap.is_past(stands)).or(remembered.as_ref());
         if let Some(gap) = found.as_ref().or(met) {
             let asked = gap.can_be_healed() && asked_for_resync(self.there, flow).await?.is_some();
             if asked && checkpoint.is_none() {
@@ -60,11 +63,10 @@ impl Ends<'_> {
                 self.renew(connection, &lineage, slot.as_ref(), (gap, memory)).await?;
                 return Err(Error::Renewed { slot: self.flow.slot.clone() });
             }
-            if let Some(lost) = gap.lost() {
+            if let Some(lost) = gap.lost().filter(|lost| !knows(checkpoint.as_ref(), *lost)) {
                 Checkpoint::lose(self.there, flow, lost).await?;
             }
-            // What the stream may be able to follow by now is tried again.
-            if found.is_some() || gap.lost().is_some() {
+            if found.is_some() || !gap.is_tried_again() {
                 return Err(gap.clone().into());
             }
         }
@@ -215,4 +217,9 @@ impl Ends<'_> {
 pub(super) fn ident(name: &str) -> Result<Ident, postgres::Error> {
     Ident::new(name)
         .map_err(|_| postgres::Error::protocol("naming a slot or a publication", "not an identifier"))
+}
+
+/// It is written down already.
+fn knows(checkpoint: Option<&Checkpoint>, lost: Lost) -> bool {
+    checkpoint.is_some_and(|checkpoint| checkpoint.lost == Some(lost))
 }
