@@ -41,8 +41,9 @@ pub(super) const AFTER_HELP: &str = "\
 For a customer that left: its links, its parked rows, its journal, history and counts, in every
 database. Its own tables are not touched. Take it out of the rules first, then `acequia reload`.
 
-For a flow that no rule needs any more: its slot and its publication at the source, its checkpoint,
-and all that belongs to it at the target. A slot that nobody reads keeps WAL until the disk is full.
+For a flow that no rule needs any more: its slot and its publication at the source, its
+checkpoint, and all that belongs to it at the target. A slot that nobody reads keeps WAL until the
+disk is full.
 
   acequia forget --customer north                what would go
   acequia forget --customer north --yes
@@ -50,7 +51,8 @@ and all that belongs to it at the target. A slot that nobody reads keeps WAL unt
 
 What is forgotten can't be had back: `acequia journal revert` comes before.
 
-Exit status: 0 forgotten, 1 a rule still names it, it is in use, nobody knows it, or --yes is missing";
+Exit status: 0 forgotten, 1 a rule still names it, it is in use, nobody knows it, or --yes is
+missing";
 
 /// What stands in the control schema: table, what it is called, which rows are the customer's (`$1`).
 const OF_CUSTOMER: [(&str, &str, &str); 11] = [

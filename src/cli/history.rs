@@ -12,14 +12,14 @@ use crate::lsn::Lsn;
 
 pub(super) const AFTER_HELP: &str = "\
 A line for each minute in which rows of a data set came into a customer: how many were created,
-changed, deleted, left as they were (skipped) or set aside (parked), and where the transactions that
-brought them end in the source's WAL, from the first to the last. What was parked or held comes later,
-in a line of its own minute with the positions of its own time, or of the batch that let it in; of a very
-large transaction that is the position before it. `committed` is when the last one
-committed at the source; nothing stands there where all of it had waited or was copied. A copy
-(backfill, resync) has the position where the flow was. No value of a row is in it. It is written in
-the transaction that writes the rows, and stays for [daemon] journal_keep, but takes no more room than
-about a tenth of journal_max.
+changed, deleted, left as they were (skipped) or set aside (parked), and where the transactions
+that brought them end in the source's WAL, from the first to the last. What was parked or held
+comes later, in a line of its own minute with the positions of its own time, or of the batch that
+let it in; of a very large transaction that is the position before it. `committed` is when the
+last one committed at the source; nothing stands there where all of it had waited or was copied. A
+copy (backfill, resync) has the position where the flow was. No value of a row is in it. It is
+written in the transaction that writes the rows, and stays for [daemon] journal_keep, but takes no
+more room than about a tenth of journal_max.
 
   acequia history --since 2h
   acequia history --customer north --dataset cpt_code --since \"2026-11-22 13:00\" --until 2026-11-23

@@ -41,22 +41,24 @@ Times without an offset are meant in this host's zone; all that is printed is UT
 Exit status: 0 done";
 
 const AFTER_REVERT: &str = "\
-Each row becomes what it was before the first change of ours in the scope: changed columns get their
-old values, deleted rows are inserted again with their old numbers, parents first. Rows that were
-created stay. A row is left alone and listed when somebody else has changed it since, when it is gone,
-when its key is in use again, or when a constraint refuses it. Constraints and triggers stay in force.
-Rows that went with a deleted one by the customer's own ON DELETE CASCADE are not in the journal.
+Each row becomes what it was before the first change of ours in the scope: changed columns get
+their old values, deleted rows are inserted again with their old numbers, parents first. Rows that
+were created stay. A row is left alone and listed when somebody else has changed it since, when it
+is gone, when its key is in use again, or when a constraint refuses it. Constraints and triggers
+stay in force. Rows that went with a deleted one by the customer's own ON DELETE CASCADE are not
+in the journal.
 
-A revert is one transaction for each customer. It is journaled itself: revert it with the same words
-and a --since just before it. The rules stay as they are: the next change of a source row, and a retry
-of a parked one, writes over it again. Pause or change the rule first if that is not what you want.
+A revert is one transaction for each customer. It is journaled itself: revert it with the same
+words and a --since just before it. The rules stay as they are: the next change of a source row,
+and a retry of a parked one, writes over it again. Pause or change the rule first if that is not
+what you want.
 
   acequia journal revert --sync codes --since 2h --dry-run       what would happen
   acequia journal revert --sync codes --since 2h --yes
   acequia journal revert --sync codes --since 5m --yes           and back again
 
-Exit status: 0 all rows are as before, 1 some are not, or --yes is missing, 2 wrong usage, 69 a server
-can't be reached";
+Exit status: 0 all rows are as before, 1 some are not, or --yes is missing, 2 wrong usage, 69 a
+server can't be reached";
 
 pub(super) async fn journal(config: &Config, command: Journal) -> anyhow::Result<Exit> {
     match command {

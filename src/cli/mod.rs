@@ -66,24 +66,25 @@ Exit status:
 
 const AFTER_RUN: &str = "\
 Logs go to the journal where systemd has started it, with fields such as ACEQUIA_FLOW; else to
-standard error. RUST_LOG=debug says more. A line that comes again within a minute is counted. What heals by itself (a server that is down,
-a password that is about to be changed) is tried again for ever. What somebody has to mend halts
-its flow, which looks again by itself; where no flow can start and none ever has, the exit status is 78,
-and 70 after a fault of Acequia. SIGTERM ends the daemon with 0. It may be killed at any time and loses nothing.";
+standard error. RUST_LOG=debug says more. A line that comes again within a minute is counted. What
+heals by itself (a server that is down, a password that is about to be changed) is tried again for
+ever. What somebody has to mend halts its flow, which looks again by itself; where no flow can
+start and none ever has, the exit status is 78, and 70 after a fault of Acequia. SIGTERM ends the
+daemon with 0. It may be killed at any time and loses nothing.";
 
 const AFTER_RELOAD: &str = "\
 All or nothing. The daemon reads the files anew and compares them with the databases, while
 everything goes on by the old rules; with any error it keeps these and says why. A flow that the
 change concerns first writes, by the old rules, what had committed at its source before; one whose
-databases are reached in another way now (another host, another password) goes there at once, since the
-old one may never answer. The others do not notice. SIGHUP does the same. [daemon] runtime_directory
-needs a restart.
+databases are reached in another way now (another host, another password) goes there at once,
+since the old one may never answer. The others do not notice. SIGHUP does the same. [daemon]
+runtime_directory needs a restart.
 
   acequia reload --dry-run             what is different; changes nothing
   acequia check && acequia reload
 
 Exit status:
-  0 taken over, 1 no daemon runs here, 69 a database can't be reached, 78 refused: something is wrong";
+  0 taken over, 1 no daemon runs here, 69 a database can't be reached, 78 refused: it is wrong";
 
 const AFTER_CHECK: &str = "\
 Nothing is changed. Every finding has its place in the files, and what to do; SQL is printed as a
@@ -98,8 +99,8 @@ after the rules were extended. Doing it twice changes nothing. No role and no pa
 
   runuser -u acequia -- acequia setup --print-sql --database practice |
     runuser -u postgres -- psql -1 -v ON_ERROR_STOP=1 practicedb
-  acequia setup --as ROLE          the same at once, where the server lets in as that role who may read
-                                   the files (root, acequia): by ~/.pgpass, or a map of pg_ident.conf";
+  acequia setup --as ROLE    the same at once, by root or acequia, where the server lets them in as
+                             that role: by ~/.pgpass, or a map of pg_ident.conf";
 
 const AFTER_STATUS: &str = "\
 A flow is one of:
@@ -110,7 +111,7 @@ A flow is one of:
   resting     all its groups are disabled; its slot keeps no WAL
   stopping    it was told to stop
   stopped     no daemon runs on this host
-  unknown     the daemon's state may not be read (run this as root or as the daemon's user), or is old
+  unknown     the daemon's state may not be read (root and the daemon's user may), or is old
               while its process is there: it says which
 
 A customer is as \"stale\" as the oldest commit of the source that it lacks, be that on its way,
@@ -122,7 +123,8 @@ others know is told all the same.
 
   acequia status --watch 5             again every five seconds, with rows per second
 
-Exit status: 0 all databases answered, 69 one can't be reached, 78 one refused the password or the role";
+Exit status: 0 all databases answered, 69 one can't be reached, 78 one refused the password or the
+role";
 
 const AFTER_PARKED: &str = "\
 A row that a customer can't take is set aside with the reason and tried again from time to time;
@@ -187,8 +189,9 @@ broken there. What has waited is written first, the oldest first.
   acequia resume --customer north
   acequia resume                       everything
 
-A customer that `acequia status` says needs a resync stays held: `acequia resync --customer north`.
-Who has brought its tables up to date by other means says `acequia resume --customer north --from-now`.
+A customer that `acequia status` says needs a resync stays held:
+`acequia resync --customer north`. Who has brought its tables up to date by other means says
+`acequia resume --customer north --from-now`.
 
 Exit status: 0 done, 1 something wider is paused and stays so";
 
@@ -198,7 +201,8 @@ created, what differs is overwritten where the mode is override, what the source
 meanwhile is treated as on_delete says, where a link remembers it. What is equal is not touched.
 
 A flow whose slot is gone, was made anew, given up by the server or belongs to another history (a
-failover or a restore) does not go on by itself. A resync of the whole flow gives it a new slot first.
+failover or a restore) does not go on by itself. A resync of the whole flow gives it a new slot
+first.
 
   acequia resync --flow practice:practice
   acequia resync --customer north              one that missed too much
@@ -207,14 +211,14 @@ failover or a restore) does not go on by itself. A resync of the whole flow give
 What is missing is created whatever its age: also rows that are older than a rule with
 `initial = \"none\"`, and those that a customer has deleted itself. `acequia plan` tells how many.
 
-It says what it will do; where rows of customers would be overwritten or deleted, or such older rows
-created, it wants --yes.
+It says what it will do; where rows of customers would be overwritten or deleted, or such older
+rows created, it wants --yes.
 
-With --wait it ends with 1 where the daemon has been gone for ten seconds, or a flow halts: what is not
-in yet follows when they go on.
+With --wait it ends with 1 where the daemon has been gone for ten seconds, or a flow halts: what
+is not in yet follows when they go on.
 
-Exit status: 0 the daemon has begun, or will when it starts, 1 nothing was done, or nobody goes on with
-it; it says why, 69 a server can't be reached";
+Exit status: 0 the daemon has begun, or will when it starts, 1 nothing was done, or nobody goes on
+with it; it says why, 69 a server can't be reached";
 
 const AFTER_APPLY: &str = "\
 Writes now what waits because its rule says `apply = { every … }` or `{ at … }`,
@@ -248,11 +252,11 @@ does this by itself when it begins.
   acequia backfill --sync codes --customer north
   acequia backfill --sync codes --wait              stay, and see how far it is
 
-With --wait it ends with 1 where the daemon has been gone for ten seconds, or a flow halts: what is not
-in yet follows when they go on.
+With --wait it ends with 1 where the daemon has been gone for ten seconds, or a flow halts: what
+is not in yet follows when they go on.
 
-Exit status: 0 the daemon has begun, or will when it starts, 1 it needs a yes, or nobody goes on with
-it; it says why, 69 a server can't be reached";
+Exit status: 0 the daemon has begun, or will when it starts, 1 it needs a yes, or nobody goes on
+with it; it says why, 69 a server can't be reached";
 
 /// Keeps the set-up data of many customers in step: reads the logical replication of a PostgreSQL practice database
 /// and writes changed rows into the schemas of other customers, by rules in TOML.
@@ -473,5 +477,26 @@ async fn command(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Snapshot { command } => snapshot::snapshot(&load(&directory)?, command).await,
         Command::Config { command } => config::config(&directory, &command),
         Command::Completions { shell } => completions::completions(shell, Arguments::command()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines of this width are broken by whoever prints them, in the middle of a thought.
+    const WIDTH: usize = 100;
+
+    fn assert_fits(command: &clap::Command) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for line in help.lines() {
+            assert!(line.chars().count() <= WIDTH, "{}: {line}", command.get_name());
+        }
+        command.get_subcommands().for_each(assert_fits);
+    }
+
+    #[test]
+    fn lines_of_help_fit_where_they_are_printed() {
+        assert_fits(&Arguments::command());
     }
 }

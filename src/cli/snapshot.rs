@@ -15,8 +15,8 @@ use crate::config::Config;
 
 pub(super) const AFTER_HELP: &str = "\
 A [[snapshot]] of the rule files dumps all tables of its customers at one moment: to tab-delimited
-.DAT files in a ZIP, to SQL files, or to a MySQL or MariaDB server. The daemon makes it at its times;
-these commands need no daemon. The last published one is <directory>/<name>/current.
+.DAT files in a ZIP, to SQL files, or to a MySQL or MariaDB server. The daemon makes it at its
+times; these commands need no daemon. The last published one is <directory>/<name>/current.
 
   acequia snapshot run nightly                    make and publish one now
   acequia snapshot sample nightly --to /tmp/look  the first five rows of each data set

@@ -16,13 +16,15 @@ use crate::snapshot::load::postgres::{Target, load as load_archive};
 use crate::snapshot::place;
 
 pub(super) const AFTER_HELP: &str = "\
-One archive is loaded into one schema, in one transaction: all of it, or nothing. Tables that are not there
-are made, with their keys and indexes, as meta/ in the archive says; those that are there must be empty,
-unless --replace says that what is in them goes. An incremental one goes on top of the one before it.
+One archive is loaded into one schema, in one transaction: all of it, or nothing. Tables that are
+not there are made, with their keys and indexes, as meta/ in the archive says; those that are
+there must be empty, unless --replace says that what is in them goes. An incremental one goes on
+top of the one before it.
 
   acequia snapshot load nightly --customer north --database practice --schema restored
   acequia snapshot load /mnt/backup/20261122T060000Z/north.zip --database practice --schema restored
-  acequia snapshot load nightly --customer north --identity key.txt --database practice --schema restored
+  acequia snapshot load nightly --customer north --identity key.txt \\
+    --database practice --schema restored
   acequia snapshot load nightly --customer north --server reporting --into restored_north
 
 Exit status: 0 loaded, 1 failed, 69 the database can't be reached";

@@ -19,8 +19,8 @@ use crate::snapshot::run::{self, Published};
 
 pub(super) const AFTER_HELP: &str = "\
 It is made as the rule files say, and published at once: `publish_at` is for the daemon. The last
-published one stays as it is until then, and if anything fails. Ctrl-C clears away what was written;
-a second one does not wait for that.
+published one stays as it is until then, and if anything fails. Ctrl-C clears away what was
+written; a second one does not wait for that.
 
   acequia snapshot run nightly
   acequia snapshot run nightly --output json | jq -r .path

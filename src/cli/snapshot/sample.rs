@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::snapshot::run;
 
 pub(super) const AFTER_HELP: &str = "\
-The rows that come first by the primary key, of every data set of every customer, in the format of the
-snapshot (for MySQL: as a dump file). They are values of rows: the directory and its files are only
-for whoever runs this. What is published is not touched.
+The rows that come first by the primary key, of every data set of every customer, in the format of
+the snapshot (for MySQL: as a dump file). They are values of rows: the directory and its files are
+only for whoever runs this. What is published is not touched.
 
   acequia snapshot sample nightly --to /tmp/look
   acequia snapshot sample nightly --to /tmp/look --rows 20

@@ -12,8 +12,9 @@ use crate::snapshot::manifest::{ArchiveEntry, Manifest};
 use crate::snapshot::place;
 
 pub(super) const AFTER_HELP: &str = "\
-Every file of every archive is read, and compared with the manifest: rows, bytes, SHA-256. An encrypted
-one is read with --identity; without it, the archive's own SHA-256 is compared. No database is asked.
+Every file of every archive is read, and compared with the manifest: rows, bytes, SHA-256. An
+encrypted one is read with --identity; without it, the archive's own SHA-256 is compared. No
+database is asked.
 
   acequia snapshot verify nightly
   acequia snapshot verify /mnt/backup/nightly/20261122T060000Z
